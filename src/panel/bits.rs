@@ -1,0 +1,289 @@
+//! Packed bits in rows of 64-bit words, and their blocked 64 x 64 transpose.
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A matrix of bits. Bit `c` of row `r` is bit `c % 64` of word `c / 64` of the row; bits past the last column are 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BitMatrix {
+    rows: usize,
+    columns: usize,
+    stride: usize,
+    words: Vec<u64>,
+}
+
+/// Words that hold `n` bits.
+pub fn words_for(n: usize) -> usize {
+    n.div_ceil(64)
+}
+
+impl BitMatrix {
+    /// All bits 0.
+    ///
+    /// # Errors
+    /// `OutOfMemory` if `rows x columns` bits cannot be had.
+    pub fn zeros(rows: usize, columns: usize) -> Result<Self> {
+        let stride = words_for(columns);
+        let too_large = || {
+            Error::new(ErrorKind::OutOfMemory, format!("no memory for {rows} x {columns} bits"))
+                .remedy("choose a smaller region or fewer haplotypes")
+        };
+        let n = rows.checked_mul(stride).ok_or_else(too_large)?;
+        let mut words = Vec::new();
+        words.try_reserve_exact(n).map_err(|_| too_large())?;
+        words.resize(n, 0);
+        Ok(BitMatrix { rows, columns, stride, words })
+    }
+
+    /// From a function of row and column.
+    ///
+    /// # Errors
+    /// As [`BitMatrix::zeros`].
+    pub fn from_fn(rows: usize, columns: usize, mut bit: impl FnMut(usize, usize) -> bool) -> Result<Self> {
+        let mut matrix = Self::zeros(rows, columns)?;
+        for r in 0..rows {
+            for c in 0..columns {
+                if bit(r, c) {
+                    matrix.set(r, c, true);
+                }
+            }
+        }
+        Ok(matrix)
+    }
+
+    /// From whole words, `rows x words_for(columns)` of them; bits past the last column are cleared.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the number of words is another.
+    pub fn from_words(rows: usize, columns: usize, words: Vec<u64>) -> Result<Self> {
+        let stride = words_for(columns);
+        if rows.checked_mul(stride) != Some(words.len()) {
+            return Err(Error::argument(format!("{} words are not {rows} x {columns} bits", words.len())));
+        }
+        let mut matrix = BitMatrix { rows, columns, stride, words };
+        if !columns.is_multiple_of(64) {
+            let mask = (1u64 << (columns % 64)) - 1;
+            for r in 0..rows {
+                if let Some(last) = matrix.row_mut(r).last_mut() {
+                    *last &= mask;
+                }
+            }
+        }
+        Ok(matrix)
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Words of a row.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// All words, row by row.
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// All words, row by row. Bits past the last column have to stay 0.
+    pub fn words_mut(&mut self) -> &mut [u64] {
+        &mut self.words
+    }
+
+    /// The words of row `r`.
+    #[inline]
+    pub fn row(&self, r: usize) -> &[u64] {
+        &self.words[r * self.stride..(r + 1) * self.stride]
+    }
+
+    /// The words of row `r`. Bits past the last column have to stay 0.
+    #[inline]
+    pub fn row_mut(&mut self, r: usize) -> &mut [u64] {
+        &mut self.words[r * self.stride..(r + 1) * self.stride]
+    }
+
+    /// One bit.
+    #[inline]
+    pub fn get(&self, r: usize, c: usize) -> bool {
+        debug_assert!(c < self.columns);
+        self.words[r * self.stride + c / 64] >> (c % 64) & 1 == 1
+    }
+
+    /// Sets one bit.
+    #[inline]
+    pub fn set(&mut self, r: usize, c: usize, value: bool) {
+        debug_assert!(c < self.columns);
+        let word = &mut self.words[r * self.stride + c / 64];
+        *word = *word & !(1 << (c % 64)) | u64::from(value) << (c % 64);
+    }
+
+    /// Ones in row `r`.
+    pub fn count_row(&self, r: usize) -> usize {
+        self.row(r).iter().map(|w| w.count_ones() as usize).sum()
+    }
+
+    /// Ones in each column.
+    pub fn count_columns(&self) -> Vec<u32> {
+        let mut counts = vec![0u32; self.columns];
+        for r in 0..self.rows {
+            for (w, word) in self.row(r).iter().enumerate() {
+                let mut word = *word;
+                while word != 0 {
+                    counts[w * 64 + word.trailing_zeros() as usize] += 1;
+                    word &= word - 1;
+                }
+            }
+        }
+        counts
+    }
+
+    /// Whether any bit is 1.
+    pub fn any(&self) -> bool {
+        self.words.iter().any(|w| *w != 0)
+    }
+
+    /// Rows become columns, in blocks of 64 x 64.
+    ///
+    /// # Errors
+    /// As [`BitMatrix::zeros`].
+    pub fn transpose(&self) -> Result<Self> {
+        let mut out = Self::zeros(self.columns, self.rows)?;
+        let mut block = [0u64; 64];
+        for row_block in 0..words_for(self.rows) {
+            let rows = (self.rows - row_block * 64).min(64);
+            for column_block in 0..self.stride {
+                for (i, slot) in block.iter_mut().enumerate() {
+                    *slot = match i < rows {
+                        true => self.words[(row_block * 64 + i) * self.stride + column_block],
+                        false => 0,
+                    };
+                }
+                transpose_64x64(&mut block);
+                let columns = (self.columns - column_block * 64).min(64);
+                for (i, word) in block.iter().take(columns).enumerate() {
+                    out.words[(column_block * 64 + i) * out.stride + row_block] = *word;
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// The named rows, in the given order.
+    ///
+    /// # Errors
+    /// As [`BitMatrix::zeros`].
+    pub fn select_rows(&self, rows: &[usize]) -> Result<Self> {
+        let mut out = Self::zeros(rows.len(), self.columns)?;
+        for (to, from) in rows.iter().enumerate() {
+            out.row_mut(to).copy_from_slice(self.row(*from));
+        }
+        Ok(out)
+    }
+
+    /// The named columns, in the given order.
+    ///
+    /// # Errors
+    /// As [`BitMatrix::zeros`].
+    pub fn select_columns(&self, columns: &[usize]) -> Result<Self> {
+        let mut out = Self::zeros(self.rows, columns.len())?;
+        for r in 0..self.rows {
+            let row = self.row(r);
+            let target = &mut out.words[r * out.stride..(r + 1) * out.stride];
+            for (to, from) in columns.iter().enumerate() {
+                target[to / 64] |= (row[from / 64] >> (from % 64) & 1) << (to % 64);
+            }
+        }
+        Ok(out)
+    }
+
+    /// The rows of `self`, then those of `other`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the numbers of columns differ.
+    pub fn stack(&self, other: &Self) -> Result<Self> {
+        if self.columns != other.columns {
+            return Err(Error::argument(format!("{} columns do not stack on {}", other.columns, self.columns)));
+        }
+        let mut out = Self::zeros(self.rows + other.rows, self.columns)?;
+        let (top, bottom) = out.words.split_at_mut(self.words.len());
+        top.copy_from_slice(&self.words);
+        bottom.copy_from_slice(&other.words);
+        Ok(out)
+    }
+}
+
+/// Transposes a block in place: bit `c` of word `r` goes to bit `r` of word `c` (Hacker's Delight, section 7-3).
+pub fn transpose_64x64(block: &mut [u64; 64]) {
+    let mut width = 32;
+    let mut mask = 0x0000_0000_FFFF_FFFFu64;
+    while width != 0 {
+        let mut r = 0;
+        while r < 64 {
+            let swap = ((block[r] >> width) ^ block[r + width]) & mask;
+            block[r] ^= swap << width;
+            block[r + width] ^= swap;
+            r = (r + width + 1) & !width;
+        }
+        width >>= 1;
+        mask ^= mask << width;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn arbitrary() -> impl Strategy<Value = BitMatrix> {
+        (0usize..140, 0usize..140, any::<u64>()).prop_map(|(rows, columns, seed)| {
+            let stream = crate::rng::Stream::new(seed, crate::rng::Purpose::Evaluate, 0);
+            BitMatrix::from_fn(rows, columns, |r, c| stream.word((r * columns + c) as u64) & 1 == 1).unwrap()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn transpose_moves_every_bit_and_undoes_itself(m in arbitrary()) {
+            let t = m.transpose().unwrap();
+            for r in 0..m.rows() {
+                for c in 0..m.columns() {
+                    prop_assert_eq!(m.get(r, c), t.get(c, r));
+                }
+            }
+            prop_assert_eq!(t.transpose().unwrap(), m);
+        }
+
+        #[test]
+        fn counts_agree_with_bits(m in arbitrary()) {
+            let by_bit: Vec<u32> =
+                (0..m.columns()).map(|c| (0..m.rows()).filter(|r| m.get(*r, c)).count() as u32).collect();
+            prop_assert_eq!(m.count_columns(), by_bit);
+        }
+
+        #[test]
+        fn selections_pick_what_they_name(m in arbitrary()) {
+            let rows: Vec<usize> = (0..m.rows()).rev().step_by(2).collect();
+            let columns: Vec<usize> = (0..m.columns()).rev().step_by(3).collect();
+            let s = m.select_rows(&rows).unwrap().select_columns(&columns).unwrap();
+            for (i, r) in rows.iter().enumerate() {
+                for (j, c) in columns.iter().enumerate() {
+                    prop_assert_eq!(s.get(i, j), m.get(*r, *c));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn words_past_the_last_column_are_cleared() {
+        let m = BitMatrix::from_words(1, 3, vec![u64::MAX]).unwrap();
+        assert_eq!(m.row(0), [7]);
+        assert!(BitMatrix::from_words(1, 65, vec![0]).is_err());
+        assert!(BitMatrix::zeros(usize::MAX, 1 << 20).is_err());
+    }
+}
