@@ -18,7 +18,7 @@ ifeq ($(CLANG_HEADERS)$(BINDGEN_EXTRA_CLANG_ARGS),)
 export BINDGEN_EXTRA_CLANG_ARGS = -I$(shell cc -print-file-name=include)
 endif
 
-.PHONY: demo build test lint docs install packages test-packages clean
+.PHONY: demo build test lint docs install packages test-packages third-party clean
 .DEFAULT_GOAL := build
 
 build: packages
@@ -55,3 +55,7 @@ install: build
 
 clean:
 	$(CARGO) clean
+
+# The table of crates in THIRD_PARTY.md, after a change of Cargo.lock.
+third-party:
+	.ci/third-party
