@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 pub mod error;
+pub mod io;
 pub mod options;
 pub mod panel;
 pub mod progress;
