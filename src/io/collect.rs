@@ -150,6 +150,11 @@ impl<'a> Collector<'a> {
         self.notices.push(text.into());
     }
 
+    /// What is to be told at the end.
+    pub(super) fn notices(&mut self) -> &mut Vec<String> {
+        &mut self.notices
+    }
+
     /// Counts a record that has no GT.
     pub(super) fn without_genotypes(&mut self) {
         self.counts.without_genotypes += 1;

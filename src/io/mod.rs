@@ -1,5 +1,36 @@
 //! Panels from and to files.
 
+/// An option word: a macro, so that words, parsing and printing cannot disagree.
+macro_rules! rule {
+    ($(#[$meta:meta])* $name:ident, $what:literal: $($(#[$attribute:meta])* $variant:ident = $word:literal,)*) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub enum $name { $($(#[$attribute])* $variant,)* }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::error::Error;
+
+            fn from_str(text: &str) -> $crate::error::Result<Self> {
+                match text {
+                    $($word => Ok($name::$variant),)*
+                    _ => {
+                        let what = format!(concat!("there is no rule '{}' for ", $what), text);
+                        Err($crate::error::Error::new($crate::error::ErrorKind::InvalidOption, what)
+                            .remedy(format!("choose one of {}", [$($word),*].join(", "))))
+                    }
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(match self { $($name::$variant => $word,)* })
+            }
+        }
+    };
+}
+
+mod augment;
 mod bcf;
 mod bgzf;
 mod collect;
@@ -7,6 +38,7 @@ mod haplegend;
 mod hapt;
 mod index;
 mod output;
+mod record;
 mod vcf;
 mod write;
 
@@ -16,6 +48,7 @@ use crate::panel::region::Region;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use augment::{AugmentOptions, AugmentReport, AugmentWith, Outside, SITE_INFO, augment};
 pub use write::{WriteOptions, write_panel};
 
 /// The formats of panels.
@@ -95,33 +128,6 @@ impl fmt::Display for Format {
             Format::Hapt { gz: true } => "hapt.gz",
         })
     }
-}
-
-/// Parses an option word: a macro, so that words, parsing and printing cannot disagree.
-macro_rules! rule {
-    ($(#[$meta:meta])* $name:ident, $what:literal: $($(#[$attribute:meta])* $variant:ident = $word:literal,)*) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub enum $name { $($(#[$attribute])* $variant,)* }
-
-        impl std::str::FromStr for $name {
-            type Err = Error;
-
-            fn from_str(text: &str) -> Result<Self> {
-                match text {
-                    $($word => Ok($name::$variant),)*
-                    _ => Err(Error::new(ErrorKind::InvalidOption, format!(concat!("there is no rule '{}' for ", $what), text))
-                        .remedy(format!("choose one of {}", [$($word),*].join(", ")))),
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $($name::$variant => $word,)* })
-            }
-        }
-    };
 }
 
 rule! {

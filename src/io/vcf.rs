@@ -141,7 +141,7 @@ pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
     let mut contigs = header.contig_names();
     let mut collector = Collector::new(&path, std::mem::take(&mut header.samples), options)?;
     let start = match &options.region {
-        Some(region) => index::start(&source, region, None, &mut collector)?,
+        Some(region) => index::start(&source, region, None, collector.notices())?,
         None => Start::Beginning,
     };
     let seeked = match start {
@@ -223,7 +223,7 @@ pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
 }
 
 /// Two people without alternate alleles.
-const HOMOZYGOUS: u64 = u64::from_le_bytes(*b"0|0\t0|0\t");
+pub(super) const HOMOZYGOUS: u64 = u64::from_le_bytes(*b"0|0\t0|0\t");
 /// The bits of [`HOMOZYGOUS`] in which alleles 0 and 1 differ.
 const ALLELES: u64 = 0x0001_0001_0001_0001;
 /// Moves bits 0, 16, 32 and 48 to 48, 49, 50 and 51.
