@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod error;
+pub mod io;
 pub mod options;
 pub mod panel;
 pub mod progress;
