@@ -6,12 +6,16 @@
 
 #![deny(unsafe_code)]
 
+pub mod compute;
 pub mod error;
+pub mod models;
 pub mod options;
 pub mod panel;
 pub mod progress;
 pub mod rng;
+pub mod sample;
 pub mod threads;
+pub mod train;
 
 pub use error::{Error, ErrorKind, Result};
 pub use panel::Panel;
