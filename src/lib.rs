@@ -8,6 +8,7 @@
 
 pub mod compute;
 pub mod error;
+pub mod io;
 pub mod models;
 pub mod options;
 pub mod panel;
