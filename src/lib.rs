@@ -7,13 +7,17 @@
 #![deny(unsafe_code)]
 
 pub mod cli;
+pub mod compute;
 pub mod error;
 pub mod io;
+pub mod models;
 pub mod options;
 pub mod panel;
 pub mod progress;
 pub mod rng;
+pub mod sample;
 pub mod threads;
+pub mod train;
 
 pub use error::{Error, ErrorKind, Result};
 pub use panel::Panel;

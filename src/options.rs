@@ -136,6 +136,22 @@ pub const TABLE: &[Spec] = &[
     number("learning_rate", Reader::Rbm, 0.0, 10.0, "0.02", "size of a step"),
     number("momentum", Reader::Rbm, 0.0, 0.9999, "0", "momentum of sgd"),
     number("l2", Reader::Rbm, 0.0, 10.0, "0", "weight decay: the gradient of W loses l2 times W"),
+    whole(
+        "swap_every",
+        Reader::Rbm,
+        0,
+        1000,
+        "4",
+        "gradient steps between swaps with the tempering ladder (0: no ladder while training)",
+    ),
+    number(
+        "rung_acceptance",
+        Reader::Rbm,
+        0.0,
+        1.0,
+        "0.4",
+        "a rung joins the tempering ladder when swaps with the last one are accepted less often",
+    ),
     flag("centred", Reader::Rbm, "true", "centred gradient (Melchior et al. 2016)"),
     whole("window", Reader::Markov, 0, 20, "10", "sites that the next one depends on (Yelmen 2021: 5 and 10)"),
 ];

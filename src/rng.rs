@@ -35,8 +35,8 @@ pub enum Purpose {
     Evaluate = 5,
     /// Log likelihood.
     Likelihood = 6,
-    /// Clusters of a mixture.
-    Cluster = 7,
+    /// Replicas below the model while it learns: the stream is the chain's number.
+    Replica = 7,
     /// Missing alleles that are filled: the stream is a hash of the site.
     Missing = 32,
 }

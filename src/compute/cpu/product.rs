@@ -1,0 +1,294 @@
+//! Exact products of 16-bit numbers in tiles, with the work on a finished tile fused in.
+//!
+//! A tile is [`TILE_ROWS`] rows of states by 64 outputs. Inputs are taken in pairs, which is what `vpdpwssd` and
+//! `vpmaddwd` multiply and add at once: two inputs by sixteen (eight) outputs an instruction.
+
+use super::super::PANEL;
+
+/// Rows of a tile: with four vectors of outputs, 24 of the 32 vector registers hold sums.
+pub const TILE_ROWS: usize = 6;
+
+/// Pairs of inputs worked on at a time: 128 KiB of weights, which stay in the second-level cache for all tiles of a block.
+const PAIRS: usize = 512;
+
+/// Which instructions a product uses. All give the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// AVX-512 with VNNI (`vpdpwssd`).
+    Avx512,
+    /// AVX2 (`vpmaddwd`).
+    Avx2,
+    /// Plain loops; on aarch64 the compiler turns them into NEON.
+    Portable,
+}
+
+impl Path {
+    /// Every path.
+    pub const ALL: [Path; 3] = [Path::Avx512, Path::Avx2, Path::Portable];
+
+    /// The fastest that this processor has.
+    pub fn best() -> Self {
+        Path::ALL.into_iter().find(|p| p.is_available()).unwrap_or(Path::Portable)
+    }
+
+    /// Whether this processor has it.
+    pub fn is_available(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => is_x86_feature_detected!("avx2"),
+            Path::Portable => true,
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
+    }
+
+    /// Computes a block and finishes each tile into `out`, whose row `r` begins at `r x out_stride`.
+    pub(super) fn run<T, F: Finish<T>>(self, block: &Block, out: &mut [T], out_stride: usize, finish: &F) {
+        block.check(out.len(), out_stride);
+        match self {
+            // SAFETY: `is_available` was true for this path, and `check` has compared every length with what is read.
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => unsafe { x86::run_avx512(block, out, out_stride, finish) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => unsafe { x86::run_avx2(block, out, out_stride, finish) },
+            _ => run_portable(block, out, out_stride, finish),
+        }
+    }
+}
+
+/// Rows of states and the weights that they meet.
+pub(super) struct Block<'a> {
+    pub rows: usize,
+    /// The number of the first row among all rows, which names its random numbers.
+    pub first_row: usize,
+    pub left: &'a [i16],
+    pub left_stride: usize,
+    pub inputs: usize,
+    pub packed: &'a [i16],
+    pub bias: &'a [i32],
+}
+
+impl Block<'_> {
+    fn pairs(&self) -> usize {
+        self.inputs.div_ceil(2)
+    }
+
+    fn panels(&self) -> usize {
+        self.bias.len() / PANEL
+    }
+
+    /// Every length that the unsafe paths rely on.
+    fn check(&self, out: usize, out_stride: usize) {
+        assert!(self.left_stride >= self.pairs() * 2);
+        assert!(self.rows == 0 || self.left.len() >= (self.rows - 1) * self.left_stride + self.pairs() * 2);
+        assert!(self.packed.len() >= self.panels() * self.pairs() * 2 * PANEL);
+        assert!(out >= self.rows * out_stride);
+    }
+}
+
+/// What happens to a finished row of a tile.
+pub(super) trait Finish<T>: Sync {
+    /// `input` holds the sums of row `row` (counted over all rows) for the outputs `64 panel ..`; `out` is the whole
+    /// output row.
+    fn finish(&self, row: usize, panel: usize, input: &[i32; PANEL], out: &mut [T]);
+}
+
+/// The loops around the tiles; `tile(pairs, left, left stride, weights, sums)` adds the product of up to six rows.
+macro_rules! blocked {
+    ($block:ident, $out:ident, $out_stride:ident, $finish:ident, $tile:expr) => {{
+        let pairs = $block.pairs();
+        let mut sums = vec![[0i32; PANEL]; $block.rows.next_multiple_of(TILE_ROWS)];
+        for panel in 0..$block.panels() {
+            let bias: &[i32; PANEL] = $block.bias[panel * PANEL..][..PANEL].try_into().expect("a panel");
+            sums.fill(*bias);
+            let weights = &$block.packed[panel * pairs * 2 * PANEL..][..pairs * 2 * PANEL];
+            for first_pair in (0..pairs).step_by(PAIRS) {
+                let some = (pairs - first_pair).min(PAIRS);
+                let weights = &weights[first_pair * 2 * PANEL..][..some * 2 * PANEL];
+                for first in (0..$block.rows).step_by(TILE_ROWS) {
+                    let rows = ($block.rows - first).min(TILE_ROWS);
+                    let left = &$block.left[first * $block.left_stride + first_pair * 2..];
+                    $tile(rows, some, left, $block.left_stride, weights, &mut sums[first..first + TILE_ROWS]);
+                }
+            }
+            for (r, sums) in sums[..$block.rows].iter().enumerate() {
+                $finish.finish($block.first_row + r, panel, sums, &mut $out[r * $out_stride..][..$out_stride]);
+            }
+        }
+    }};
+}
+
+fn run_portable<T, F: Finish<T>>(block: &Block, out: &mut [T], out_stride: usize, finish: &F) {
+    let tile = |rows: usize, pairs: usize, left: &[i16], stride: usize, weights: &[i16], sums: &mut [[i32; PANEL]]| {
+        for (r, sums) in sums[..rows].iter_mut().enumerate() {
+            let left = &left[r * stride..][..2 * pairs];
+            for (a, w) in left.chunks_exact(2).zip(weights.chunks_exact(2 * PANEL)) {
+                // Half of all states are 0, and rare alleles are rarer still.
+                if a[0] == 0 && a[1] == 0 {
+                    continue;
+                }
+                let (a0, a1) = (i32::from(a[0]), i32::from(a[1]));
+                for (sum, w) in sums.iter_mut().zip(w.chunks_exact(2)) {
+                    *sum += a0 * i32::from(w[0]) + a1 * i32::from(w[1]);
+                }
+            }
+        }
+    };
+    blocked!(block, out, out_stride, finish, tile)
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::*;
+    use std::arch::x86_64::*;
+
+    /// `vpdpwssd`. The compiler takes the intrinsic apart into `vpmaddwd` and `vpaddd` (for a shorter chain of
+    /// dependences, which 24 independent sums do not need) and so halves the rate: hence the instruction itself.
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    #[inline]
+    fn multiply_add(mut sum: __m512i, a: __m512i, w: __m512i) -> __m512i {
+        // SAFETY: the instruction reads and writes these registers alone.
+        unsafe {
+            std::arch::asm!(
+                "vpdpwssd {sum}, {a}, {w}",
+                sum = inout(zmm_reg) sum,
+                a = in(zmm_reg) a,
+                w = in(zmm_reg) w,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+        sum
+    }
+
+    /// # Safety
+    /// The processor has AVX-512 F, BW, DQ, VL and VNNI, and `block.check` has passed.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    pub unsafe fn run_avx512<T, F: Finish<T>>(block: &Block, out: &mut [T], out_stride: usize, finish: &F) {
+        /// # Safety
+        /// `left` has ROWS rows of `2 x pairs` values, `weights` has `pairs` pairs of a panel.
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+        unsafe fn tile<const ROWS: usize>(
+            pairs: usize,
+            left: *const i16,
+            stride: usize,
+            weights: *const i16,
+            sums: &mut [[i32; PANEL]],
+        ) {
+            // SAFETY: the caller's; loads and stores are unaligned ones.
+            unsafe {
+                let mut acc = [[_mm512_setzero_si512(); 4]; ROWS];
+                for (acc, sums) in acc.iter_mut().zip(&*sums) {
+                    for (v, a) in acc.iter_mut().enumerate() {
+                        *a = _mm512_loadu_si512(sums.as_ptr().add(16 * v).cast());
+                    }
+                }
+                for p in 0..pairs {
+                    let w: *const i16 = weights.add(p * 2 * PANEL);
+                    let w = [
+                        _mm512_loadu_si512(w.cast()),
+                        _mm512_loadu_si512(w.add(32).cast()),
+                        _mm512_loadu_si512(w.add(64).cast()),
+                        _mm512_loadu_si512(w.add(96).cast()),
+                    ];
+                    for (r, acc) in acc.iter_mut().enumerate() {
+                        let a = _mm512_set1_epi32(left.add(r * stride + 2 * p).cast::<i32>().read_unaligned());
+                        for (acc, w) in acc.iter_mut().zip(&w) {
+                            *acc = multiply_add(*acc, a, *w);
+                        }
+                    }
+                }
+                for (acc, sums) in acc.iter().zip(sums) {
+                    for (v, a) in acc.iter().enumerate() {
+                        _mm512_storeu_si512(sums.as_mut_ptr().add(16 * v).cast(), *a);
+                    }
+                }
+            }
+        }
+        let tile =
+            |rows: usize, pairs: usize, left: &[i16], stride: usize, weights: &[i16], sums: &mut [[i32; PANEL]]| {
+                let (l, w) = (left.as_ptr(), weights.as_ptr());
+                // SAFETY: `check` covers rows, strides and weights; the features are this function's.
+                unsafe {
+                    match rows {
+                        1 => tile::<1>(pairs, l, stride, w, sums),
+                        2 => tile::<2>(pairs, l, stride, w, sums),
+                        3 => tile::<3>(pairs, l, stride, w, sums),
+                        4 => tile::<4>(pairs, l, stride, w, sums),
+                        5 => tile::<5>(pairs, l, stride, w, sums),
+                        _ => tile::<6>(pairs, l, stride, w, sums),
+                    }
+                }
+            };
+        blocked!(block, out, out_stride, finish, tile)
+    }
+
+    /// # Safety
+    /// The processor has AVX2, and `block.check` has passed.
+    #[target_feature(enable = "avx2")]
+    pub unsafe fn run_avx2<T, F: Finish<T>>(block: &Block, out: &mut [T], out_stride: usize, finish: &F) {
+        /// Sixteen outputs (the `quarter` of a panel) at a time: 12 sums, 2 weights, 1 pair of states, 1 product.
+        ///
+        /// # Safety
+        /// `left` has ROWS rows of `2 x pairs` values, `weights` has `pairs` pairs of a panel.
+        #[target_feature(enable = "avx2")]
+        unsafe fn tile<const ROWS: usize>(
+            pairs: usize,
+            left: *const i16,
+            stride: usize,
+            weights: *const i16,
+            sums: &mut [[i32; PANEL]],
+        ) {
+            // SAFETY: the caller's; loads and stores are unaligned ones.
+            unsafe {
+                for quarter in 0..4 {
+                    let mut acc = [[_mm256_setzero_si256(); 2]; ROWS];
+                    for (acc, sums) in acc.iter_mut().zip(&*sums) {
+                        for (v, a) in acc.iter_mut().enumerate() {
+                            *a = _mm256_loadu_si256(sums.as_ptr().add(16 * quarter + 8 * v).cast());
+                        }
+                    }
+                    for p in 0..pairs {
+                        let w = weights.add(p * 2 * PANEL + 32 * quarter);
+                        let w = [_mm256_loadu_si256(w.cast()), _mm256_loadu_si256(w.add(16).cast())];
+                        for (r, acc) in acc.iter_mut().enumerate() {
+                            let a = _mm256_set1_epi32(left.add(r * stride + 2 * p).cast::<i32>().read_unaligned());
+                            for (acc, w) in acc.iter_mut().zip(&w) {
+                                *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(a, *w));
+                            }
+                        }
+                    }
+                    for (acc, sums) in acc.iter().zip(&mut *sums) {
+                        for (v, a) in acc.iter().enumerate() {
+                            _mm256_storeu_si256(sums.as_mut_ptr().add(16 * quarter + 8 * v).cast(), *a);
+                        }
+                    }
+                }
+            }
+        }
+        let tile =
+            |rows: usize, pairs: usize, left: &[i16], stride: usize, weights: &[i16], sums: &mut [[i32; PANEL]]| {
+                let (l, w) = (left.as_ptr(), weights.as_ptr());
+                // SAFETY: `check` covers rows, strides and weights; the features are this function's.
+                unsafe {
+                    match rows {
+                        1 => tile::<1>(pairs, l, stride, w, sums),
+                        2 => tile::<2>(pairs, l, stride, w, sums),
+                        3 => tile::<3>(pairs, l, stride, w, sums),
+                        4 => tile::<4>(pairs, l, stride, w, sums),
+                        5 => tile::<5>(pairs, l, stride, w, sums),
+                        _ => tile::<6>(pairs, l, stride, w, sums),
+                    }
+                }
+            };
+        blocked!(block, out, out_stride, finish, tile)
+    }
+}

@@ -1,0 +1,214 @@
+//! Parallel tempering along the training trajectory: the rungs of the ladder are the RBM as it was while it learned,
+//! from sites without interactions (drawn exactly) up to the finished model (Béreux et al. 2025, "Fast training and
+//! sampling of restricted Boltzmann machines").
+//!
+//! Each haplotype has a ladder of its own, with random numbers of its own, so that it does not matter which others are
+//! made beside it.
+
+use crate::compute::{Device, Noise, States, activation};
+use crate::error::Result;
+use crate::models::rbm::{HalfSteps, Rbm};
+use crate::rng::{Purpose, Stream};
+
+/// Rungs of a ladder, at most; sets random words apart.
+pub const MOST_RUNGS: u64 = 1024;
+
+/// The rungs, laid out on a device; the last one is the model.
+pub struct Ladder {
+    rungs: Vec<HalfSteps>,
+}
+
+impl Ladder {
+    /// From the RBMs of the rungs, the first of which has no interactions.
+    ///
+    /// # Errors
+    /// As [`HalfSteps::new`].
+    pub fn new<'a>(device: &Device, rungs: impl IntoIterator<Item = &'a Rbm>) -> Result<Self> {
+        Ok(Ladder { rungs: rungs.into_iter().map(|r| HalfSteps::new(device, r)).collect::<Result<_>>()? })
+    }
+
+    /// From rungs laid out already.
+    pub fn from_half_steps(rungs: Vec<HalfSteps>) -> Self {
+        Ladder { rungs }
+    }
+
+    /// Number of rungs.
+    pub fn len(&self) -> usize {
+        self.rungs.len()
+    }
+
+    /// Whether there are no rungs.
+    pub fn is_empty(&self) -> bool {
+        self.rungs.is_empty()
+    }
+
+    /// The half-steps of rung `r`.
+    pub fn rung(&self, r: usize) -> &HalfSteps {
+        &self.rungs[r]
+    }
+
+    /// The half-steps of the last rung, to be set anew while the model learns.
+    pub fn top_mut(&mut self) -> Option<&mut HalfSteps> {
+        self.rungs.last_mut()
+    }
+
+    /// Adds a rung on top.
+    pub fn push(&mut self, rung: HalfSteps) {
+        self.rungs.push(rung);
+    }
+}
+
+/// Replicas: for each rung, a state of each chain.
+pub struct Replicas {
+    /// Visible states, rung by rung.
+    pub states: Vec<States>,
+    hidden: States,
+    round: u64,
+    /// Sum of swap probabilities and number of swaps tried, for each pair of neighbouring rungs.
+    pub acceptance: Vec<(f64, f64)>,
+}
+
+/// The RBM half way between two.
+pub fn midpoint(a: &Rbm, b: &Rbm) -> Rbm {
+    let mean = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| 0.5 * (a + b)).collect();
+    Rbm {
+        hidden: a.hidden,
+        weights: mean(&a.weights, &b.weights),
+        visible_bias: mean(&a.visible_bias, &b.visible_bias),
+        hidden_bias: mean(&a.hidden_bias, &b.hidden_bias),
+    }
+}
+
+/// Puts rungs half way between neighbours that swap too rarely, until all swap with probability `least`.
+///
+/// # Errors
+/// `OutOfMemory`.
+pub fn refine(
+    device: &Device,
+    rungs: &mut Vec<Rbm>,
+    chains: usize,
+    sweeps: usize,
+    rounds: usize,
+    least: f64,
+    draws: Draws,
+) -> Result<Replicas> {
+    let mut ladder = Ladder::new(device, &*rungs)?;
+    let mut replicas = Replicas::climb(device, &ladder, chains, sweeps, draws)?;
+    loop {
+        replicas.acceptance.fill((0.0, 0.0));
+        for _ in 0..rounds {
+            replicas.round(device, &ladder, sweeps, usize::MAX, draws)?;
+        }
+        let mut inserted = 0;
+        for low in (0..rungs.len() - 1).rev() {
+            let (sum, tried) = replicas.acceptance[low];
+            if sum < least * tried {
+                let middle = midpoint(&rungs[low], &rungs[low + 1]);
+                ladder.rungs.insert(low + 1, HalfSteps::new(device, &middle)?);
+                rungs.insert(low + 1, middle);
+                let copy = replicas.states[low].clone();
+                replicas.states.insert(low + 1, copy);
+                replicas.acceptance.insert(low + 1, (0.0, 0.0));
+                inserted += 1;
+            }
+        }
+        if inserted == 0 || rungs.len() as u64 > MOST_RUNGS / 2 {
+            return Ok(replicas);
+        }
+    }
+}
+
+/// Which random numbers a set of replicas uses: chain c reads stream `first + c`.
+#[derive(Clone, Copy, Debug)]
+pub struct Draws {
+    /// The seed.
+    pub seed: u64,
+    /// The stream of chain 0.
+    pub first: u64,
+    /// What the sweeps' streams are for.
+    pub purpose: Purpose,
+}
+
+impl Replicas {
+    /// `chains` replicas of each rung: drawn exactly on the first, then each from the one below by `sweeps` sweeps.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn climb(device: &Device, ladder: &Ladder, chains: usize, sweeps: usize, draws: Draws) -> Result<Self> {
+        let bottom = ladder.rung(0);
+        let mut replicas = Replicas {
+            states: Vec::with_capacity(ladder.len()),
+            hidden: States::zeros(device, chains, bottom.hidden_units())?,
+            round: 0,
+            acceptance: vec![(0.0, 0.0); ladder.len() - 1],
+        };
+        let mut states = States::zeros(device, chains, bottom.sites())?;
+        for r in 0..ladder.len() {
+            let sweeps = if r == 0 { 1 } else { sweeps };
+            let noise = replicas.noise(ladder, r, sweeps, draws);
+            ladder.rung(r).sweep(device, &mut states, &mut replicas.hidden, sweeps, noise)?;
+            replicas.states.push(states.clone());
+        }
+        replicas.round = 1;
+        Ok(replicas)
+    }
+
+    fn noise(&self, ladder: &Ladder, r: usize, sweeps: usize, draws: Draws) -> Noise {
+        let before = (self.round * MOST_RUNGS + r as u64) * sweeps as u64;
+        let position = before * ladder.rung(r).words_per_sweep();
+        Noise { seed: draws.seed, purpose: draws.purpose, first: draws.first, position }
+    }
+
+    /// Adds a rung whose replicas are those of the rung below.
+    pub fn push_copy(&mut self) {
+        if let Some(last) = self.states.last() {
+            self.states.push(last.clone());
+            self.acceptance.push((0.0, 0.0));
+        }
+    }
+
+    /// One round: `sweeps` sweeps of each rung below `until` (the first is drawn anew), then swaps of every other pair.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn round(&mut self, device: &Device, ladder: &Ladder, sweeps: usize, until: usize, draws: Draws) -> Result<()> {
+        for r in 0..until.min(ladder.len()) {
+            let noise = self.noise(ladder, r, sweeps, draws);
+            let sweeps = if r == 0 { 1 } else { sweeps };
+            ladder.rung(r).sweep(device, &mut self.states[r], &mut self.hidden, sweeps, noise)?;
+        }
+        for low in ((self.round % 2) as usize..ladder.len() - 1).step_by(2) {
+            self.swap(device, ladder, low, draws)?;
+        }
+        self.round += 1;
+        Ok(())
+    }
+
+    /// Tries to swap the replicas of rungs `low` and `low + 1`, chain by chain, with probability
+    /// `min(1, exp(F_low(v_low) + F_high(v_high) - F_low(v_high) - F_high(v_low)))`.
+    fn swap(&mut self, device: &Device, ladder: &Ladder, low: usize, draws: Draws) -> Result<()> {
+        let (below, above) = self.states.split_at_mut(low + 1);
+        let (v_low, v_high) = (&mut below[low], &mut above[0]);
+        let chains = v_low.rows();
+        let energies = |steps: &HalfSteps, v: &States| -> Result<Vec<f64>> {
+            let mut f = vec![0.0; chains];
+            steps.free_energies(device, v, &mut f)?;
+            Ok(f)
+        };
+        let (rung_low, rung_high) = (ladder.rung(low), ladder.rung(low + 1));
+        let (ll, lh) = (energies(rung_low, v_low)?, energies(rung_low, v_high)?);
+        let (hl, hh) = (energies(rung_high, v_low)?, energies(rung_high, v_high)?);
+        for c in 0..chains {
+            let exponent = (ll[c] + hh[c] - lh[c] - hl[c]) as f32;
+            let probability = activation::exp(exponent).min(1.0);
+            self.acceptance[low].0 += f64::from(probability);
+            self.acceptance[low].1 += 1.0;
+            let u = Stream::new(draws.seed, Purpose::Swap, draws.first + c as u64)
+                .uniform(self.round * MOST_RUNGS + low as u64);
+            if u < probability {
+                v_low.row_mut(c).swap_with_slice(v_high.row_mut(c));
+            }
+        }
+        Ok(())
+    }
+}

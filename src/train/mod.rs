@@ -1,0 +1,5 @@
+//! How models learn.
+#![allow(missing_docs)]
+
+pub mod contrastive;
+pub mod optimiser;
