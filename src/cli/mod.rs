@@ -3,7 +3,11 @@
 //! Standard output is for data alone; messages go to standard error, as `haploom: text`. The exit status is 0 when all
 //! went well, 1 when the work failed, 2 when the command line makes no sense, 130 after Ctrl-C.
 
+mod convert;
+mod info;
 mod options;
+mod output;
+mod panel_args;
 mod select;
 mod stop;
 mod terminal;
@@ -38,6 +42,10 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Convert a panel to another format, or take a part of it
+    Convert(convert::Convert),
+    /// Tell what is in a panel
+    Info(info::Info),
     /// Print the keys of --set, with their defaults and bounds
     Options,
 }
@@ -60,6 +68,8 @@ pub fn main() -> ExitCode {
 fn work(line: CommandLine) -> Result<()> {
     let terminal = &mut Terminal::new(line.quiet, stop::on_interrupt(line.quiet)?);
     match line.command {
+        Command::Convert(convert) => convert.run(terminal),
+        Command::Info(info) => info.run(terminal),
         Command::Options => options::run(),
     }
 }

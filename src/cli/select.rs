@@ -1,5 +1,6 @@
 //! Which people of a panel, and which group each belongs to.
 
+use super::terminal::Terminal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::Panel;
 use std::collections::HashMap;
@@ -41,14 +42,6 @@ impl Selection {
             true => Err(Error::new(ErrorKind::Empty, "the file names no sample").file(file)),
             false => Ok(Selection { names, exclude }),
         }
-    }
-
-    /// The panel of these people, in the panel's order.
-    ///
-    /// # Errors
-    /// `UnknownName` for a name that is not in the panel, `Empty` if nobody is left.
-    pub fn apply(&self, panel: &Panel) -> Result<Panel> {
-        panel.select_samples(&panel.samples().find(&self.names, self.exclude)?)
     }
 }
 
@@ -135,23 +128,23 @@ impl LabelFile {
         Ok(labels)
     }
 
-    /// The panel with these labels, and a sentence if some people have none.
+    /// The panel with these labels; tells if some people have none.
     ///
     /// # Errors
     /// As [`LabelFile::read`]; `UnknownName` if nobody of the panel is named in the file.
-    pub fn apply(&self, panel: &Panel) -> Result<(Panel, Option<String>)> {
+    pub fn apply(&self, panel: &Panel, terminal: &Terminal) -> Result<Panel> {
         let samples = panel.samples().with_labels(&self.read()?);
         let without = samples.iter().filter(|s| s.label.is_none()).count();
         if without == samples.len() {
-            let mut error = Error::new(ErrorKind::UnknownName, "the labels name nobody of the panel").file(&self.path);
-            if let Some(first) = samples.iter().next() {
-                error = error.remedy(format!("the panel's names look like {}", first.name));
-            }
-            return Err(error);
+            let looks = samples.iter().next().map_or("nothing", |s| &s.name);
+            return Err(Error::new(ErrorKind::UnknownName, "the labels name nobody of the panel")
+                .file(&self.path)
+                .remedy(format!("the panel's names look like {looks}")));
         }
-        let notice =
-            (without > 0).then(|| format!("{}: {without} of {} people have no label", self.path.display(), samples.len()));
-        Ok((panel.with_samples(samples)?, notice))
+        if without > 0 {
+            terminal.note(format!("{}: {without} of {} people have no label", self.path.display(), samples.len()));
+        }
+        panel.with_samples(samples)
     }
 
     fn malformed(&self, what: &str) -> Error {
@@ -178,9 +171,11 @@ mod tests {
     use crate::panel::bits::BitMatrix;
     use crate::panel::samples::Samples;
     use crate::panel::sites::{Site, Sites};
+    use crate::progress::Cancel;
 
     fn panel() -> Panel {
-        let site = Site { contig: "1".into(), position: 1, id: "".into(), reference: "A".into(), alternate: "C".into() };
+        let site =
+            Site { contig: "1".into(), position: 1, id: "".into(), reference: "A".into(), alternate: "C".into() };
         let samples = Samples::diploid(["a", "b", "c"]).unwrap();
         Panel::new(Sites::new(vec![site]).unwrap(), samples, BitMatrix::zeros(6, 1).unwrap()).unwrap()
     }
@@ -198,17 +193,14 @@ mod tests {
 
     #[test]
     fn people_are_taken_or_left_out_as_in_bcftools() {
-        let names = |s: Selection| -> Vec<String> {
-            s.apply(&panel()).unwrap().samples().iter().map(|s| s.name.clone()).collect()
-        };
-        assert_eq!(names(Selection::from_list("c,a")), ["a", "c"]);
-        assert_eq!(names(Selection::from_list("^c,a")), ["b"]);
+        let selection =
+            |names: &[&str], exclude| Selection { names: names.iter().map(|n| n.to_string()).collect(), exclude };
+        assert_eq!(Selection::from_list("c,a"), selection(&["c", "a"], false));
+        assert_eq!(Selection::from_list("^c, a,"), selection(&["c", "a"], true));
         let list = file("# people\nb extra\n\nc\n");
         let path = list.path().to_str().unwrap();
-        assert_eq!(names(Selection::from_file(path).unwrap()), ["b", "c"]);
-        assert_eq!(names(Selection::from_file(&format!("^{path}")).unwrap()), ["a"]);
-        assert_eq!(Selection::from_list("x").apply(&panel()).unwrap_err().kind(), ErrorKind::UnknownName);
-        assert_eq!(Selection::from_list("^a,b,c").apply(&panel()).unwrap_err().kind(), ErrorKind::Empty);
+        assert_eq!(Selection::from_file(path).unwrap(), selection(&["b", "c"], false));
+        assert_eq!(Selection::from_file(&format!("^{path}")).unwrap(), selection(&["b", "c"], true));
         assert_eq!(Selection::from_file(file("\n").path().to_str().unwrap()).unwrap_err().kind(), ErrorKind::Empty);
         assert_eq!(Selection::from_file("/no/such/list").unwrap_err().kind(), ErrorKind::Io);
     }
@@ -230,16 +222,16 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_name_nobody_are_refused_and_gaps_are_told() {
+    fn labels_that_name_nobody_are_refused() {
+        let terminal = Terminal::new(true, Cancel::new());
         let apply = |content: &str| {
             let file = file(content);
-            LabelFile { path: file.path().into(), column: None }.apply(&panel())
+            LabelFile { path: file.path().into(), column: None }.apply(&panel(), &terminal)
         };
         assert_eq!(apply("sample pop\nzz EUR\n").unwrap_err().kind(), ErrorKind::UnknownName);
-        let (labelled, notice) = apply("sample pop\na EUR\nb AFR\n").unwrap();
-        assert_eq!(labelled.samples().as_slice()[1].label.as_deref(), Some("AFR"));
-        assert!(notice.unwrap().contains("1 of 3"));
-        assert!(apply("sample pop\na EUR\nb AFR\nc AFR\n").unwrap().1.is_none());
+        let labelled = apply("sample pop\na EUR\nb AFR\n").unwrap();
+        let labels: Vec<Option<&str>> = labelled.samples().iter().map(|s| s.label.as_deref()).collect();
+        assert_eq!(labels, [Some("EUR"), Some("AFR"), None]);
     }
 
     #[test]

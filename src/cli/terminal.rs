@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::progress::{Cancel, Event, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Between two plain lines of one phase.
@@ -60,19 +61,24 @@ impl Terminal {
         }
     }
 
-    /// Sentences for the user, unless `--quiet`.
-    pub fn say_all(&self, texts: &[impl AsRef<str>]) {
-        texts.iter().for_each(|text| self.say(text));
+    /// Something the user should know, unless `--quiet`.
+    pub fn note(&self, text: impl AsRef<str>) {
+        self.say(format!("note: {}", text.as_ref()));
     }
 
-    /// Whether messages are suppressed.
-    pub fn is_quiet(&self) -> bool {
-        self.quiet
+    /// Tells that a file was written; nothing for standard output.
+    pub fn wrote(&self, path: &Path) {
+        match std::fs::metadata(path) {
+            Ok(file) if path.as_os_str() != "-" && file.is_file() => {
+                self.say(format!("wrote {} ({})", path.display(), bytes(file.len())));
+            }
+            _ => {}
+        }
     }
 
     fn event(&mut self, event: &Event) {
         match event {
-            Event::Notice(text) => self.say(text),
+            Event::Notice(text) => self.note(text),
             _ if self.quiet => {}
             Event::Step { phase, done, total, unit } => self.step(phase, *done, *total, unit),
             Event::Measured { name, value, .. } => {
@@ -209,12 +215,10 @@ mod tests {
     #[test]
     fn times_sizes_and_rates_read_well() {
         let text = |s: f64| duration(Duration::from_secs_f64(s));
-        assert_eq!([text(4.25), text(42.0), text(200.0), text(18_720.0)], [
-            "4.2 s",
-            "42 s",
-            "3 min 20 s",
-            "5 h 12 min"
-        ]);
+        assert_eq!(
+            [text(4.25), text(42.0), text(200.0), text(18_720.0)],
+            ["4.2 s", "42 s", "3 min 20 s", "5 h 12 min"]
+        );
         assert_eq!([bytes(12), bytes(1_234), bytes(12_345_678)], ["12 bytes", "1.2 kB", "12.3 MB"]);
         assert_eq!([rate_text(850.4), rate_text(8.54), rate_text(0.2)], ["850/s", "8.5/s", "12.0/min"]);
         assert_eq!([count(1, "person", "people"), count(2, "person", "people")], ["1 person", "2 people"]);
