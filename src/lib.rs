@@ -6,7 +6,10 @@
 
 #![deny(unsafe_code)]
 
+pub mod compute;
 pub mod error;
+pub mod evaluate;
+pub mod linalg;
 pub mod options;
 pub mod panel;
 pub mod progress;

@@ -1,0 +1,3 @@
+//! The numeric floor: vectorised operations, with no knowledge of models.
+
+pub mod hamming;
