@@ -9,7 +9,9 @@
 pub mod cli;
 pub mod compute;
 pub mod error;
+pub mod evaluate;
 pub mod io;
+pub mod linalg;
 pub mod models;
 pub mod options;
 pub mod panel;

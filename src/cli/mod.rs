@@ -4,6 +4,7 @@
 //! went well, 1 when the work failed, 2 when the command line makes no sense, 130 after Ctrl-C.
 
 mod convert;
+mod evaluate;
 mod info;
 mod options;
 mod output;
@@ -44,6 +45,8 @@ struct CommandLine {
 enum Command {
     /// Convert a panel to another format, or take a part of it
     Convert(convert::Convert),
+    /// Tell how close artificial haplotypes are to real ones, and how much of these leaks
+    Evaluate(evaluate::Evaluate),
     /// Tell what is in a panel
     Info(info::Info),
     /// Print the keys of --set, with their defaults and bounds
@@ -69,6 +72,7 @@ fn work(line: CommandLine) -> Result<()> {
     let terminal = &mut Terminal::new(line.quiet, stop::on_interrupt(line.quiet)?);
     match line.command {
         Command::Convert(convert) => convert.run(terminal),
+        Command::Evaluate(evaluate) => evaluate.run(terminal),
         Command::Info(info) => info.run(terminal),
         Command::Options => options::run(),
     }
