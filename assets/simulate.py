@@ -3,7 +3,9 @@
 
 Three populations with the history of Gutenkunst et al. 2009 (PLoS Genetics 5:e1000695; an ancestral population, an
 exodus and bottleneck, two growing populations, migration), called AFR, EUR and EAS after their models. One contig of
-1 Mb, biallelic SNPs with a minor allele frequency of at least 2% of which 640 are drawn at random, everything phased.
+4 Mb, biallelic SNPs with a minor allele frequency of at least 2% of which 800 are drawn at random, everything phased.
+As in reference panels there are no close relatives: a person with a haplotype that differs at fewer than 12 of these
+sites from that of a person taken before is passed over.
 
 Needs bcftools, and in Python: msprime==1.4.4 (with the tskit and numpy that it brings). Writes, beside itself,
 demo.bcf and demo_samples.tsv (sample, population, and set: train, or held_out for the evaluation's floor). The same
@@ -17,11 +19,13 @@ import msprime
 import numpy
 
 SEED = 20210204
-PEOPLE = 300  # of each population
+SIMULATED = 450  # people of each population
+PEOPLE = 300  # of each population, taken
 TRAIN = 200  # of each population; the others are held out
-SITES = 640
-LENGTH = 1_000_000  # base pairs
+SITES = 800
+LENGTH = 4_000_000  # base pairs
 LEAST_FREQUENCY = 0.02
+LEAST_DIFFERENCE = 12  # sites
 POPULATIONS = ["AFR", "EUR", "EAS"]
 
 
@@ -47,10 +51,29 @@ def out_of_africa():
     return demography
 
 
+def unrelated(alleles):
+    """Numbers of the people to take, PEOPLE of each population, in order."""
+    haplotypes = alleles.T.astype(numpy.int16)
+    taken, rows = [], []
+    for population in range(len(POPULATIONS)):
+        before = len(taken)
+        for person in range(population * SIMULATED, (population + 1) * SIMULATED):
+            own = haplotypes[2 * person : 2 * person + 2]
+            if rows and min(abs(numpy.array(rows) - h).sum(axis=1).min() for h in own) < LEAST_DIFFERENCE:
+                continue
+            taken.append(person)
+            rows.extend(own)
+            if len(taken) - before == PEOPLE:
+                break
+        if len(taken) - before < PEOPLE:
+            raise SystemExit(f"only {len(taken) - before} unrelated people in {POPULATIONS[population]}")
+    return taken
+
+
 def main():
     here = pathlib.Path(__file__).resolve().parent
     ancestry = msprime.sim_ancestry(
-        samples={name: PEOPLE for name in POPULATIONS},
+        samples={name: SIMULATED for name in POPULATIONS},
         demography=out_of_africa(),
         sequence_length=LENGTH,
         recombination_rate=1.2e-8,
@@ -67,6 +90,10 @@ def main():
             sites.append((int(variant.site.position), variant.alleles, variant.genotypes.copy()))
     chosen = numpy.sort(numpy.random.default_rng(SEED).choice(len(sites), SITES, replace=False))
 
+    alleles = numpy.array([sites[i][2] for i in chosen])  # sites x haplotypes
+    taken = unrelated(alleles)
+    alleles = alleles[:, [2 * person + copy for person in taken for copy in (0, 1)]]
+
     people = [(name, f"{name}{i:03}", "train" if i < TRAIN else "held_out") for name in POPULATIONS for i in range(PEOPLE)]
     lines = [
         "##fileformat=VCFv4.2",
@@ -76,9 +103,9 @@ def main():
         '##FORMAT=<ID=GT,Number=1,Type=String,Description="Phased genotype">',
         "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t" + "\t".join(name for _, name, _ in people),
     ]
-    for i in chosen:
-        position, (reference, alternate), alleles = sites[i]
-        genotypes = "\t".join(f"{a}|{b}" for a, b in alleles.reshape(-1, 2))
+    for i, row in zip(chosen, alleles):
+        position, (reference, alternate), _ = sites[i]
+        genotypes = "\t".join(f"{a}|{b}" for a, b in row.reshape(-1, 2))
         lines.append(f"1\t{position}\t.\t{reference}\t{alternate}\t.\tPASS\t.\tGT\t{genotypes}")
     vcf = "\n".join(lines) + "\n"
     command = ["bcftools", "view", "--no-version", "-Ob9", "-o", str(here / "demo.bcf")]

@@ -1,5 +1,6 @@
 //! The program as users run it: arguments, streams, exit status, messages.
 
+mod evaluation;
 mod panels;
 mod usage;
 

@@ -2,7 +2,7 @@
 
 use crate::haploom;
 
-const COMMANDS: &[&str] = &["convert", "info", "options"];
+const COMMANDS: &[&str] = &["convert", "evaluate", "info", "options"];
 
 #[test]
 fn without_arguments_the_help_goes_to_standard_error() {
