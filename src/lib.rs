@@ -9,6 +9,7 @@
 pub mod compute;
 pub mod error;
 pub mod io;
+pub mod model_file;
 pub mod models;
 pub mod options;
 pub mod panel;
