@@ -8,7 +8,9 @@
 
 pub mod compute;
 pub mod error;
+pub mod evaluate;
 pub mod io;
+pub mod linalg;
 pub mod model_file;
 pub mod models;
 pub mod options;

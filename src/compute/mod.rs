@@ -6,6 +6,7 @@
 
 pub mod activation;
 pub mod cpu;
+pub mod hamming;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::bits::BitMatrix;
