@@ -12,6 +12,7 @@ pub mod error;
 pub mod evaluate;
 pub mod io;
 pub mod linalg;
+pub mod model_file;
 pub mod models;
 pub mod options;
 pub mod panel;

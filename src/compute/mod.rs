@@ -331,6 +331,17 @@ impl Device {
         }
     }
 
+    /// Inputs of the outputs, `states x weights + bias`, in units of the weights' scale.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if shapes disagree.
+    pub fn affine(&self, states: &States, weights: &Weights, out: &mut Matrix<i32>) -> Result<()> {
+        check_shapes(states, weights, out)?;
+        match self {
+            Device::Cpu(cpu) => cpu.affine_input(states, weights, out),
+        }
+    }
+
     /// For each row, the log of the sum (or integral) over all states of the outputs of exp(state x input): the hidden
     /// units' share of minus the free energy, in nats.
     ///
@@ -359,7 +370,7 @@ impl Device {
     }
 }
 
-fn check_shapes(states: &States, weights: &Weights, out: &States) -> Result<()> {
+fn check_shapes<T: Copy + Default>(states: &States, weights: &Weights, out: &Matrix<T>) -> Result<()> {
     let fits =
         states.columns() == weights.inputs() && out.columns() == weights.outputs() && out.rows() == states.rows();
     match fits {

@@ -224,6 +224,19 @@ pub struct Read {
     pub notices: Vec<String>,
 }
 
+/// Writes bytes beside `path` and renames: the file is whole or not there. `-` is standard output.
+///
+/// # Errors
+/// `Io`.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut output = output::Output::create(path, bgzf::Packing::Plain, 1)?;
+    for piece in bytes.chunks(1 << 20) {
+        output.sink().buffer().extend_from_slice(piece);
+        output.sink().spill()?;
+    }
+    output.commit(None)
+}
+
 /// Reads a panel from VCF, VCF.gz, BCF, `.hap` or `.hapt`, recognised by content; `-` is standard input.
 ///
 /// # Errors

@@ -1,3 +1,165 @@
 //! Generators of haplotypes: parameters and half-steps, one file a model.
 
+pub mod bernoulli;
+pub mod markov;
+pub mod mixture;
 pub mod rbm;
+
+use crate::panel::sites::Sites;
+use bernoulli::Bernoulli;
+use markov::Markov;
+use mixture::Mixture;
+use rbm::Rbm;
+
+/// Kind of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelKind {
+    /// [`Rbm`].
+    Rbm,
+    /// [`Bernoulli`].
+    Bernoulli,
+    /// [`Markov`].
+    Markov,
+}
+
+impl ModelKind {
+    /// Every kind.
+    pub const ALL: [ModelKind; 3] = [ModelKind::Rbm, ModelKind::Bernoulli, ModelKind::Markov];
+
+    /// As the command line and model files write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ModelKind::Rbm => "rbm",
+            ModelKind::Bernoulli => "bernoulli",
+            ModelKind::Markov => "markov",
+        }
+    }
+
+    /// The kind of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        ModelKind::ALL.into_iter().find(|k| k.name() == name)
+    }
+}
+
+/// A trained generator of haplotypes, bound to the sites it was trained on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// The sites, in order.
+    pub sites: Sites,
+    /// What it learned.
+    pub generator: Generator,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+/// What a model learned.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Generator {
+    /// Frequencies alone.
+    Bernoulli(Bernoulli),
+    /// Windows.
+    Markov(Markov),
+    /// A restricted Boltzmann machine and what its sampler needs.
+    Rbm(Box<SampledRbm>),
+}
+
+/// A restricted Boltzmann machine and what its sampler needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SampledRbm {
+    /// The machine.
+    pub rbm: Rbm,
+    /// How visible units answer in the last half-step.
+    pub output: Output,
+    /// Where chains start.
+    pub mixture: Mixture,
+    /// Rungs of the tempering ladder below the model, the first without interactions; empty if none were kept.
+    pub ladder: Vec<Rbm>,
+    /// How it is sampled by default.
+    pub start: Start,
+    /// Gibbs sweeps from the start to a haplotype.
+    pub sweeps: usize,
+}
+
+/// Where a chain starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// A draw from the mixture.
+    Mixture,
+    /// Each site from its frequency in the machine without interactions.
+    Independent,
+    /// Each site 0 or 1 with chance 1/2.
+    Random,
+}
+
+impl Start {
+    /// As options and model files write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Start::Mixture => "mixture",
+            Start::Independent => "independent",
+            Start::Random => "random",
+        }
+    }
+
+    /// The start of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Start::Mixture, Start::Independent, Start::Random].into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// The last half-step of a sample: site i is on with the logistic function of `sharpness x (W h)_i + bias_i`.
+///
+/// A machine that stops learning before it knows its people by heart leaves noise of its own at each site; a sharpness
+/// somewhat above 1 takes that noise away, and the bias keeps each site's frequency where it was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// 1 for the machine as it is.
+    pub sharpness: f32,
+    /// A number a site; the machine's visible bias for the machine as it is.
+    pub bias: Vec<f32>,
+}
+
+/// Where a model comes from. Nothing here names or numbers a person.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Provenance {
+    /// The version of the library that trained it.
+    pub version: String,
+    /// The seed of the training.
+    pub seed: u64,
+    /// The options of the training, `key=value,...`.
+    pub options: String,
+    /// The number of training haplotypes.
+    pub haplotypes: u64,
+    /// SHA-256 of the whole packed training panel.
+    pub panel_sha256: String,
+    /// Gradient steps done.
+    pub updates: u64,
+    /// What was measured at the end of training, by name.
+    pub metrics: Vec<(String, f64)>,
+}
+
+impl Model {
+    /// Its kind.
+    pub fn kind(&self) -> ModelKind {
+        match self.generator {
+            Generator::Bernoulli(_) => ModelKind::Bernoulli,
+            Generator::Markov(_) => ModelKind::Markov,
+            Generator::Rbm(_) => ModelKind::Rbm,
+        }
+    }
+
+    /// What the file may tell about the people it was trained on, in a line.
+    pub fn leak(&self) -> &'static str {
+        match self.generator {
+            Generator::Bernoulli(_) => {
+                "allele frequencies of the training panel, exactly: with few people, or a person's genome at hand, they can tell who was in it"
+            }
+            Generator::Markov(_) => {
+                "every window of neighbouring alleles that the training panel holds, rare ones included: with a person's genome at hand it can tell who was in it"
+            }
+            Generator::Rbm(_) => {
+                "no haplotype and no name, but weights fitted to people: `haploom evaluate --test` measures what samples leak (privacy_loss), and an attack with a person's genome at hand may find more"
+            }
+        }
+    }
+}

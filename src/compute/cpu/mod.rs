@@ -106,6 +106,11 @@ impl Cpu {
         }
     }
 
+    pub(super) fn affine_input(&self, states: &States, weights: &Weights, out: &mut Matrix<i32>) -> Result<()> {
+        let stride = out.stride();
+        self.affine(states, weights, out.host_mut(), stride, Keep)
+    }
+
     pub(super) fn log_partition(&self, states: &States, weights: &Weights, unit: Unit, out: &mut [f64]) -> Result<()> {
         out.fill(0.0);
         let relu = matches!(unit, Unit::Relu { .. });

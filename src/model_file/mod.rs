@@ -1,0 +1,245 @@
+//! Models in files: safetensors, which Python opens as they are.
+//!
+//! The metadata has one key, `haploom`, with a JSON text: format, version `[major, minor]`, kind, provenance and settings.
+//! Tensors of a window are named `w0.…`, so that many windows fit in one file:
+//!
+//! | tensor | type, shape | what |
+//! |---|---|---|
+//! | `w0.sites` | U8, bytes | sites as text: contig, position, id, ref, alt, tab-separated, a line a site |
+//! | `w0.bernoulli.frequency` | F64, sites | |
+//! | `w0.markov.offset`, `.context`, `.frequency`, `.start` | U64, U32, F64, U64 | contexts of site i: `offset[i]..offset[i + 1]` |
+//! | `w0.rbm.W`, `.b`, `.c` | F32, sites x hidden; sites; hidden | energy `-b v - c h - v W h` |
+//! | `w0.output.bias` | F32, sites | last half-step: logistic of `sharpness x W h + bias` |
+//! | `w0.mixture.share`, `.log_odds` | F32, clusters; clusters x sites | where chains start |
+//! | `w0.ladder.R.W`, `.b`, `.c` | BF16, F32, F32 | rung R of the tempering ladder |
+
+pub mod tensors;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::io;
+use crate::models::bernoulli::Bernoulli;
+use crate::models::markov::Markov;
+use crate::models::mixture::Mixture;
+use crate::models::rbm::{Hidden, Rbm};
+use crate::models::{Generator, Model, ModelKind, Output, Provenance, SampledRbm, Start};
+use crate::panel::sites::{Site, Sites};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use tensors::{TensorReader, TensorWriter, contradiction};
+
+/// The version that is written. Files of the same major version are read; a larger minor version is read too, and what it
+/// adds is ignored.
+pub const VERSION: [u64; 2] = [1, 0];
+const FORMAT: &str = "haploom-model";
+
+/// Writes a model beside `path` and renames it: the file is whole or not there.
+///
+/// # Errors
+/// `Io`.
+pub fn save(model: &Model, path: &Path) -> Result<()> {
+    io::write_bytes(path, &to_bytes(model)?)
+}
+
+/// Reads a model.
+///
+/// # Errors
+/// `Io`, `NotAModel`, `ModelTooOld`, `ModelTooNew`, `ModelCorrupt`.
+pub fn open(path: &Path) -> Result<Model> {
+    let bytes = std::fs::read(path).map_err(|e| Error::io("read the model", path, &e))?;
+    from_bytes(&bytes).map_err(|e| e.file(path))
+}
+
+/// A model as bytes; the same model gives the same bytes.
+///
+/// # Errors
+/// `Internal`.
+pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
+    let mut tensors = TensorWriter::new();
+    tensors.text("w0.sites", &sites_text(&model.sites));
+    let sites = model.sites.len();
+    let p = &model.provenance;
+    let mut description = json!({
+        "format": FORMAT,
+        "version": VERSION,
+        "kind": model.kind().name(),
+        "windows": 1,
+        "haploom": p.version,
+        "seed": p.seed,
+        "options": p.options,
+        "haplotypes": p.haplotypes,
+        "panel_sha256": p.panel_sha256,
+        "updates": p.updates,
+        "metrics": p.metrics.iter().map(|(name, value)| json!([name, value])).collect::<Vec<_>>(),
+        "leak": model.leak(),
+    });
+    match &model.generator {
+        Generator::Bernoulli(m) => tensors.f64("w0.bernoulli.frequency", &[sites], &m.frequencies),
+        Generator::Markov(m) => {
+            description["window"] = json!(m.window);
+            tensors.u64("w0.markov.offset", &[m.offsets.len()], &m.offsets);
+            tensors.u32("w0.markov.context", &[m.contexts.len()], &m.contexts);
+            tensors.f64("w0.markov.frequency", &[m.frequencies.len()], &m.frequencies);
+            tensors.u64("w0.markov.start", &[m.starts.len()], &m.starts);
+        }
+        Generator::Rbm(m) => {
+            let hidden = m.rbm.hidden_units();
+            description["hidden_type"] = json!(m.rbm.hidden.name());
+            description["start"] = json!(m.start.name());
+            description["sweeps"] = json!(m.sweeps);
+            description["sharpness"] = json!(m.output.sharpness);
+            description["rungs"] = json!(m.ladder.len());
+            tensors.f32("w0.rbm.W", &[sites, hidden], &m.rbm.weights);
+            tensors.f32("w0.rbm.b", &[sites], &m.rbm.visible_bias);
+            tensors.f32("w0.rbm.c", &[hidden], &m.rbm.hidden_bias);
+            tensors.f32("w0.output.bias", &[sites], &m.output.bias);
+            tensors.f32("w0.mixture.share", &[m.mixture.clusters()], &m.mixture.shares);
+            tensors.f32("w0.mixture.log_odds", &[m.mixture.clusters(), sites], &m.mixture.log_odds);
+            for (r, rung) in m.ladder.iter().enumerate() {
+                tensors.bf16(&format!("w0.ladder.{r}.W"), &[sites, hidden], &rung.weights);
+                tensors.f32(&format!("w0.ladder.{r}.b"), &[sites], &rung.visible_bias);
+                tensors.f32(&format!("w0.ladder.{r}.c"), &[hidden], &rung.hidden_bias);
+            }
+        }
+    }
+    tensors.finish(&description)
+}
+
+/// A model from bytes.
+///
+/// # Errors
+/// `NotAModel`, `ModelTooOld`, `ModelTooNew`, `ModelCorrupt`.
+pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
+    let file = TensorReader::new(bytes)?;
+    if file.json["format"] != FORMAT {
+        return Err(Error::new(ErrorKind::NotAModel, format!("this is a '{}', not a model", file.json_text("format")?)));
+    }
+    let major = file.json["version"][0].as_u64().ok_or_else(|| contradiction("the description lacks its version"))?;
+    let versions = |kind, remedy: &str| {
+        let what = format!("the model file has version {}, this library reads {}", file.json["version"], VERSION[0]);
+        Err(Error::new(kind, what).remedy(remedy))
+    };
+    match major {
+        m if m > VERSION[0] => return versions(ErrorKind::ModelTooNew, "use a newer haploom"),
+        m if m < VERSION[0] => return versions(ErrorKind::ModelTooOld, "train again, or use an older haploom"),
+        _ => {}
+    }
+    let sites = parse_sites(file.text("w0.sites")?)?;
+    let m = sites.len();
+    let kind = ModelKind::from_name(file.json_text("kind")?)
+        .ok_or_else(|| contradiction(format!("there is no kind of model '{}'", file.json["kind"])))?;
+    let generator = match kind {
+        ModelKind::Bernoulli => {
+            let frequencies = file.f64("w0.bernoulli.frequency", &[m])?;
+            in_unit_interval(&frequencies)?;
+            Generator::Bernoulli(Bernoulli { frequencies })
+        }
+        ModelKind::Markov => Generator::Markov(read_markov(&file, m)?),
+        ModelKind::Rbm => Generator::Rbm(Box::new(read_rbm(&file, m)?)),
+    };
+    let metrics = |v: &Value| Some((v[0].as_str()?.to_string(), v[1].as_f64()?));
+    let provenance = Provenance {
+        version: file.json_text("haploom")?.to_string(),
+        seed: file.json_whole("seed")?,
+        options: file.json_text("options")?.to_string(),
+        haplotypes: file.json_whole("haplotypes")?,
+        panel_sha256: file.json_text("panel_sha256")?.to_string(),
+        updates: file.json_whole("updates")?,
+        metrics: file.json["metrics"].as_array().map_or_else(Vec::new, |a| a.iter().filter_map(metrics).collect()),
+    };
+    Ok(Model { sites, generator, provenance })
+}
+
+fn read_markov(file: &TensorReader, sites: usize) -> Result<Markov> {
+    let offsets = file.u64("w0.markov.offset", &[sites + 1])?;
+    let n = file.length("w0.markov.context")?;
+    let contexts = file.u32("w0.markov.context", &[n])?;
+    let frequencies = file.f64("w0.markov.frequency", &[n])?;
+    let starts = file.u64("w0.markov.start", &[file.length("w0.markov.start")?])?;
+    in_unit_interval(&frequencies)?;
+    let window = file.json_whole("window")? as usize;
+    let rising = offsets[0] == 0 && offsets.is_sorted() && offsets[sites] == n as u64;
+    if window > 20 || !rising || !starts.is_sorted() {
+        return Err(contradiction("the windows of the Markov model contradict each other"));
+    }
+    for range in offsets.windows(2) {
+        if !contexts[range[0] as usize..range[1] as usize].is_sorted() {
+            return Err(contradiction("the contexts of a site are out of order"));
+        }
+    }
+    Ok(Markov { window, offsets, contexts, frequencies, starts })
+}
+
+/// The parameters of an RBM under `prefix`, the weights in bfloat16 if `half`.
+pub(crate) fn read_parameters(file: &TensorReader, prefix: &str, hidden: Hidden, shape: [usize; 2], half: bool) -> Result<Rbm> {
+    let name = format!("{prefix}.W");
+    let weights = if half { file.bf16(&name, &shape)? } else { file.f32(&name, &shape)? };
+    let rbm = Rbm {
+        hidden,
+        weights,
+        visible_bias: file.f32(&format!("{prefix}.b"), &[shape[0]])?,
+        hidden_bias: file.f32(&format!("{prefix}.c"), &[shape[1]])?,
+    };
+    rbm.check().map_err(|e| contradiction(format!("{prefix}: {}", e.what())))?;
+    Ok(rbm)
+}
+
+fn read_rbm(file: &TensorReader, sites: usize) -> Result<SampledRbm> {
+    let hidden = Hidden::from_name(file.json_text("hidden_type")?)
+        .ok_or_else(|| contradiction("the description has an unknown hidden_type"))?;
+    let shape = [sites, file.length("w0.rbm.c")?];
+    let clusters = file.length("w0.mixture.share")?;
+    let sharpness = file.json["sharpness"].as_f64().filter(|s| (0.1..=10.0).contains(s));
+    let sweeps = file.json_whole("sweeps")?;
+    let rungs = file.json_whole("rungs")?;
+    let shares = file.f32("w0.mixture.share", &[clusters])?;
+    if clusters == 0 || shares.iter().any(|s| *s < 0.0) || sweeps > 1 << 30 || rungs >= crate::sample::tempering::MOST_RUNGS {
+        return Err(contradiction("the description of the sampler is out of bounds"));
+    }
+    Ok(SampledRbm {
+        rbm: read_parameters(file, "w0.rbm", hidden, shape, false)?,
+        output: Output {
+            sharpness: sharpness.ok_or_else(|| contradiction("the description lacks a sensible sharpness"))? as f32,
+            bias: file.f32("w0.output.bias", &[sites])?,
+        },
+        mixture: Mixture { shares, log_odds: file.f32("w0.mixture.log_odds", &[clusters, sites])? },
+        ladder: (0..rungs)
+            .map(|r| read_parameters(file, &format!("w0.ladder.{r}"), hidden, shape, true))
+            .collect::<Result<_>>()?,
+        start: Start::from_name(file.json_text("start")?)
+            .ok_or_else(|| contradiction("the description has an unknown start"))?,
+        sweeps: sweeps as usize,
+    })
+}
+
+fn in_unit_interval(values: &[f64]) -> Result<()> {
+    match values.iter().all(|f| (0.0..=1.0).contains(f)) {
+        true => Ok(()),
+        false => Err(contradiction("a frequency is outside 0..1")),
+    }
+}
+
+fn sites_text(sites: &Sites) -> String {
+    sites.iter().map(|s| format!("{}\t{}\t{}\t{}\t{}\n", s.contig, s.position, s.id, s.reference, s.alternate)).collect()
+}
+
+fn parse_sites(text: &str) -> Result<Sites> {
+    let mut contigs: Vec<Arc<str>> = Vec::new();
+    let mut sites = Vec::new();
+    for (i, line) in text.lines().enumerate() {
+        let bad = || contradiction(format!("line {} of w0.sites is no site", i + 1));
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [contig, position, id, reference, alternate] = fields[..] else { return Err(bad()) };
+        if contigs.last().is_none_or(|c| **c != *contig) {
+            contigs.push(contig.into());
+        }
+        sites.push(Site {
+            contig: contigs[contigs.len() - 1].clone(),
+            position: position.parse().map_err(|_| bad())?,
+            id: id.into(),
+            reference: reference.into(),
+            alternate: alternate.into(),
+        });
+    }
+    Sites::new(sites).map_err(|e| contradiction(format!("w0.sites: {e}")))
+}

@@ -1,0 +1,132 @@
+//! A mixture of independent sites: each haplotype belongs to one cluster, and each site has a frequency in each cluster.
+//!
+//! It knows the populations and their shares, and nothing of who is in them: every cluster stands for many haplotypes.
+//! Chains of an RBM start from it, both while the RBM learns and when it is sampled.
+
+use crate::compute::{Device, Matrix, Noise, States, Unit, WEIGHT_STEPS, Weights};
+use crate::error::Result;
+use crate::rng::Stream;
+
+/// Parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mixture {
+    /// Share of each cluster; they sum to 1.
+    pub shares: Vec<f32>,
+    /// Log odds of the alternate allele, clusters x sites, cluster by cluster; within +-7.9.
+    pub log_odds: Vec<f32>,
+}
+
+/// The largest log odds: keeps weights inside their fixed point, and frequencies 4e-4 away from 0 and 1.
+pub const LOG_ODDS_LIMIT: f32 = 7.9;
+
+impl Mixture {
+    /// Number of clusters.
+    pub fn clusters(&self) -> usize {
+        self.shares.len()
+    }
+
+    /// Number of sites.
+    pub fn sites(&self) -> usize {
+        self.log_odds.len() / self.shares.len().max(1)
+    }
+}
+
+/// A mixture laid out on a device.
+#[derive(Clone, Debug)]
+pub struct MixtureDraws {
+    weights: Weights,
+    /// Shares summed up, on a grid of 2^-32.
+    cumulative: Vec<u64>,
+}
+
+impl MixtureDraws {
+    /// Lays out `mixture`.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn new(device: &Device, mixture: &Mixture) -> Result<Self> {
+        let mut weights = Weights::zeros(device, mixture.clusters(), mixture.sites(), 1.0 / WEIGHT_STEPS)?;
+        weights.set(device, &mixture.log_odds, false, &vec![0.0; mixture.sites()])?;
+        let total: f64 = mixture.shares.iter().map(|s| f64::from(*s)).sum();
+        let mut sum = 0.0;
+        let cumulative = mixture
+            .shares
+            .iter()
+            .map(|s| {
+                sum += f64::from(*s);
+                (sum / total * 4_294_967_296.0) as u64
+            })
+            .collect();
+        Ok(MixtureDraws { weights, cumulative })
+    }
+
+    /// Random words that a draw reads in each stream.
+    pub fn words(&self) -> u64 {
+        64 + self.weights.outputs().next_multiple_of(64) as u64
+    }
+
+    /// Draws the rows of `out`. Row r reads stream `noise.first + r` from `noise.position` on.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if shapes disagree; `OutOfMemory`.
+    pub fn draw(&self, device: &Device, noise: Noise, out: &mut States) -> Result<()> {
+        let mut clusters = States::zeros(device, out.rows(), self.cumulative.len())?;
+        for r in 0..out.rows() {
+            let word = Stream::new(noise.seed, noise.purpose, noise.first + r as u64).word(noise.position);
+            let k = self.cumulative.partition_point(|c| *c <= u64::from(word)).min(self.cumulative.len() - 1);
+            clusters.row_mut(r)[k] = 1;
+        }
+        let noise = Noise { position: noise.position + 64, ..noise };
+        device.affine_sample(&clusters, &self.weights, Unit::Bernoulli, noise, out)
+    }
+}
+
+/// Membership of haplotypes in clusters.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    weights: Weights,
+}
+
+impl Membership {
+    /// Lays out `mixture`.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn new(device: &Device, mixture: &Mixture) -> Result<Self> {
+        let sites = mixture.sites();
+        let mut weights = Weights::zeros(device, sites, mixture.clusters(), 1.0 / WEIGHT_STEPS)?;
+        let bias: Vec<f32> = mixture
+            .log_odds
+            .chunks_exact(sites)
+            .zip(&mixture.shares)
+            .map(|(row, share)| {
+                let absent: f64 = row.iter().map(|l| -f64::from(*l).exp().ln_1p()).sum();
+                (absent + f64::from(*share).max(1e-30).ln()) as f32
+            })
+            .collect();
+        weights.set(device, &mixture.log_odds, true, &bias)?;
+        Ok(Membership { weights })
+    }
+
+    /// Posterior shares in steps of 2^-14, and the sum over rows of the log density in nats.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if shapes disagree; `OutOfMemory`.
+    pub fn posterior(&self, device: &Device, states: &States, out: &mut States) -> Result<f64> {
+        let mut joint = Matrix::zeros(device, states.rows(), self.weights.outputs())?;
+        device.affine(states, &self.weights, &mut joint)?;
+        let mut total = 0.0;
+        for r in 0..states.rows() {
+            let row = joint.row(r);
+            let largest = row.iter().copied().max().unwrap_or(0);
+            let terms: Vec<f64> =
+                row.iter().map(|x| (f64::from(x - largest) / f64::from(WEIGHT_STEPS)).exp()).collect();
+            let sum: f64 = terms.iter().sum();
+            total += f64::from(largest) / f64::from(WEIGHT_STEPS) + sum.ln();
+            for (o, t) in out.row_mut(r).iter_mut().zip(&terms) {
+                *o = (t / sum * 16_384.0).round() as i16;
+            }
+        }
+        Ok(total)
+    }
+}
