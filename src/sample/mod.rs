@@ -1,2 +1,3 @@
 //! sampling
+pub mod chains;
 pub mod tempering;

@@ -27,11 +27,6 @@ impl Ladder {
         Ok(Ladder { rungs: rungs.into_iter().map(|r| HalfSteps::new(device, r)).collect::<Result<_>>()? })
     }
 
-    /// From rungs laid out already.
-    pub fn from_half_steps(rungs: Vec<HalfSteps>) -> Self {
-        Ladder { rungs }
-    }
-
     /// Number of rungs.
     pub fn len(&self) -> usize {
         self.rungs.len()
@@ -45,16 +40,6 @@ impl Ladder {
     /// The half-steps of rung `r`.
     pub fn rung(&self, r: usize) -> &HalfSteps {
         &self.rungs[r]
-    }
-
-    /// The half-steps of the last rung, to be set anew while the model learns.
-    pub fn top_mut(&mut self) -> Option<&mut HalfSteps> {
-        self.rungs.last_mut()
-    }
-
-    /// Adds a rung on top.
-    pub fn push(&mut self, rung: HalfSteps) {
-        self.rungs.push(rung);
     }
 }
 
@@ -97,7 +82,7 @@ pub fn refine(
     loop {
         replicas.acceptance.fill((0.0, 0.0));
         for _ in 0..rounds {
-            replicas.round(device, &ladder, sweeps, usize::MAX, draws)?;
+            replicas.round(device, &ladder, sweeps, draws)?;
         }
         let mut inserted = 0;
         for low in (0..rungs.len() - 1).rev() {
@@ -153,26 +138,23 @@ impl Replicas {
         Ok(replicas)
     }
 
+    /// The states of the last rung: the model's.
+    pub fn into_top(mut self) -> States {
+        self.states.swap_remove(self.states.len() - 1)
+    }
+
     fn noise(&self, ladder: &Ladder, r: usize, sweeps: usize, draws: Draws) -> Noise {
         let before = (self.round * MOST_RUNGS + r as u64) * sweeps as u64;
         let position = before * ladder.rung(r).words_per_sweep();
         Noise { seed: draws.seed, purpose: draws.purpose, first: draws.first, position }
     }
 
-    /// Adds a rung whose replicas are those of the rung below.
-    pub fn push_copy(&mut self) {
-        if let Some(last) = self.states.last() {
-            self.states.push(last.clone());
-            self.acceptance.push((0.0, 0.0));
-        }
-    }
-
-    /// One round: `sweeps` sweeps of each rung below `until` (the first is drawn anew), then swaps of every other pair.
+    /// One round: `sweeps` sweeps of each rung (the first is drawn anew), then swaps of every other pair.
     ///
     /// # Errors
     /// `OutOfMemory`.
-    pub fn round(&mut self, device: &Device, ladder: &Ladder, sweeps: usize, until: usize, draws: Draws) -> Result<()> {
-        for r in 0..until.min(ladder.len()) {
+    pub fn round(&mut self, device: &Device, ladder: &Ladder, sweeps: usize, draws: Draws) -> Result<()> {
+        for r in 0..ladder.len() {
             let noise = self.noise(ladder, r, sweeps, draws);
             let sweeps = if r == 0 { 1 } else { sweeps };
             ladder.rung(r).sweep(device, &mut self.states[r], &mut self.hidden, sweeps, noise)?;

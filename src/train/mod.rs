@@ -1,6 +1,6 @@
 //! How models learn.
-#![allow(missing_docs)]
 
 pub mod clusters;
 pub mod contrastive;
 pub mod optimiser;
+pub mod output;
