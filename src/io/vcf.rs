@@ -103,8 +103,9 @@ pub(super) struct Columns<'a> {
     pub(super) genotypes: &'a [u8],
 }
 
-/// Cuts the first nine columns off a line.
-pub(super) fn columns<'a>(line: &Line<'a>) -> Result<Columns<'a>> {
+/// Cuts the first nine columns off a line. Whether those of the people are all there is seen to where they are parsed;
+/// only of a line that ends with the file they are counted here, since it may not be parsed at all.
+pub(super) fn columns<'a>(line: &Line<'a>, people: usize) -> Result<Columns<'a>> {
     let mut fixed = [&b""[..]; 9];
     let mut rest = line.bytes;
     for (i, slot) in fixed.iter_mut().enumerate() {
@@ -112,6 +113,10 @@ pub(super) fn columns<'a>(line: &Line<'a>) -> Result<Columns<'a>> {
             return Err(too_short(line, &format!("the line has {} columns, without genotypes", i + 1)));
         };
         (*slot, rest) = (&rest[..tab], &rest[tab + 1..]);
+    }
+    let there = || 1 + rest.iter().filter(|b| **b == b'\t').count();
+    if line.cut && there() != people {
+        return Err(wrong_number(line, there(), people));
     }
     Ok(Columns { fixed, genotypes: rest })
 }
@@ -127,6 +132,11 @@ pub(super) fn too_short(line: &Line, what: &str) -> Error {
         Some(number) => error.record(number),
         None => error,
     }
+}
+
+/// A line with more or fewer people than the header.
+pub(super) fn wrong_number(line: &Line, there: usize, people: usize) -> Error {
+    too_short(line, &format!("the line has {there} genotypes where the header names {people} samples"))
 }
 
 /// The text of a column.
@@ -166,12 +176,12 @@ pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
             Some(number) => e.file(&path).record(number),
             None => e.file(&path),
         };
-        let Columns { fixed, genotypes: rest } = columns(&line).map_err(at)?;
+        let Columns { fixed, genotypes: rest } = columns(&line, people).map_err(at)?;
         let contig = text(fixed[0], "CHROM").map_err(at)?;
         let position = text(fixed[1], "POS").map_err(at)?;
-        let position: u64 = position
-            .parse()
-            .map_err(|_| at(Error::new(ErrorKind::Malformed, format!("POS '{position}' is not a number"))))?;
+        let position: u64 = position.parse().map_err(|_| {
+            at(Error::new(ErrorKind::Malformed, format!("POS '{position}' is not a number")).remedy("mend the line"))
+        })?;
         if seeked && collector.is_past(contig, position) {
             break;
         }
@@ -196,9 +206,7 @@ pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
         }
         parse(rest, which, people, &mut genotypes).map_err(|e| {
             let error = match e {
-                Unparsed::Columns(n) => {
-                    too_short(&line, &format!("the line has {n} genotypes where the header names {people} samples"))
-                }
+                Unparsed::Columns(n) => wrong_number(&line, n, people),
                 Unparsed::Genotype(column, kind) => {
                     let field = rest.split(|b| *b == b'\t').nth(column).unwrap_or_default();
                     let shown = String::from_utf8_lossy(&field[..field.len().min(40)]).into_owned();
