@@ -178,6 +178,27 @@ fn clashes_and_mismatches_are_refused_and_named() {
 }
 
 #[test]
+fn regions_go_through_the_index_or_without_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut files = inputs(dir.path(), REAL);
+    for (i, extra) in [(1, "-t"), (2, "-c")] {
+        let indexed = dir.path().join(format!("indexed{i}"));
+        std::fs::copy(&files[i], &indexed).unwrap();
+        bcftools(&["index", extra, indexed.to_str().unwrap()]);
+        files.push(indexed);
+    }
+    for input in files {
+        let output = dir.path().join("out.vcf");
+        let options =
+            |region: &str| AugmentOptions { region: Some(region.parse().unwrap()), ..AugmentOptions::default() };
+        let report = run(&input, &output, &model(), &options("15:55-64")).unwrap();
+        assert_eq!((report.records, report.written, report.absent.count), (1, 1, 0), "{}", input.display());
+        let kind = |region: &str| run(&input, &output, &model(), &options(region)).unwrap_err().kind();
+        assert_eq!((kind("15:71-"), kind("chr15")), (ErrorKind::Empty, ErrorKind::Region), "{}", input.display());
+    }
+}
+
+#[test]
 fn augmenting_stops_on_request_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("real.vcf");

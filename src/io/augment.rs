@@ -1,6 +1,7 @@
 //! A real panel's records with artificial people appended, record by record.
 
 use super::bgzf::{IndexKind, Line, Packing, Source, is_dash};
+use super::collect::absent_contig;
 use super::index::{self, Start};
 use super::output::Output;
 use super::record::{self, Dictionary};
@@ -237,12 +238,17 @@ pub fn augment(
     };
     notices.into_iter().for_each(|n| progress.notice(n));
     let seeked = !matches!(start, Start::Beginning);
-    if let Start::At(offset) = start {
-        source.seek(offset)?;
+    match start {
+        Start::Beginning => {}
+        Start::At(offset) => source.seek(offset)?,
+        Start::Nowhere(contigs) => {
+            work.contigs_seen.extend(contigs);
+            return work.finish(&header);
+        }
     }
     let (mut line_in, mut line_out) = (Vec::new(), Vec::new());
     let mut number = 0u64;
-    while !matches!(start, Start::Nowhere(_)) {
+    loop {
         number += 1;
         if number.is_multiple_of(256) {
             progress.step("augmenting", work.report.records, 0, "records")?;
@@ -571,19 +577,22 @@ impl Work<'_> {
         if self.seen.iter().any(|s| *s) {
             return Ok(self.report);
         }
-        if self.report.records == 0 {
-            let error = match &self.options.region {
-                None => Error::new(ErrorKind::Empty, "the file has no records"),
-                Some(region) => Error::new(ErrorKind::Empty, format!("no record in region {region}")),
-            };
-            return Err(error.file(self.input));
-        }
         let contigs: HashSet<&str> = header
             .contigs
             .iter()
             .map(|(c, _)| c.as_str())
             .chain(self.contigs_seen.iter().map(String::as_str))
             .collect();
+        if self.report.records == 0 {
+            let error = match &self.options.region {
+                None => Error::new(ErrorKind::Empty, "the file has no records"),
+                Some(region) if contigs.contains(region.contig.as_str()) => {
+                    Error::new(ErrorKind::Empty, format!("no record in region {region}"))
+                }
+                Some(region) => absent_contig(&region.contig, &contigs.into_iter().collect::<Vec<_>>()),
+            };
+            return Err(error.file(self.input));
+        }
         let renamed = renamed_contigs(contigs, &self.lookup.contigs());
         let r = &self.report;
         Err(no_overlap("file", "model", &renamed, &r.swapped, &r.other_alleles, &r.outside, &r.absent).file(self.input))
