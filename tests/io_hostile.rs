@@ -226,7 +226,7 @@ fn augment_quietly(path: &Path, panel: &Panel, output: &Path) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Compressed data carry checksums: a damaged file is refused, or reads the same (a byte that says nothing).
     #[test]
