@@ -1,22 +1,22 @@
 //! BCF 2 (section 6 of the VCF specification): records in, straight into packed bits, and records out.
 
 use super::bgzf::Source;
-use super::collect::{ABSENT, Collector, Genotypes, MISSING, Variant, Verdict};
+use super::collect::{ABSENT, Collector, Genotypes, MISSING, POLYPLOID, Variant, Verdict};
 use super::index::{self, Start};
-use super::vcf::{Header, field};
+use super::record::Dictionary;
+use super::vcf::Header;
 use super::write::Row;
 use super::{Read, ReadOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::bits::words_for;
 use crate::panel::sites::Site;
-use std::collections::HashMap;
 
 /// Types of values.
-const INT8: u8 = 1;
-const INT16: u8 = 2;
-const INT32: u8 = 3;
-const FLOAT: u8 = 5;
-const CHAR: u8 = 7;
+pub(super) const INT8: u8 = 1;
+pub(super) const INT16: u8 = 2;
+pub(super) const INT32: u8 = 3;
+pub(super) const FLOAT: u8 = 5;
+pub(super) const CHAR: u8 = 7;
 
 /// Reads bytes 0 to 8 and the header's text.
 pub(super) fn read_header(source: &mut Source) -> Result<Header> {
@@ -40,59 +40,22 @@ pub(super) fn read_header(source: &mut Source) -> Result<Header> {
     Err(bad("the header has no line #CHROM"))
 }
 
-/// Contigs by number.
-fn contigs_by_number(header: &Header) -> Vec<Option<String>> {
-    let mut contigs = Vec::new();
-    for (name, idx) in &header.contigs {
-        // A number that leaves a gap wider than the header is long is a lie.
-        let n = idx.unwrap_or(contigs.len());
-        if n < header.contigs.len() * 2 + 1024 {
-            if contigs.len() <= n {
-                contigs.resize(n + 1, None);
-            }
-            contigs[n] = Some(name.clone());
-        }
-    }
-    contigs
-}
-
-/// The number of an id among filters, infos and formats.
-fn number_of(header: &Header, wanted: &str) -> Option<i32> {
-    let mut numbers: HashMap<&str, i32> = HashMap::from([("PASS", 0)]);
-    let mut next = 1;
-    for line in &header.meta {
-        let Some((_, fields)) =
-            ["##FILTER=<", "##INFO=<", "##FORMAT=<"].iter().find_map(|p| line.strip_prefix(p).map(|f| (p, f)))
-        else {
-            continue;
-        };
-        let Some(id) = field(fields, "ID") else { continue };
-        if numbers.contains_key(id) {
-            continue;
-        }
-        let number: i32 = field(fields, "IDX").and_then(|n| n.parse().ok()).unwrap_or(next);
-        next = next.max(number.saturating_add(1));
-        numbers.insert(id, number);
-    }
-    numbers.get(wanted).copied()
-}
-
 /// Takes values off the front of a record.
-struct Bytes<'a>(&'a [u8]);
+pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
 
 impl<'a> Bytes<'a> {
-    fn take(&mut self, n: usize) -> Option<&'a [u8]> {
+    pub(super) fn take(&mut self, n: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(n)?;
         self.0 = rest;
         Some(taken)
     }
 
-    fn i32(&mut self) -> Option<i32> {
+    pub(super) fn i32(&mut self) -> Option<i32> {
         self.take(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]]))
     }
 
     /// A type byte, and the number of values.
-    fn kind(&mut self) -> Option<(u8, usize)> {
+    pub(super) fn kind(&mut self) -> Option<(u8, usize)> {
         let byte = self.take(1)?[0];
         let count = match byte >> 4 {
             15 => usize::try_from(self.whole()?).ok()?,
@@ -102,7 +65,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// One typed whole number.
-    fn whole(&mut self) -> Option<i32> {
+    pub(super) fn whole(&mut self) -> Option<i32> {
         match self.take(1)?[0] {
             0x11 => self.take(1).map(|b| i32::from(b[0] as i8)),
             0x12 => self.take(2).map(|b| i32::from(i16::from_le_bytes([b[0], b[1]]))),
@@ -112,7 +75,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// A typed text, up to its first zero.
-    fn text(&mut self) -> Option<&'a str> {
+    pub(super) fn text(&mut self) -> Option<&'a str> {
         let (kind, count) = self.kind()?;
         if kind != CHAR && count != 0 {
             return None;
@@ -122,13 +85,34 @@ impl<'a> Bytes<'a> {
     }
 }
 
-fn size_of(kind: u8) -> Option<usize> {
+pub(super) fn size_of(kind: u8) -> Option<usize> {
     match kind {
         0 => Some(0),
         INT8 | CHAR => Some(1),
         INT16 => Some(2),
         INT32 | FLOAT => Some(4),
         _ => None,
+    }
+}
+
+/// The error for bytes that contradict each other.
+pub(super) fn contradiction() -> Error {
+    Error::new(ErrorKind::Malformed, "the record contradicts itself").remedy("copy or make the file again")
+}
+
+/// The two parts of the next record, that of the site and that of the people; `None` at the end of the file.
+pub(super) fn next_record(source: &mut Source) -> Result<Option<(&[u8], &[u8])>> {
+    let Some(lengths) = source.exact(8)? else { return Ok(None) };
+    let shared = u32::from_le_bytes([lengths[0], lengths[1], lengths[2], lengths[3]]) as usize;
+    let individual = u32::from_le_bytes([lengths[4], lengths[5], lengths[6], lengths[7]]) as usize;
+    if shared < 24 {
+        return Err(contradiction());
+    }
+    match source.exact(shared + individual)? {
+        Some(bytes) => Ok(Some(bytes.split_at(shared))),
+        None => {
+            Err(Error::new(ErrorKind::Truncated, "the file ends within a record").remedy("copy or make the file again"))
+        }
     }
 }
 
@@ -143,12 +127,13 @@ struct Raw<'a> {
 pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
     let path = source.path().to_path_buf();
     let mut header = read_header(&mut source)?;
-    let contigs = contigs_by_number(&header);
+    let dictionary = Dictionary::new(&header);
+    let contigs = &dictionary.contigs;
     let contig_names = header.contig_names();
-    let gt = number_of(&header, "GT");
+    let gt = dictionary.number("GT");
     let mut collector = Collector::new(&path, std::mem::take(&mut header.samples), options)?;
     let start = match &options.region {
-        Some(region) => index::start(&source, region, Some(&contigs), &mut collector)?,
+        Some(region) => index::start(&source, region, Some(contigs), collector.notices())?,
         None => Start::Beginning,
     };
     let seeked = match start {
@@ -170,17 +155,9 @@ pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
             Some(number) => e.file(&path).record(number),
             None => e.file(&path),
         };
-        let damaged = || {
-            at(Error::new(ErrorKind::Malformed, "the record contradicts itself").remedy("copy or make the file again"))
-        };
-        let Some(lengths) = source.exact(8).map_err(at)? else { break };
-        let shared = u32::from_le_bytes([lengths[0], lengths[1], lengths[2], lengths[3]]) as usize;
-        let individual = u32::from_le_bytes([lengths[4], lengths[5], lengths[6], lengths[7]]) as usize;
-        let total = shared.checked_add(individual).filter(|_| shared >= 24).ok_or_else(damaged)?;
-        let bytes = source.exact(total).map_err(at)?.ok_or_else(|| {
-            at(Error::new(ErrorKind::Truncated, "the file ends within a record").remedy("copy or make the file again"))
-        })?;
-        let (mut fixed, rest) = (Bytes(&bytes[..shared]), Bytes(&bytes[shared..]));
+        let damaged = || at(contradiction());
+        let Some((shared, individual)) = next_record(&mut source).map_err(at)? else { break };
+        let (mut fixed, rest) = (Bytes(shared), Bytes(individual));
         let parsed = (|| {
             let contig = fixed.i32()?;
             let position = fixed.i32()?;
@@ -222,11 +199,7 @@ pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
             continue;
         }
         if let Err(column) = unpack(&raw, people, &mut genotypes) {
-            let error = match raw.count > 2 {
-                true => Error::new(ErrorKind::Ploidy, "a genotype has more than two alleles")
-                    .remedy("leave the sample out (-s ^NAME)"),
-                false => Error::new(ErrorKind::Malformed, "a genotype does not parse"),
-            };
+            let error = Error::new(ErrorKind::Malformed, "a genotype does not parse").remedy("mend the record");
             return Err(variant.at(at(error.sample(collector.name(column)))));
         }
         collector.push(&variant, &taken, &genotypes)?;
@@ -284,7 +257,7 @@ fn pack(raw: &Raw, bits: &mut [u64]) -> bool {
     good == u64::MAX
 }
 
-/// Any genotypes; the error is the number of the person whose genotype has no meaning or more than two alleles.
+/// Any genotypes; the error is the number of the person whose genotype has no meaning.
 fn unpack(raw: &Raw, people: usize, out: &mut Genotypes) -> Result<(), usize> {
     out.alleles.clear();
     out.phased.clear();
@@ -312,8 +285,13 @@ fn unpack(raw: &Raw, people: usize, out: &mut Genotypes) -> Result<(), usize> {
             v if v < 0 => Err(person),
             v => Ok((v >> 1) - 1),
         };
-        if (2..raw.count).any(|k| value(k) != end) || value(0) == end {
+        if value(0) == end {
             return Err(person);
+        }
+        if (2..raw.count).any(|k| value(k) != end) {
+            out.alleles.extend([POLYPLOID; 2]);
+            out.phased.push(true);
+            continue;
         }
         out.alleles.push(allele(value(0))?);
         let second = value(1);
@@ -334,7 +312,7 @@ pub(super) fn encode_header(text: &str, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-fn encode_whole(value: i32, out: &mut Vec<u8>) {
+pub(super) fn encode_whole(value: i32, out: &mut Vec<u8>) {
     // The lowest eight values of each type are reserved.
     if let Some(value) = i8::try_from(value).ok().filter(|v| *v >= -120) {
         out.extend_from_slice(&[0x11, value as u8]);
@@ -347,7 +325,7 @@ fn encode_whole(value: i32, out: &mut Vec<u8>) {
     }
 }
 
-fn encode_text(text: &str, out: &mut Vec<u8>) -> Result<()> {
+pub(super) fn encode_text(text: &str, out: &mut Vec<u8>) -> Result<()> {
     match text.len() {
         n if n < 15 => out.push((n as u8) << 4 | CHAR),
         n => {

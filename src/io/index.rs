@@ -4,7 +4,6 @@
 //! region's first record is all that is needed, and reading goes on from there to the first record past the region.
 
 use super::bgzf::{Source, is_dash};
-use super::collect::Collector;
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::region::Region;
 use std::path::{Path, PathBuf};
@@ -26,7 +25,7 @@ pub(super) fn start(
     source: &Source,
     region: &Region,
     contigs: Option<&[Option<String>]>,
-    collector: &mut Collector,
+    notices: &mut Vec<String>,
 ) -> Result<Start> {
     let path = source.path();
     if !source.is_bgzf() || is_dash(path) {
@@ -35,13 +34,13 @@ pub(super) fn start(
     let Some(file) = beside(path) else { return Ok(Start::Beginning) };
     let time = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
     if time(&file) < time(path) {
-        collector.notice(format!("index {} is older than its file and was not used", file.display()));
+        notices.push(format!("index {} is older than its file and was not used", file.display()));
         return Ok(Start::Beginning);
     }
     let index = match Index::read(&file) {
         Ok(index) => index,
         Err(e) => {
-            collector.notice(format!("the index was not used: {e}"));
+            notices.push(format!("the index was not used: {e}"));
             return Ok(Start::Beginning);
         }
     };

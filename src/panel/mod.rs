@@ -1,5 +1,6 @@
 //! Haplotypes x biallelic sites, bit-packed.
 
+pub mod align;
 pub mod bits;
 pub mod region;
 pub mod samples;
