@@ -154,6 +154,23 @@ pub const TABLE: &[Spec] = &[
     number("momentum", Reader::Rbm, 0.0, 0.9999, "0", "momentum of sgd"),
     number("l2", Reader::Rbm, 0.0, 10.0, "0", "weight decay: the gradient of W loses l2 times W"),
     choice(
+        "stop",
+        Reader::Rbm,
+        &["never", "aats", "held_out"],
+        "never",
+        "end early: when the adversarial accuracies of the chains no longer come nearer to 1/2 (aats), or when people kept aside are too far off (held_out)",
+    ),
+    whole("stop_every", Reader::Rbm, 1, 1_000_000, "100", "updates between two looks of `stop`"),
+    whole("patience", Reader::Rbm, 1, 1_000_000, "10", "looks without progress before stop=aats ends training"),
+    number(
+        "stop_gap",
+        Reader::Rbm,
+        0.0,
+        1e6,
+        "5",
+        "stop=held_out: nats of free energy a haplotype that people kept aside may be above training people",
+    ),
+    choice(
         "output",
         Reader::Rbm,
         &["calibrated", "plain"],
@@ -170,6 +187,23 @@ pub const TABLE: &[Spec] = &[
         "least acceptance of swaps between neighbouring rungs (Béreux et al. 2025: at least .25)",
     ),
     flag("centred", Reader::Rbm, "true", "centred gradient (Melchior et al. 2016)"),
+    choice(
+        "sampler",
+        Reader::Sample,
+        &["auto", "mixture", "gibbs", "random", "tempering"],
+        "auto",
+        "where chains of an RBM start: as the model was trained (auto), draws of its mixture, sites alone by their frequency (gibbs), random bits (random: with sample_sweeps = k this is Rdm-k), or parallel tempering along the training trajectory (tempering)",
+    ),
+    whole(
+        "sample_sweeps",
+        Reader::Sample,
+        0,
+        1_000_000,
+        "0",
+        "Gibbs sweeps from the start to a haplotype (0: as in training)",
+    ),
+    whole("rounds", Reader::Sample, 0, 1_000_000, "50", "rounds of tempering"),
+    whole("round_sweeps", Reader::Sample, 1, 10_000, "5", "Gibbs sweeps of each rung between two swaps"),
     whole("window", Reader::Markov, 0, 20, "10", "sites that the next one depends on (Yelmen 2021: 5 and 10)"),
 ];
 

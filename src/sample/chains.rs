@@ -40,7 +40,7 @@ pub struct Chains {
     schedule: Schedule,
     steps: HalfSteps,
     output: OutputStep,
-    start: Option<StartDraws>,
+    start: StartDraws,
     ladder: Option<Ladder>,
 }
 
@@ -68,12 +68,12 @@ impl Chains {
             _ => None,
         };
         let start = match &schedule {
-            Schedule::Gibbs { start, .. } => Some(StartDraws::new(device, *start, &machine.mixture)?),
-            _ => None,
+            Schedule::Gibbs { start, .. } => *start,
+            _ => Start::Mixture,
         };
         Ok(Chains {
             schedule,
-            start,
+            start: StartDraws::new(device, start, &machine.mixture)?,
             steps: HalfSteps::new(device, &machine.rbm)?,
             output: OutputStep::new(device, &machine.rbm, &machine.output)?,
             ladder,
@@ -102,9 +102,8 @@ impl Chains {
         let noise = Noise { seed, purpose, first, position: 0 };
         match &self.schedule {
             Schedule::Gibbs { sweeps, .. } => {
-                let start = self.start.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "no start"))?;
-                start.draw(device, noise, &mut visible)?;
-                let noise = Noise { position: start.words(), ..noise };
+                self.start.draw(device, noise, &mut visible)?;
+                let noise = Noise { position: self.start.words(), ..noise };
                 self.steps.sweep(device, &mut visible, &mut hidden, *sweeps, noise)?;
             }
             Schedule::Panel { haplotypes, sweeps } => {
@@ -116,7 +115,7 @@ impl Chains {
             Schedule::Tempering { rounds, sweeps } => {
                 let ladder = self.ladder.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "no ladder"))?;
                 let draws = Draws { seed, first, purpose };
-                let mut replicas = Replicas::climb(device, ladder, n, *sweeps, draws)?;
+                let mut replicas = Replicas::begin(device, ladder, &self.start, n, draws)?;
                 for _ in 0..*rounds {
                     replicas.round(device, ladder, *sweeps, draws)?;
                 }
