@@ -4,7 +4,7 @@ use super::rbm::HalfSteps;
 use super::{Generator, Model};
 use crate::compute::{Device, States};
 use crate::error::{Error, ErrorKind, Result};
-use crate::linalg::svd::svd;
+use crate::linalg::svd;
 use crate::panel::bits::BitMatrix;
 use crate::threads::Threads;
 
