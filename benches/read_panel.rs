@@ -48,7 +48,8 @@ fn compare(file: &str) {
         let extra: &[&str] = if threads == "1" { &[] } else { &["--threads", threads] };
         for _ in 0..RUNS {
             ours.push(seconds(Command::new(&me).args(["read", file, threads])));
-            theirs.push(seconds(Command::new("bcftools").args(["view", "-Ou", "-o", "/dev/null"]).args(extra).arg(file)));
+            theirs
+                .push(seconds(Command::new("bcftools").args(["view", "-Ou", "-o", "/dev/null"]).args(extra).arg(file)));
         }
         let (ours, theirs) = (median(ours), median(theirs));
         println!("{threads}\t{ours:.3}\t{theirs:.3}\t{:.2}", ours / theirs);

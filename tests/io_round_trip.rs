@@ -93,7 +93,7 @@ fn told(panel: &Panel) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn vcf_and_bcf_round_trip_alone_and_through_bcftools(
@@ -203,6 +203,51 @@ fn bcftools_takes_our_indexes() {
         assert!(dir.path().join(index).exists());
         let of_vcf = [".tbi", ".csi"].iter().filter(|e| dir.path().join(format!("a.vcf.gz{e}")).exists()).count();
         assert_eq!(of_vcf, 1, "an index of the former file is left");
+    }
+}
+
+#[test]
+fn bcftools_converts_our_hap_files_and_we_read_its() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = |position: u64| Site {
+        contig: "X".into(),
+        position,
+        id: format!("X:{position}_A_T").into(),
+        reference: "A".into(),
+        alternate: "T".into(),
+    };
+    let sites = Sites::new((1..40).map(|i| site(i * 10)).collect()).unwrap();
+    let person = |i: usize| Sample { name: format!("p{i}"), ploidy: 2 - u8::from(i.is_multiple_of(3)), label: None };
+    let samples = Samples::new((0..30).map(person).collect()).unwrap();
+    let bits = BitMatrix::from_fn(samples.haplotypes(), 39, |r, c| (r * 7 + c * 5) % 3 == 0).unwrap();
+    let panel = Panel::new(sites, samples, bits).unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_string();
+    write_panel(Path::new(&at("a.hap.gz")), &panel, &WriteOptions::default()).unwrap();
+    let files = format!("{},{},{}", at("a.hap.gz"), at("a.legend.gz"), at("a.samples"));
+    bcftools(&["convert", "-H", &files, "-Ob", "-o", &at("a.bcf")]);
+    // bcftools drops the ids.
+    let bare = panel.sites().iter().map(|s| Site { id: "".into(), ..s.clone() }).collect();
+    let bare = Panel::new(Sites::new(bare).unwrap(), panel.samples().clone(), panel.bits().clone()).unwrap();
+    assert_eq!(read_panel(Path::new(&at("a.bcf")), &ReadOptions::default()).unwrap().panel, bare);
+    write_panel(Path::new(&at("ours.bcf")), &panel, &WriteOptions::default()).unwrap();
+    bcftools(&["convert", "--haplegendsample", &at("b"), &at("ours.bcf")]);
+    assert_eq!(read_panel(Path::new(&at("b.hap.gz")), &ReadOptions::default()).unwrap().panel, panel);
+}
+
+#[test]
+fn a_person_with_more_than_two_alleles_can_be_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let vcf = dir.path().join("a.vcf");
+    let text = "##fileformat=VCFv4.2\n##contig=<ID=7>\n##FORMAT=<ID=GT,Number=1,Type=String,Description=\"x\">\n\
+                #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\tb\n7\t5\t.\tA\tC\t.\t.\t.\tGT\t0|1|1\t0|1\n";
+    std::fs::write(&vcf, text).unwrap();
+    let bcf = dir.path().join("a.bcf");
+    bcftools(&["view", "-Ob", "-o", bcf.to_str().unwrap(), vcf.to_str().unwrap()]);
+    for path in [vcf, bcf] {
+        let e = read_panel(&path, &ReadOptions::default()).unwrap_err();
+        assert_eq!((e.kind(), e.place().sample.as_deref()), (haploom::ErrorKind::Ploidy, Some("a")), "{e}");
+        let without = ReadOptions { samples: Some((vec!["a".into()], true)), ..ReadOptions::default() };
+        assert_eq!(read_panel(&path, &without).unwrap().panel.haplotypes(), 2);
     }
 }
 

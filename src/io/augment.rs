@@ -1,10 +1,11 @@
 //! A real panel's records with artificial people appended, record by record.
 
 use super::bgzf::{IndexKind, Line, Packing, Source, is_dash};
+use super::collect::absent_contig;
 use super::index::{self, Start};
 use super::output::Output;
 use super::record::{self, Dictionary};
-use super::vcf::{self, Columns, HOMOZYGOUS, Header, columns, field, pack, text, too_short};
+use super::vcf::{self, Columns, HOMOZYGOUS, Header, columns, field, pack, text, too_short, wrong_number};
 use super::write::{diploid_text, header_line, info_text};
 use super::{Content, Format, bcf, sniff};
 use crate::error::{Error, ErrorKind, Result};
@@ -202,6 +203,11 @@ pub fn augment(
         }
     };
     let header = if is_bcf { bcf::read_header(&mut source)? } else { vcf::read_header(&mut source)? };
+    if header.samples.is_empty() {
+        return Err(Error::new(ErrorKind::Empty, "the file has no samples")
+            .file(input)
+            .remedy("give a file with genotypes (GT)"));
+    }
     let dictionary = Dictionary::new(&header);
     let (header_text, header_out) = augmented_header(&header, artificial, options).map_err(|e| e.file(input))?;
     let mut work = Work {
@@ -232,12 +238,17 @@ pub fn augment(
     };
     notices.into_iter().for_each(|n| progress.notice(n));
     let seeked = !matches!(start, Start::Beginning);
-    if let Start::At(offset) = start {
-        source.seek(offset)?;
+    match start {
+        Start::Beginning => {}
+        Start::At(offset) => source.seek(offset)?,
+        Start::Nowhere(contigs) => {
+            work.contigs_seen.extend(contigs);
+            return work.finish(&header);
+        }
     }
     let (mut line_in, mut line_out) = (Vec::new(), Vec::new());
     let mut number = 0u64;
-    while !matches!(start, Start::Nowhere(_)) {
+    loop {
         number += 1;
         if number.is_multiple_of(256) {
             progress.step("augmenting", work.report.records, 0, "records")?;
@@ -380,7 +391,7 @@ impl Work<'_> {
     fn line(&mut self, line: &Line, seeked: bool, out: &mut Vec<u8>) -> Result<Step> {
         let input = self.input;
         let at = |e: Error| line.number.into_iter().fold(e.file(input), Error::record);
-        let Columns { fixed, genotypes } = columns(line).map_err(at)?;
+        let Columns { fixed, genotypes } = columns(line, self.people).map_err(at)?;
         let contig = text(fixed[0], "CHROM").map_err(at)?;
         let position: u64 = text(fixed[1], "POS").map_err(at)?.parse().map_err(|_| {
             at(Error::new(ErrorKind::Malformed, format!("POS '{}' is not a number", String::from_utf8_lossy(fixed[1]))))
@@ -470,10 +481,8 @@ impl Work<'_> {
         write_info(text(fixed[7], "INFO").map_err(at)?, &counts, out);
         out.push(b'\t');
         out.extend_from_slice(fixed[8]);
-        if self.people > 0 {
-            out.push(b'\t');
-            out.extend_from_slice(genotypes);
-        }
+        out.push(b'\t');
+        out.extend_from_slice(genotypes);
         self.append(fixed[8], gt, row, out);
         self.report.written += 1;
         self.last = self.last.max(position);
@@ -526,10 +535,7 @@ impl Work<'_> {
         }
         match people == self.people {
             true => Ok(counts),
-            false => Err(too_short(
-                line,
-                &format!("the line has {people} genotypes where the header names {} samples", self.people),
-            )),
+            false => Err(wrong_number(line, people, self.people)),
         }
     }
 
@@ -571,19 +577,22 @@ impl Work<'_> {
         if self.seen.iter().any(|s| *s) {
             return Ok(self.report);
         }
-        if self.report.records == 0 {
-            let error = match &self.options.region {
-                None => Error::new(ErrorKind::Empty, "the file has no records"),
-                Some(region) => Error::new(ErrorKind::Empty, format!("no record in region {region}")),
-            };
-            return Err(error.file(self.input));
-        }
         let contigs: HashSet<&str> = header
             .contigs
             .iter()
             .map(|(c, _)| c.as_str())
             .chain(self.contigs_seen.iter().map(String::as_str))
             .collect();
+        if self.report.records == 0 {
+            let error = match &self.options.region {
+                None => Error::new(ErrorKind::Empty, "the file has no records"),
+                Some(region) if contigs.contains(region.contig.as_str()) => {
+                    Error::new(ErrorKind::Empty, format!("no record in region {region}"))
+                }
+                Some(region) => absent_contig(&region.contig, &contigs.into_iter().collect::<Vec<_>>()),
+            };
+            return Err(error.file(self.input));
+        }
         let renamed = renamed_contigs(contigs, &self.lookup.contigs());
         let r = &self.report;
         Err(no_overlap("file", "model", &renamed, &r.swapped, &r.other_alleles, &r.outside, &r.absent).file(self.input))

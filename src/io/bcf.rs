@@ -1,7 +1,7 @@
 //! BCF 2 (section 6 of the VCF specification): records in, straight into packed bits, and records out.
 
 use super::bgzf::Source;
-use super::collect::{ABSENT, Collector, Genotypes, MISSING, Variant, Verdict};
+use super::collect::{ABSENT, Collector, Genotypes, MISSING, POLYPLOID, Variant, Verdict};
 use super::index::{self, Start};
 use super::record::Dictionary;
 use super::vcf::Header;
@@ -199,11 +199,7 @@ pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
             continue;
         }
         if let Err(column) = unpack(&raw, people, &mut genotypes) {
-            let error = match raw.count > 2 {
-                true => Error::new(ErrorKind::Ploidy, "a genotype has more than two alleles")
-                    .remedy("leave the sample out (-s ^NAME)"),
-                false => Error::new(ErrorKind::Malformed, "a genotype does not parse"),
-            };
+            let error = Error::new(ErrorKind::Malformed, "a genotype does not parse").remedy("mend the record");
             return Err(variant.at(at(error.sample(collector.name(column)))));
         }
         collector.push(&variant, &taken, &genotypes)?;
@@ -261,7 +257,7 @@ fn pack(raw: &Raw, bits: &mut [u64]) -> bool {
     good == u64::MAX
 }
 
-/// Any genotypes; the error is the number of the person whose genotype has no meaning or more than two alleles.
+/// Any genotypes; the error is the number of the person whose genotype has no meaning.
 fn unpack(raw: &Raw, people: usize, out: &mut Genotypes) -> Result<(), usize> {
     out.alleles.clear();
     out.phased.clear();
@@ -289,8 +285,13 @@ fn unpack(raw: &Raw, people: usize, out: &mut Genotypes) -> Result<(), usize> {
             v if v < 0 => Err(person),
             v => Ok((v >> 1) - 1),
         };
-        if (2..raw.count).any(|k| value(k) != end) || value(0) == end {
+        if value(0) == end {
             return Err(person);
+        }
+        if (2..raw.count).any(|k| value(k) != end) {
+            out.alleles.extend([POLYPLOID; 2]);
+            out.phased.push(true);
+            continue;
         }
         out.alleles.push(allele(value(0))?);
         let second = value(1);

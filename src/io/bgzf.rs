@@ -280,8 +280,13 @@ pub(crate) struct Sink {
 
 enum Inner {
     Plain(File),
-    Bgzf(NonNull<htslib::BGZF>),
+    /// The second is the same file, which htslib's descriptor shares its place with.
+    Bgzf(NonNull<htslib::BGZF>, File),
 }
+
+/// The empty block that ends a BGZF file (SAM specification, section 4.1.2).
+pub(crate) const END_BLOCK: [u8; 28] =
+    [0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 6, 0, 0x42, 0x43, 2, 0, 0x1b, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 impl Sink {
     /// Writes to an open file; `path` is the name in errors.
@@ -290,14 +295,15 @@ impl Sink {
         let inner = match packing {
             Packing::Plain => Inner::Plain(file),
             Packing::Bgzf => {
+                let shared = file.try_clone().map_err(|e| Error::io("write the file", path, &e))?;
                 // SAFETY: the descriptor is open and given away; the mode is a C string.
                 let fp = unsafe { htslib::bgzf_dopen(file.into_raw_fd(), c"w".as_ptr()) };
                 let failed = || Error::new(ErrorKind::OutOfMemory, "cannot write compressed").file(path);
-                Inner::Bgzf(NonNull::new(fp).ok_or_else(failed)?)
+                Inner::Bgzf(NonNull::new(fp).ok_or_else(failed)?, shared)
             }
         };
         let sink = Sink { inner: Some(inner), path: path.to_path_buf(), buffer: Vec::with_capacity(2 * CHUNK) };
-        if let Some(Inner::Bgzf(fp)) = sink.inner
+        if let Some(Inner::Bgzf(fp, _)) = &sink.inner
             && threads > 1
         {
             let threads = c_int::try_from(threads).unwrap_or(c_int::MAX);
@@ -334,12 +340,12 @@ impl Sink {
         let done = match &mut self.inner {
             None => Ok(()),
             Some(Inner::Plain(file)) => file.write_all(&self.buffer),
-            Some(Inner::Bgzf(fp)) => {
+            Some(Inner::Bgzf(fp, _)) => {
                 // SAFETY: `fp` is open; the buffer is readable for its length.
                 let n = unsafe { htslib::bgzf_write(fp.as_ptr(), self.buffer.as_ptr().cast(), self.buffer.len()) };
                 match usize::try_from(n) == Ok(self.buffer.len()) {
                     true => Ok(()),
-                    false => Err(std::io::Error::last_os_error()),
+                    false => Err(cause(*fp)),
                 }
             }
         };
@@ -354,25 +360,47 @@ impl Sink {
     /// `Io` if anything since the beginning could not be written.
     pub(crate) fn finish(mut self) -> Result<()> {
         self.flush()?;
-        let Some(Inner::Bgzf(fp)) = self.inner else { return Ok(()) };
-        // SAFETY: `fp` is open.
-        if unsafe { htslib::bgzf_flush(fp.as_ptr()) } != 0 {
-            return Err(self.failed(&std::io::Error::last_os_error()));
-        }
-        self.inner = None;
-        // SAFETY: `fp` is open, and no longer held by `self`.
-        match unsafe { htslib::bgzf_close(fp.as_ptr()) } {
-            0 => Ok(()),
-            _ => Err(self.failed(&std::io::Error::last_os_error())),
-        }
+        let done = match self.inner.take() {
+            Some(Inner::Bgzf(fp, mut file)) => close(fp).and_then(|()| file.write_all(&END_BLOCK)),
+            _ => Ok(()),
+        };
+        done.map_err(|e| self.failed(&e))
     }
 }
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        if let Some(Inner::Bgzf(fp)) = self.inner {
-            // SAFETY: `fp` is open. An error is on its way to the caller already.
-            unsafe { htslib::bgzf_close(fp.as_ptr()) };
+        if let Some(Inner::Bgzf(fp, _)) = &self.inner {
+            // An error is on its way to the caller already.
+            let _ = close(*fp);
+        }
+    }
+}
+
+/// Why writing failed. It may have failed on a thread of htslib's, where this one's error number does not tell.
+fn cause(fp: NonNull<htslib::BGZF>) -> std::io::Error {
+    // SAFETY: `fp` is open, and so is the file in it.
+    match unsafe { (*fp.as_ref().fp).has_errno } {
+        0 => std::io::Error::last_os_error(),
+        number => std::io::Error::from_raw_os_error(number),
+    }
+}
+
+/// Writes out all blocks and closes a file being written, without the last, empty block.
+///
+/// Where `bgzf_close` fails to write, it keeps the descriptor open, and with it the room of a file that is removed. So
+/// blocks are flushed before, and it is told that nothing is left to compress: then it only closes.
+fn close(mut fp: NonNull<htslib::BGZF>) -> std::io::Result<()> {
+    // SAFETY: `fp` is open; it is closed here and not used after.
+    unsafe {
+        let flushed = match htslib::bgzf_flush(fp.as_ptr()) {
+            0 => Ok(()),
+            _ => Err(cause(fp)),
+        };
+        fp.as_mut().set_is_compressed(0);
+        match htslib::bgzf_close(fp.as_ptr()) {
+            0 => flushed,
+            _ => flushed.and(Err(std::io::Error::last_os_error())),
         }
     }
 }

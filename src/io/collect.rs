@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub(super) const MISSING: i32 = -1;
 /// The second allele of a haploid genotype.
 pub(super) const ABSENT: i32 = -2;
+/// Both slots of a genotype of more than two alleles, which is refused unless its person is left out.
+pub(super) const POLYPLOID: i32 = -3;
 
 /// One record's genotypes as written, two slots a person of the file.
 #[derive(Default)]
@@ -282,6 +284,12 @@ impl<'a> Collector<'a> {
                 return Err(self.at_person(variant, column, ErrorKind::Malformed, what).remedy("mend the record"));
             }
             match alleles {
+                [POLYPLOID, _] => {
+                    let what = "the genotype has more than two alleles".to_string();
+                    return Err(self
+                        .at_person(variant, column, ErrorKind::Ploidy, what)
+                        .remedy("leave the sample out (-s ^NAME)"));
+                }
                 [MISSING, ABSENT] => {}
                 [_, ABSENT] => self.settle_ploidy(variant, i, column, 1)?,
                 _ => self.settle_ploidy(variant, i, column, 2)?,

@@ -1,4 +1,46 @@
-//! Panels from and to files.
+//! Panels from and to files: VCF, VCF.gz, BCF, IMPUTE2's `.hap` + `.legend` + `.samples`, and `.hapt` + `.legend`.
+//!
+//! [`read_panel`] tells formats by content, never by name, and turns records straight into packed bits; [`write_panel`]
+//! writes any panel; [`augment`] passes real records on and appends artificial people. `-` is standard input or output.
+//!
+//! # Rules
+//! Every refusal names the file, the record (the line of a text), the site, the sample as far as there is one, and what to
+//! do. A record number is not known where reading began in the middle, through an index.
+//!
+//! | what is met | what is done |
+//! |---|---|
+//! | missing allele (`.`), also half a genotype (`.\|1`); a lone `.` is a wholly missing genotype of any ploidy | [`MissingRule`]: refused (`Missing`); or the reference, a draw from the site's frequency, the site dropped, or kept |
+//! | unphased genotype: `/` between two different alleles, or one known and one missing | [`UnphasedRule`]: refused (`Unphased`); or taken as written, or kept. `0/0`, `1/1` and `./.` need no phase |
+//! | several alternate alleles | [`MultiallelicRule`]: split into biallelic sites, other alternates counting as reference; or refused (`Multiallelic`), or dropped |
+//! | alternate `*`, `<*>`, `<NON_REF>` | no site of its own: skipped and counted; in a record with others it counts as reference |
+//! | symbolic alternate (`<DEL>`, ...) | a site like any other |
+//! | no alternate (`.`); no GT in the record | skipped and counted |
+//! | haploid genotypes | ploidy 1; a person's ploidy is constant in what is read, else refused with the site (`Ploidy`) |
+//! | more than two alleles in a genotype | refused (`Ploidy`), unless the sample is left out |
+//! | positions that fall, a contig that comes back | refused (`Unsorted`), in the part of the file that is read |
+//! | the same variant twice | refused (`Duplicate`); other alleles at the same position are other sites |
+//! | position 0, an empty allele, an alternate equal to the reference, genotypes too many or too few | refused (`Malformed`) |
+//! | contig of a region not in the file | refused (`Region`), naming the file's contigs and the same one with or without `chr` |
+//! | contig not in a VCF header | taken; a BCF cannot have one |
+//! | region without a site, header alone, no samples, no site left | refused (`Empty`) |
+//! | region | sites whose **position** lies inside (not those that reach into it); through `.csi` or `.tbi` if it is not older than the file and can be read, else by reading through |
+//! | empty file, compressed file without its end (BGZF's last block; gzip's checksum), record cut short | refused (`Truncated`). A text that is cut between two lines cannot be told from a whole one |
+//! | damaged compressed data, bytes that contradict each other | refused (`Malformed`) |
+//! | another kind of file | refused (`UnknownFormat`), named if it is a known one |
+//! | folder, absent or unreadable file | refused (`Io`) |
+//! | `.hap` without legend, or a legend or sample file of another length | refused |
+//! | `.hap` without sample file | people are `sample_0`, `sample_1`, ..., with a notice |
+//! | `.hapt` without legend | sites are 1 .. M on contig `unknown`, alleles `N` and `<ALT>`, with a notice |
+//! | legend ids | the contig is what stands before `:POSITION` (`15:27379578_C_A`); else [`ReadOptions::contig`], else `unknown` with a notice |
+//! | GROUP of `.hapt` | read over: it says `Real` or `AG`, and is no label |
+//! | ids of `.hapt` | `X_A`, `X_B`: one person X; `X_A` alone: a haploid one; others pair up in order, as `AG0_AG1` |
+//! | `?` in `.hap`, `0*` | missing, unphased; `.hapt` holds neither: refused |
+//!
+//! Written files appear whole or not at all: they are made under a temporary name beside the target, checked and renamed,
+//! the index last and that of an older file removed before, so that no index ever stands beside a file not its own.
+//! Standard output, pipes and devices are written as they are, without an index.
+//!
+//! Memory of reading is that of the packed bits twice (as they come, site by site, and turned), and a line.
 
 /// An option word: a macro, so that words, parsing and printing cannot disagree.
 macro_rules! rule {

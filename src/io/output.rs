@@ -1,16 +1,12 @@
 //! Files that appear whole or not at all.
 
-use super::bgzf::{IndexKind, Packing, Sink, build_index, is_dash};
+use super::bgzf::{END_BLOCK, IndexKind, Packing, Sink, build_index, is_dash};
 use crate::error::{Error, ErrorKind, Result};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// The empty block that ends a BGZF file (SAM specification, section 4.1.2).
-const END_BLOCK: [u8; 28] =
-    [0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 6, 0, 0x42, 0x43, 2, 0, 0x1b, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// A file on its way: written under a temporary name beside its target, synced, checked and renamed by
 /// [`Output::commit`]; removed if dropped before. Standard output, devices and pipes are written as they are.

@@ -157,6 +157,7 @@ fn genotype_to_text(kind: u8, bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
             _ if missing => out.push(b'.'),
             0 => out.push(b'.'),
             n if n < 0 => return None,
+            n @ 1..=10 => out.push(b'0' + (n - 1) as u8),
             n => out.extend_from_slice((n - 1).to_string().as_bytes()),
         }
     }
@@ -359,6 +360,20 @@ fn encode_field(name: &str, kind: Kind, texts: &[&str], out: &mut Vec<u8>) -> Re
 /// Appends the genotypes of all people.
 fn encode_genotypes(texts: &[&str], out: &mut Vec<u8>) -> Result<()> {
     let bad = |text: &str| Error::new(ErrorKind::Malformed, format!("genotype '{text}' does not parse"));
+    // Nearly all of them are two digits with a sign between.
+    let begin = out.len();
+    encode_kind(INT8, 2, out);
+    let short = texts.iter().all(|text| match text.as_bytes() {
+        [a @ b'0'..=b'9', sign @ (b'|' | b'/'), b @ b'0'..=b'9'] => {
+            out.extend_from_slice(&[(a - b'0' + 1) << 1, (b - b'0' + 1) << 1 | u8::from(*sign == b'|')]);
+            true
+        }
+        _ => false,
+    });
+    if short && !texts.is_empty() {
+        return Ok(());
+    }
+    out.truncate(begin);
     let ploidy = |text: &str| 1 + text.bytes().filter(|b| matches!(b, b'|' | b'/')).count();
     let width = texts.iter().map(|t| ploidy(t)).max().unwrap_or(0);
     let mut values = Vec::with_capacity(width * texts.len());

@@ -1,7 +1,7 @@
 //! VCF as text: the header, which BCF has too, and records straight into packed bits.
 
 use super::bgzf::{Line, Source, find};
-use super::collect::{ABSENT, Collector, Genotypes, MISSING, Variant, Verdict};
+use super::collect::{ABSENT, Collector, Genotypes, MISSING, POLYPLOID, Variant, Verdict};
 use super::index::{self, Start};
 use super::{Read, ReadOptions};
 use crate::error::{Error, ErrorKind, Result};
@@ -103,8 +103,9 @@ pub(super) struct Columns<'a> {
     pub(super) genotypes: &'a [u8],
 }
 
-/// Cuts the first nine columns off a line.
-pub(super) fn columns<'a>(line: &Line<'a>) -> Result<Columns<'a>> {
+/// Cuts the first nine columns off a line. Whether those of the people are all there is seen to where they are parsed;
+/// only of a line that ends with the file they are counted here, since it may not be parsed at all.
+pub(super) fn columns<'a>(line: &Line<'a>, people: usize) -> Result<Columns<'a>> {
     let mut fixed = [&b""[..]; 9];
     let mut rest = line.bytes;
     for (i, slot) in fixed.iter_mut().enumerate() {
@@ -112,6 +113,10 @@ pub(super) fn columns<'a>(line: &Line<'a>) -> Result<Columns<'a>> {
             return Err(too_short(line, &format!("the line has {} columns, without genotypes", i + 1)));
         };
         (*slot, rest) = (&rest[..tab], &rest[tab + 1..]);
+    }
+    let there = || 1 + rest.iter().filter(|b| **b == b'\t').count();
+    if line.cut && there() != people {
+        return Err(wrong_number(line, there(), people));
     }
     Ok(Columns { fixed, genotypes: rest })
 }
@@ -127,6 +132,11 @@ pub(super) fn too_short(line: &Line, what: &str) -> Error {
         Some(number) => error.record(number),
         None => error,
     }
+}
+
+/// A line with more or fewer people than the header.
+pub(super) fn wrong_number(line: &Line, there: usize, people: usize) -> Error {
+    too_short(line, &format!("the line has {there} genotypes where the header names {people} samples"))
 }
 
 /// The text of a column.
@@ -166,12 +176,12 @@ pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
             Some(number) => e.file(&path).record(number),
             None => e.file(&path),
         };
-        let Columns { fixed, genotypes: rest } = columns(&line).map_err(at)?;
+        let Columns { fixed, genotypes: rest } = columns(&line, people).map_err(at)?;
         let contig = text(fixed[0], "CHROM").map_err(at)?;
         let position = text(fixed[1], "POS").map_err(at)?;
-        let position: u64 = position
-            .parse()
-            .map_err(|_| at(Error::new(ErrorKind::Malformed, format!("POS '{position}' is not a number"))))?;
+        let position: u64 = position.parse().map_err(|_| {
+            at(Error::new(ErrorKind::Malformed, format!("POS '{position}' is not a number")).remedy("mend the line"))
+        })?;
         if seeked && collector.is_past(contig, position) {
             break;
         }
@@ -196,23 +206,11 @@ pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
         }
         parse(rest, which, people, &mut genotypes).map_err(|e| {
             let error = match e {
-                Unparsed::Columns(n) => {
-                    too_short(&line, &format!("the line has {n} genotypes where the header names {people} samples"))
-                }
-                Unparsed::Genotype(column, kind) => {
+                Unparsed::Columns(n) => wrong_number(&line, n, people),
+                Unparsed::Genotype(column) => {
                     let field = rest.split(|b| *b == b'\t').nth(column).unwrap_or_default();
                     let shown = String::from_utf8_lossy(&field[..field.len().min(40)]).into_owned();
-                    let error = match (kind, line.cut && column + 1 == people) {
-                        (ErrorKind::Ploidy, _) => {
-                            Error::new(kind, format!("genotype '{shown}' has more than two alleles"))
-                                .remedy("leave the sample out (-s ^NAME)")
-                        }
-                        (_, true) => too_short(&line, &format!("genotype '{shown}'")),
-                        (kind, false) => {
-                            Error::new(kind, format!("genotype '{shown}' does not parse")).remedy("mend the line")
-                        }
-                    };
-                    error.sample(collector.name(column))
+                    too_short(&line, &format!("genotype '{shown}' does not parse")).sample(collector.name(column))
                 }
             };
             variant.at(at(error))
@@ -266,7 +264,7 @@ enum Unparsed {
     /// There are so many instead.
     Columns(usize),
     /// That of this person.
-    Genotype(usize, ErrorKind),
+    Genotype(usize),
 }
 
 /// Parses any line: `which` is the place of GT among a person's fields.
@@ -281,7 +279,7 @@ fn parse(text: &[u8], which: usize, people: usize, out: &mut Genotypes) -> Resul
                 0 => &field[..find(b':', field).unwrap_or(field.len())],
                 n => field.split(|b| *b == b':').nth(n).unwrap_or(b"."),
             };
-            let (alleles, phased) = genotype_of(genotype).map_err(|kind| Unparsed::Genotype(count, kind))?;
+            let (alleles, phased) = genotype_of(genotype).ok_or(Unparsed::Genotype(count))?;
             out.alleles.extend(alleles);
             out.phased.push(phased);
         }
@@ -293,26 +291,26 @@ fn parse(text: &[u8], which: usize, people: usize, out: &mut Genotypes) -> Resul
     }
 }
 
-/// The alleles of one genotype and whether it is phased.
-pub(super) fn genotype_of(text: &[u8]) -> Result<([i32; 2], bool), ErrorKind> {
+/// The alleles of one genotype and whether it is phased; `None` if it does not parse.
+pub(super) fn genotype_of(text: &[u8]) -> Option<([i32; 2], bool)> {
     let allele = |text: &[u8]| match text {
-        b"." => Ok(MISSING),
-        [digit @ b'0'..=b'9'] => Ok(i32::from(digit - b'0')),
+        b"." => Some(MISSING),
+        [digit @ b'0'..=b'9'] => Some(i32::from(digit - b'0')),
         [b'0'..=b'9', ..] if text.len() < 6 && text.iter().all(u8::is_ascii_digit) => {
-            Ok(text.iter().fold(0, |n, d| 10 * n + i32::from(d - b'0')))
+            Some(text.iter().fold(0, |n, d| 10 * n + i32::from(d - b'0')))
         }
-        _ => Err(ErrorKind::Malformed),
+        _ => None,
     };
     // VCF 4.4 allows a phase sign before the first allele; for a diploid genotype the one between decides.
     let text = text.strip_prefix(b"|").or(text.strip_prefix(b"/")).unwrap_or(text);
     match text.iter().position(|b| matches!(b, b'|' | b'/')) {
-        None => Ok(([allele(text)?, ABSENT], true)),
+        None => Some(([allele(text)?, ABSENT], true)),
         Some(middle) => {
             let (first, second) = (&text[..middle], &text[middle + 1..]);
             if second.iter().any(|b| matches!(b, b'|' | b'/')) {
-                return Err(ErrorKind::Ploidy);
+                return Some(([POLYPLOID; 2], true));
             }
-            Ok(([allele(first)?, allele(second)?], text[middle] == b'|'))
+            Some(([allele(first)?, allele(second)?], text[middle] == b'|'))
         }
     }
 }

@@ -112,7 +112,10 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
 pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
     let file = TensorReader::new(bytes)?;
     if file.json["format"] != FORMAT {
-        return Err(Error::new(ErrorKind::NotAModel, format!("this is a '{}', not a model", file.json_text("format")?)));
+        return Err(Error::new(
+            ErrorKind::NotAModel,
+            format!("this is a '{}', not a model", file.json_text("format")?),
+        ));
     }
     let major = file.json["version"][0].as_u64().ok_or_else(|| contradiction("the description lacks its version"))?;
     let versions = |kind, remedy: &str| {
@@ -171,7 +174,13 @@ fn read_markov(file: &TensorReader, sites: usize) -> Result<Markov> {
 }
 
 /// The parameters of an RBM under `prefix`, the weights in bfloat16 if `half`.
-pub(crate) fn read_parameters(file: &TensorReader, prefix: &str, hidden: Hidden, shape: [usize; 2], half: bool) -> Result<Rbm> {
+pub(crate) fn read_parameters(
+    file: &TensorReader,
+    prefix: &str,
+    hidden: Hidden,
+    shape: [usize; 2],
+    half: bool,
+) -> Result<Rbm> {
     let name = format!("{prefix}.W");
     let weights = if half { file.bf16(&name, &shape)? } else { file.f32(&name, &shape)? };
     let rbm = Rbm {
@@ -193,7 +202,11 @@ fn read_rbm(file: &TensorReader, sites: usize) -> Result<SampledRbm> {
     let sweeps = file.json_whole("sweeps")?;
     let rungs = file.json_whole("rungs")?;
     let shares = file.f32("w0.mixture.share", &[clusters])?;
-    if clusters == 0 || shares.iter().any(|s| *s < 0.0) || sweeps > 1 << 30 || rungs >= crate::sample::tempering::MOST_RUNGS {
+    if clusters == 0
+        || shares.iter().any(|s| *s < 0.0)
+        || sweeps > 1 << 30
+        || rungs >= crate::sample::tempering::MOST_RUNGS
+    {
         return Err(contradiction("the description of the sampler is out of bounds"));
     }
     Ok(SampledRbm {
@@ -220,7 +233,10 @@ fn in_unit_interval(values: &[f64]) -> Result<()> {
 }
 
 fn sites_text(sites: &Sites) -> String {
-    sites.iter().map(|s| format!("{}\t{}\t{}\t{}\t{}\n", s.contig, s.position, s.id, s.reference, s.alternate)).collect()
+    sites
+        .iter()
+        .map(|s| format!("{}\t{}\t{}\t{}\t{}\n", s.contig, s.position, s.id, s.reference, s.alternate))
+        .collect()
 }
 
 fn parse_sites(text: &str) -> Result<Sites> {

@@ -60,7 +60,8 @@ impl TensorWriter {
     /// # Errors
     /// `Internal` if the tensors contradict themselves.
     pub fn finish(self, json: &serde_json::Value) -> Result<Vec<u8>> {
-        let internal = |e: safetensors::SafeTensorError| Error::new(ErrorKind::Internal, format!("cannot lay out tensors: {e}"));
+        let internal =
+            |e: safetensors::SafeTensorError| Error::new(ErrorKind::Internal, format!("cannot lay out tensors: {e}"));
         let mut views = Vec::with_capacity(self.tensors.len());
         for (name, dtype, shape, bytes) in &self.tensors {
             views.push((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).map_err(internal)?));
@@ -98,7 +99,8 @@ impl<'a> TensorReader<'a> {
         let (_, metadata) = SafeTensors::read_metadata(bytes)
             .map_err(|e| corrupt(format!("the file's header does not fit its contents ({e})")))?;
         let text = metadata.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(not)?;
-        let json = serde_json::from_str(text).map_err(|e| corrupt(format!("the file's description is broken ({e})")))?;
+        let json =
+            serde_json::from_str(text).map_err(|e| corrupt(format!("the file's description is broken ({e})")))?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| corrupt(format!("the tensors are broken ({e})")))?;
         Ok(TensorReader { tensors, json })
     }

@@ -23,13 +23,8 @@ pub struct Markov {
 impl Markov {
     /// Counts in a panel. `starts` are the sites that begin a contig, rising from 0.
     pub fn count(bits: &BitMatrix, starts: &[u64], window: usize) -> Self {
-        let mut model = Markov {
-            window,
-            offsets: vec![0],
-            contexts: Vec::new(),
-            frequencies: Vec::new(),
-            starts: starts.to_vec(),
-        };
+        let mut model =
+            Markov { window, offsets: vec![0], contexts: Vec::new(), frequencies: Vec::new(), starts: starts.to_vec() };
         let mut context = vec![0u32; bits.rows()];
         for site in 0..bits.columns() {
             if model.begins(site) {

@@ -3,6 +3,7 @@
 //! It knows the populations and their shares, and nothing of who is in them: every cluster stands for many haplotypes.
 //! Chains of an RBM start from it, both while the RBM learns and when it is sampled.
 
+use super::Start;
 use crate::compute::{Device, Matrix, Noise, States, Unit, WEIGHT_STEPS, Weights};
 use crate::error::Result;
 use crate::rng::Stream;
@@ -29,24 +30,42 @@ impl Mixture {
     pub fn sites(&self) -> usize {
         self.log_odds.len() / self.shares.len().max(1)
     }
+
+    /// Log odds of the alternate allele over all clusters.
+    pub fn marginal_log_odds(&self) -> Vec<f32> {
+        let mut frequencies = vec![0.0f64; self.sites()];
+        for (row, share) in self.log_odds.chunks_exact(self.sites()).zip(&self.shares) {
+            let logistic = |l: &f32| 1.0 / (1.0 + (-f64::from(*l)).exp());
+            frequencies.iter_mut().zip(row).for_each(|(f, l)| *f += f64::from(*share) * logistic(l));
+        }
+        frequencies.iter().map(|f| (f / (1.0 - f)).ln() as f32).collect()
+    }
 }
 
-/// A mixture laid out on a device.
+/// Starts of chains, laid out on a device.
 #[derive(Clone, Debug)]
-pub struct MixtureDraws {
+pub struct StartDraws {
+    /// Clusters x sites; for a start without clusters one row of zeros, and everything in the bias.
     weights: Weights,
-    /// Shares summed up, on a grid of 2^-32.
+    /// Shares of the clusters summed up, on a grid of 2^-32.
     cumulative: Vec<u64>,
 }
 
-impl MixtureDraws {
-    /// Lays out `mixture`.
+impl StartDraws {
+    /// Lays out a start.
     ///
     /// # Errors
     /// `OutOfMemory`.
-    pub fn new(device: &Device, mixture: &Mixture) -> Result<Self> {
-        let mut weights = Weights::zeros(device, mixture.clusters(), mixture.sites(), 1.0 / WEIGHT_STEPS)?;
-        weights.set(device, &mixture.log_odds, false, &vec![0.0; mixture.sites()])?;
+    pub fn new(device: &Device, start: Start, mixture: &Mixture) -> Result<Self> {
+        let sites = mixture.sites();
+        let single = Mixture { shares: vec![1.0], log_odds: vec![0.0; sites] };
+        let (mixture, bias) = match start {
+            Start::Mixture => (mixture, vec![0.0; sites]),
+            Start::Independent => (&single, mixture.marginal_log_odds()),
+            Start::Random => (&single, vec![0.0; sites]),
+        };
+        let mut weights = Weights::zeros(device, mixture.clusters(), sites, 1.0 / WEIGHT_STEPS)?;
+        weights.set(device, &mixture.log_odds, false, &bias)?;
         let total: f64 = mixture.shares.iter().map(|s| f64::from(*s)).sum();
         let mut sum = 0.0;
         let cumulative = mixture
@@ -57,7 +76,7 @@ impl MixtureDraws {
                 (sum / total * 4_294_967_296.0) as u64
             })
             .collect();
-        Ok(MixtureDraws { weights, cumulative })
+        Ok(StartDraws { weights, cumulative })
     }
 
     /// Random words that a draw reads in each stream.

@@ -3,7 +3,8 @@
 //! Energy of (v, h): `-b v - c h - v W h` (+ `h^2 / 2` for ReLU). Smolensky 1986; Yelmen et al. 2021 for haplotypes;
 //! ReLU units as in Tubiana et al. 2019.
 
-use crate::compute::{Device, Noise, States, Unit, WEIGHT_STEPS, Weights, activation::RELU_STEPS};
+use super::Output;
+use crate::compute::{Device, Matrix, Noise, States, Unit, WEIGHT_STEPS, Weights, activation::RELU_STEPS};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Kind of hidden units.
@@ -21,6 +22,14 @@ impl Hidden {
         match self {
             Hidden::Bernoulli => "bernoulli",
             Hidden::Relu => "relu",
+        }
+    }
+
+    /// What a unit of a visible unit's input is worth.
+    fn down_scale(self) -> f32 {
+        match self {
+            Hidden::Bernoulli => 1.0 / WEIGHT_STEPS,
+            Hidden::Relu => 1.0 / (WEIGHT_STEPS * RELU_STEPS),
         }
     }
 
@@ -122,14 +131,9 @@ impl HalfSteps {
     /// # Errors
     /// `OutOfMemory`; `Diverged` as [`HalfSteps::set`].
     pub fn new(device: &Device, rbm: &Rbm) -> Result<Self> {
-        let up_scale = 1.0 / WEIGHT_STEPS;
-        let down_scale = match rbm.hidden {
-            Hidden::Bernoulli => up_scale,
-            Hidden::Relu => up_scale / RELU_STEPS,
-        };
         let mut steps = HalfSteps {
-            up: Weights::zeros(device, rbm.sites(), rbm.hidden_units(), up_scale)?,
-            down: Weights::zeros(device, rbm.hidden_units(), rbm.sites(), down_scale)?,
+            up: Weights::zeros(device, rbm.sites(), rbm.hidden_units(), 1.0 / WEIGHT_STEPS)?,
+            down: Weights::zeros(device, rbm.hidden_units(), rbm.sites(), rbm.hidden.down_scale())?,
             unit: Unit::Bernoulli,
             visible_bias: Vec::new(),
         };
@@ -244,5 +248,47 @@ impl HalfSteps {
             *energy = -*energy - row.map(|(v, b)| f64::from(*v) * b).sum::<f64>();
         }
         Ok(())
+    }
+}
+
+/// The last half-step of a sample (see [`Output`]), laid out on a device.
+#[derive(Clone, Debug)]
+pub struct OutputStep {
+    down: Weights,
+}
+
+impl OutputStep {
+    /// Lays out the weights of `rbm` with the sharpness and bias of `output`.
+    ///
+    /// # Errors
+    /// `OutOfMemory`; `Diverged` if a sharpened weight leaves the range of the fixed point.
+    pub fn new(device: &Device, rbm: &Rbm, output: &Output) -> Result<Self> {
+        let sharpened = Rbm {
+            hidden: rbm.hidden,
+            weights: rbm.weights.iter().map(|w| w * output.sharpness).collect(),
+            visible_bias: output.bias.clone(),
+            hidden_bias: Vec::new(),
+        };
+        sharpened.check()?;
+        let mut down = Weights::zeros(device, rbm.hidden_units(), rbm.sites(), rbm.hidden.down_scale())?;
+        down.set(device, &sharpened.weights, true, &output.bias)?;
+        Ok(OutputStep { down })
+    }
+
+    /// Visible units given the hidden ones.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if shapes disagree.
+    pub fn sample(&self, device: &Device, hidden: &States, noise: Noise, visible: &mut States) -> Result<()> {
+        device.affine_sample(hidden, &self.down, Unit::Bernoulli, noise, visible)
+    }
+
+    /// Inputs of the visible units given the hidden ones; a unit of them is worth the number returned.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if shapes disagree.
+    pub fn inputs(&self, device: &Device, hidden: &States, out: &mut Matrix<i32>) -> Result<f32> {
+        device.affine(hidden, &self.down, out)?;
+        Ok(self.down.scale())
     }
 }

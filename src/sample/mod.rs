@@ -1,2 +1,206 @@
-//! sampling
+//! The stream of artificial haplotypes of a model. Schedules live here, half-steps in `models`.
+//!
+//! Haplotype i is a function of (model, seed, label, start panel, i), and of the sampler's options: each has random
+//! numbers of its own, and all that is summed is summed exactly. So it does not matter how many are asked for at a time,
+//! on how many threads, in which region, or after which seek.
+
+pub mod chains;
 pub mod tempering;
+
+use crate::compute::Device;
+use crate::error::{Error, ErrorKind, Result};
+use crate::models::{Generator, Model, SampledRbm, Start};
+use crate::options::Options;
+use crate::panel::Panel;
+use crate::panel::align::align;
+use crate::panel::bits::BitMatrix;
+use crate::panel::region::Region;
+use crate::panel::sites::Sites;
+use crate::rng::{Purpose, Stream};
+use crate::threads::Threads;
+use chains::{Chains, Schedule};
+use std::sync::Arc;
+
+/// What a sampler is given besides its model.
+#[derive(Clone, Debug, Default)]
+pub struct SampleSettings {
+    /// The seed. Default: 0.
+    pub seed: u64,
+    /// The sites wanted. Default: all of the model.
+    pub region: Option<Region>,
+    /// The population wanted. Default: all in their shares. No model knows labels yet: one that is named is refused.
+    pub label: Option<String>,
+    /// Haplotypes that chains of an RBM start from: haplotype i starts from row i modulo their number. They should be
+    /// people other than those the model was trained on. Default: the model's own start.
+    pub start: Option<Panel>,
+    /// Threads. Haplotypes do not depend on them. Default: one.
+    pub threads: Threads,
+    /// Options that the sampler reads.
+    pub options: Options,
+}
+
+/// Haplotypes made at a time: enough to use weights well, few enough to stay in the caches.
+const BATCH: usize = 480;
+
+/// A stream of artificial haplotypes. It keeps its model alive.
+pub struct Sampler {
+    model: Arc<Model>,
+    seed: u64,
+    device: Device,
+    threads: Threads,
+    chains: Option<Chains>,
+    sites: Sites,
+    /// The model's sites that are wanted; `None` for all.
+    columns: Option<Vec<usize>>,
+    next: u64,
+}
+
+impl Sampler {
+    /// A stream that begins at haplotype 0.
+    ///
+    /// # Errors
+    /// `Empty` for a region without sites of the model; `UnknownName` for a label; `InvalidOption` for an option that the
+    /// model cannot follow; `NoOverlap` and its kin for a start panel that lacks sites of the model; `OutOfMemory`.
+    pub fn new(model: Arc<Model>, settings: &SampleSettings) -> Result<Self> {
+        if let Some(label) = &settings.label {
+            return Err(Error::new(ErrorKind::UnknownName, format!("the model knows no label '{label}'"))
+                .remedy("it was trained without labels: train on the people of that population alone (-S)"));
+        }
+        let device = Device::cpu(settings.threads.clone());
+        let chains = match &model.generator {
+            Generator::Rbm(machine) => {
+                let schedule = schedule(machine, &model.sites, settings)?;
+                Some(Chains::new(&device, machine, schedule)?)
+            }
+            _ if settings.start.is_some() => {
+                return Err(Error::argument("only an RBM starts from a panel").remedy("leave out the start panel"));
+            }
+            _ => None,
+        };
+        let (sites, columns) = match &settings.region {
+            None => (model.sites.clone(), None),
+            Some(region) => {
+                let columns: Vec<usize> = model.sites.range(region).collect();
+                if columns.is_empty() {
+                    let contigs: Vec<String> = model.sites.contigs().iter().map(|c| c.to_string()).collect();
+                    return Err(Error::new(ErrorKind::Empty, format!("the model has no site in region {region}"))
+                        .remedy(format!("its contigs are {}", contigs.join(", "))));
+                }
+                (model.sites.select(&columns)?, Some(columns))
+            }
+        };
+        Ok(Sampler {
+            seed: settings.seed,
+            device,
+            threads: settings.threads.clone(),
+            chains,
+            sites,
+            columns,
+            next: 0,
+            model,
+        })
+    }
+
+    /// The sites of the haplotypes.
+    pub fn sites(&self) -> &Sites {
+        &self.sites
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The number of the next haplotype.
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// Goes to haplotype `i`.
+    pub fn seek(&mut self, i: u64) {
+        self.next = i;
+    }
+
+    /// The next `n` haplotypes: a row each, a column a site of the region.
+    ///
+    /// # Errors
+    /// `OutOfMemory`; `InvalidArgument` past haplotype 2^48.
+    pub fn next(&mut self, n: usize) -> Result<BitMatrix> {
+        if self.next.checked_add(n as u64).is_none_or(|end| end > 1 << 48) {
+            return Err(Error::argument("there are 2^48 haplotypes in a stream, and no more"));
+        }
+        let mut out = BitMatrix::zeros(n, self.sites.len())?;
+        let stride = out.stride();
+        for first in (0..n).step_by(BATCH) {
+            let count = (n - first).min(BATCH);
+            let mut batch = self.batch(self.next + first as u64, count)?;
+            if let Some(columns) = &self.columns {
+                batch = batch.select_columns(columns)?;
+            }
+            out.words_mut()[first * stride..][..count * stride].copy_from_slice(batch.words());
+        }
+        self.next += n as u64;
+        Ok(out)
+    }
+
+    /// Haplotypes `first .. first + n` at all sites of the model.
+    fn batch(&self, first: u64, n: usize) -> Result<BitMatrix> {
+        if let Some(chains) = &self.chains {
+            return chains.haplotypes(&self.device, self.seed, first, n);
+        }
+        let mut out = BitMatrix::zeros(n, self.model.sites.len())?;
+        let stride = out.stride();
+        self.threads.for_each_piece(out.words_mut(), stride, |r, row| {
+            let stream = Stream::new(self.seed, Purpose::Sample, first + r as u64);
+            match &self.model.generator {
+                Generator::Bernoulli(m) => m.draw(&stream, row),
+                Generator::Markov(m) => m.draw(&stream, |site| row[site / 64] |= 1 << (site % 64)),
+                Generator::Rbm(_) => {}
+            }
+        })?;
+        Ok(out)
+    }
+}
+
+/// The schedule that settings ask for.
+fn schedule(machine: &SampledRbm, sites: &Sites, settings: &SampleSettings) -> Result<Schedule> {
+    let options = &settings.options;
+    let sweeps = match options.whole("sample_sweeps") {
+        0 => machine.sweeps,
+        n => n,
+    };
+    if let Some(start) = &settings.start {
+        return Ok(Schedule::Panel { haplotypes: start_haplotypes(start, sites)?, sweeps });
+    }
+    let gibbs = |start| Ok(Schedule::Gibbs { start, sweeps });
+    match options.text("sampler") {
+        "mixture" => gibbs(Start::Mixture),
+        "gibbs" => gibbs(Start::Independent),
+        "random" => gibbs(Start::Random),
+        "tempering" => {
+            Ok(Schedule::Tempering { rounds: options.whole("rounds"), sweeps: options.whole("round_sweeps") })
+        }
+        _ => gibbs(machine.start),
+    }
+}
+
+/// The rows of a start panel at the model's sites.
+fn start_haplotypes(start: &Panel, sites: &Sites) -> Result<BitMatrix> {
+    start.require_complete()?;
+    let alignment = align(start.sites(), sites);
+    alignment.require_overlap("start panel", "model")?;
+    if alignment.matched.len() < sites.len() {
+        let differences = alignment.differences("start panel", "model").join("; ");
+        return Err(Error::new(
+            ErrorKind::NoOverlap,
+            format!(
+                "the start panel has {} of the model's {} sites: {differences}",
+                alignment.matched.len(),
+                sites.len()
+            ),
+        )
+        .remedy("start from a panel with every site of the model"));
+    }
+    let columns: Vec<usize> = alignment.matched.iter().map(|(left, _)| *left).collect();
+    start.bits().select_columns(&columns)
+}

@@ -7,8 +7,11 @@
 
 use crate::compute::{Device, Noise, States, activation};
 use crate::error::Result;
+use crate::models::mixture::StartDraws;
 use crate::models::rbm::{HalfSteps, Rbm};
+use crate::models::{SampledRbm, Start};
 use crate::rng::{Purpose, Stream};
+use half::bf16;
 
 /// Rungs of a ladder, at most; sets random words apart.
 pub const MOST_RUNGS: u64 = 1024;
@@ -27,11 +30,6 @@ impl Ladder {
         Ok(Ladder { rungs: rungs.into_iter().map(|r| HalfSteps::new(device, r)).collect::<Result<_>>()? })
     }
 
-    /// From rungs laid out already.
-    pub fn from_half_steps(rungs: Vec<HalfSteps>) -> Self {
-        Ladder { rungs }
-    }
-
     /// Number of rungs.
     pub fn len(&self) -> usize {
         self.rungs.len()
@@ -45,16 +43,6 @@ impl Ladder {
     /// The half-steps of rung `r`.
     pub fn rung(&self, r: usize) -> &HalfSteps {
         &self.rungs[r]
-    }
-
-    /// The half-steps of the last rung, to be set anew while the model learns.
-    pub fn top_mut(&mut self) -> Option<&mut HalfSteps> {
-        self.rungs.last_mut()
-    }
-
-    /// Adds a rung on top.
-    pub fn push(&mut self, rung: HalfSteps) {
-        self.rungs.push(rung);
     }
 }
 
@@ -79,41 +67,55 @@ pub fn midpoint(a: &Rbm, b: &Rbm) -> Rbm {
     }
 }
 
-/// Puts rungs half way between neighbours that swap too rarely, until all swap with probability `least`.
+/// The rungs below a machine: those given (the last of which is the machine itself), rounded as the model file keeps
+/// them, with more put half way between neighbours until all swap with a chance of at least `least`.
 ///
 /// # Errors
 /// `OutOfMemory`.
-pub fn refine(
+pub fn build<'a>(
     device: &Device,
-    rungs: &mut Vec<Rbm>,
-    chains: usize,
-    sweeps: usize,
-    rounds: usize,
+    rungs: impl Iterator<Item = &'a Rbm>,
+    machine: &SampledRbm,
     least: f64,
-    draws: Draws,
-) -> Result<Replicas> {
-    let mut ladder = Ladder::new(device, &*rungs)?;
-    let mut replicas = Replicas::climb(device, &ladder, chains, sweeps, draws)?;
+    seed: u64,
+) -> Result<Vec<Rbm>> {
+    // Each pair is tried 800 times: an acceptance is known to 0.02.
+    const CHAINS: usize = 200;
+    const SWEEPS: usize = 5;
+    const ROUNDS: usize = 8;
+    let rounded = |rung: &Rbm| {
+        let mut rung = rung.rounded();
+        rung.weights.iter_mut().for_each(|w| *w = bf16::from_f32(*w).to_f32());
+        rung
+    };
+    let mut rungs: Vec<Rbm> = rungs.map(rounded).collect();
+    if let Some(top) = rungs.last_mut() {
+        *top = machine.rbm.clone();
+    }
+    let draws = Draws { seed, first: 0, purpose: Purpose::Replica };
+    let start = StartDraws::new(device, Start::Mixture, &machine.mixture)?;
+    let mut ladder = Ladder::new(device, &rungs)?;
+    let mut replicas = Replicas::begin(device, &ladder, &start, CHAINS, draws)?;
     loop {
         replicas.acceptance.fill((0.0, 0.0));
-        for _ in 0..rounds {
-            replicas.round(device, &ladder, sweeps, usize::MAX, draws)?;
+        for _ in 0..ROUNDS {
+            replicas.round(device, &ladder, SWEEPS, draws)?;
         }
-        let mut inserted = 0;
+        let mut inserted = false;
         for low in (0..rungs.len() - 1).rev() {
             let (sum, tried) = replicas.acceptance[low];
-            if sum < least * tried {
-                let middle = midpoint(&rungs[low], &rungs[low + 1]);
+            if sum < least * tried && (rungs.len() as u64) < MOST_RUNGS / 2 {
+                let middle = rounded(&midpoint(&rungs[low], &rungs[low + 1]));
                 ladder.rungs.insert(low + 1, HalfSteps::new(device, &middle)?);
                 rungs.insert(low + 1, middle);
-                let copy = replicas.states[low].clone();
-                replicas.states.insert(low + 1, copy);
+                replicas.states.insert(low + 1, replicas.states[low].clone());
                 replicas.acceptance.insert(low + 1, (0.0, 0.0));
-                inserted += 1;
+                inserted = true;
             }
         }
-        if inserted == 0 || rungs.len() as u64 > MOST_RUNGS / 2 {
-            return Ok(replicas);
+        if !inserted {
+            rungs.pop();
+            return Ok(rungs);
         }
     }
 }
@@ -130,27 +132,27 @@ pub struct Draws {
 }
 
 impl Replicas {
-    /// `chains` replicas of each rung: drawn exactly on the first, then each from the one below by `sweeps` sweeps.
+    /// `chains` replicas of each rung, from a start. All rungs of a chain start from the same draw.
     ///
     /// # Errors
     /// `OutOfMemory`.
-    pub fn climb(device: &Device, ladder: &Ladder, chains: usize, sweeps: usize, draws: Draws) -> Result<Self> {
+    pub fn begin(device: &Device, ladder: &Ladder, start: &StartDraws, chains: usize, draws: Draws) -> Result<Self> {
         let bottom = ladder.rung(0);
-        let mut replicas = Replicas {
-            states: Vec::with_capacity(ladder.len()),
-            hidden: States::zeros(device, chains, bottom.hidden_units())?,
-            round: 0,
-            acceptance: vec![(0.0, 0.0); ladder.len() - 1],
-        };
         let mut states = States::zeros(device, chains, bottom.sites())?;
-        for r in 0..ladder.len() {
-            let sweeps = if r == 0 { 1 } else { sweeps };
-            let noise = replicas.noise(ladder, r, sweeps, draws);
-            ladder.rung(r).sweep(device, &mut states, &mut replicas.hidden, sweeps, noise)?;
-            replicas.states.push(states.clone());
-        }
-        replicas.round = 1;
-        Ok(replicas)
+        // Round 0 draws the start: its numbers come before those of all rounds.
+        let noise = Noise { seed: draws.seed, purpose: draws.purpose, first: draws.first, position: 0 };
+        start.draw(device, noise, &mut states)?;
+        Ok(Replicas {
+            states: vec![states; ladder.len()],
+            hidden: States::zeros(device, chains, bottom.hidden_units())?,
+            round: 1,
+            acceptance: vec![(0.0, 0.0); ladder.len() - 1],
+        })
+    }
+
+    /// The states of the last rung: the model's.
+    pub fn into_top(mut self) -> States {
+        self.states.swap_remove(self.states.len() - 1)
     }
 
     fn noise(&self, ladder: &Ladder, r: usize, sweeps: usize, draws: Draws) -> Noise {
@@ -159,20 +161,12 @@ impl Replicas {
         Noise { seed: draws.seed, purpose: draws.purpose, first: draws.first, position }
     }
 
-    /// Adds a rung whose replicas are those of the rung below.
-    pub fn push_copy(&mut self) {
-        if let Some(last) = self.states.last() {
-            self.states.push(last.clone());
-            self.acceptance.push((0.0, 0.0));
-        }
-    }
-
-    /// One round: `sweeps` sweeps of each rung below `until` (the first is drawn anew), then swaps of every other pair.
+    /// One round: `sweeps` sweeps of each rung (the first is drawn anew), then swaps of every other pair.
     ///
     /// # Errors
     /// `OutOfMemory`.
-    pub fn round(&mut self, device: &Device, ladder: &Ladder, sweeps: usize, until: usize, draws: Draws) -> Result<()> {
-        for r in 0..until.min(ladder.len()) {
+    pub fn round(&mut self, device: &Device, ladder: &Ladder, sweeps: usize, draws: Draws) -> Result<()> {
+        for r in 0..ladder.len() {
             let noise = self.noise(ladder, r, sweeps, draws);
             let sweeps = if r == 0 { 1 } else { sweeps };
             ladder.rung(r).sweep(device, &mut self.states[r], &mut self.hidden, sweeps, noise)?;

@@ -1,71 +1,155 @@
 //! How an RBM learns: the gradient is the data's statistics less those of Markov chains.
 //!
-//! PCD (Tieleman 2008): the chains go on from update to update. Rdm-k (Decelle, Furtlehner, Seoane 2021; Yelmen et al.
-//! 2023): they start from random bits at each update. The gradient is centred (Melchior, Fischer, Wiskott 2016).
+//! The gradient is centred (Melchior, Fischer, Wiskott 2016). Chains are renewed, go on (PCD: Tieleman 2008), or start
+//! from random bits at each update (Rdm-k: Decelle, Furtlehner, Seoane 2021; Yelmen et al. 2023).
 
+use super::clusters;
 use super::optimiser::{Moments, Rule};
 use crate::compute::{Device, Matrix, Noise, States};
 use crate::error::Result;
+use crate::models::Start;
+use crate::models::mixture::{Mixture, StartDraws};
 use crate::models::rbm::{HalfSteps, Hidden, Rbm};
 use crate::options::Options;
 use crate::panel::bits::BitMatrix;
 use crate::rng::{Purpose, Stream};
-use crate::sample::tempering::{Draws, Ladder, Replicas};
 use crate::threads::Threads;
 
-/// What the chains do between two updates.
+/// What chains do between two updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// They go on.
-    Pcd,
-    /// They start from random bits.
-    Rdm,
+    /// The oldest start again from the mixture, a share of all at each update; the rest go on. Chains are never older
+    /// than the sampler's, and so learn what the sampler will show.
+    Renewed,
+    /// They go on for ever.
+    Persistent,
+    /// All start from random bits at each update.
+    Random,
 }
 
-/// Settings of a run.
-#[derive(Clone, Debug)]
+/// Settings of a run; the options of the same names.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    /// Kind of hidden units.
     pub hidden: Hidden,
+    /// Their number.
     pub hidden_units: usize,
+    /// Gradient steps.
     pub updates: u64,
+    /// Haplotypes in a mini-batch.
     pub batch: usize,
+    /// Chains.
     pub chains: usize,
+    /// Sweeps a gradient step.
     pub k: usize,
+    /// What chains do.
     pub method: Method,
+    /// Sweeps after which a chain is renewed.
+    pub sweeps: usize,
+    /// How a gradient becomes a step.
     pub rule: Rule,
+    /// Size of a step.
     pub rate: f64,
-    pub final_rate: f64,
+    /// Weight decay.
     pub l2: f64,
+    /// Whether the gradient is centred.
     pub centred: bool,
-    pub initial: f64,
+    /// Clusters of the mixture.
+    pub clusters: usize,
+    /// The least haplotypes of a cluster.
+    pub cluster_size: usize,
+    /// The seed.
     pub seed: u64,
-    pub swap_every: u64,
-    pub place: f64,
 }
 
-/// The state of a run, a step function.
+impl Settings {
+    /// From options.
+    pub fn new(options: &Options, seed: u64) -> Self {
+        Settings {
+            hidden: Hidden::from_name(options.text("hidden_type")).unwrap_or(Hidden::Bernoulli),
+            hidden_units: options.whole("hidden"),
+            updates: options.whole("updates") as u64,
+            batch: options.whole("batch"),
+            chains: options.whole("chains"),
+            k: options.whole("k"),
+            method: match options.text("method") {
+                "pcd" => Method::Persistent,
+                "rdm" => Method::Random,
+                _ => Method::Renewed,
+            },
+            sweeps: options.whole("sweeps"),
+            rule: match options.text("optimiser") {
+                "adam" => Rule::Adam,
+                _ => Rule::Sgd { momentum: options.number("momentum") as f32 },
+            },
+            rate: options.number("learning_rate"),
+            l2: options.number("l2"),
+            centred: options.flag("centred"),
+            clusters: options.whole("clusters"),
+            cluster_size: options.whole("cluster_size"),
+            seed,
+        }
+    }
+
+    /// The size of step `update`: constant for the first half, then falling to 0 in a line.
+    fn rate_at(&self, update: u64) -> f64 {
+        let done = update as f64 / self.updates.max(1) as f64;
+        self.rate * (2.0 * (1.0 - done)).min(1.0)
+    }
+
+    /// How the finished model is sampled: the start, and the sweeps from it.
+    pub fn sampling(&self) -> (Start, usize) {
+        match self.method {
+            Method::Renewed | Method::Persistent => (Start::Mixture, self.sweeps),
+            Method::Random => (Start::Random, self.k),
+        }
+    }
+}
+
+/// What changes from update to update: a checkpoint keeps it.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The machine.
+    pub rbm: Rbm,
+    /// The optimiser's moments for W, b, c.
+    pub moments: [Moments; 3],
+    /// Visible states of the chains.
+    pub chains: BitMatrix,
+    /// Where the chains' random numbers stand.
+    pub position: u64,
+    /// Gradient steps done.
+    pub update: u64,
+    /// Rungs of the ladder so far, and the chains as they were at the last one.
+    pub rungs: Vec<Rbm>,
+    /// The chains at the last rung.
+    pub rung_chains: Option<BitMatrix>,
+}
+
+/// A run: a step function.
 pub struct Trainer {
+    /// Its settings.
+    pub settings: Settings,
     device: Device,
     threads: Threads,
-    pub settings: Settings,
     data: BitMatrix,
     frequencies: Vec<f64>,
-    pub rbm: Rbm,
-    pub ladder: Ladder,
-    pub replicas: Replicas,
-    pub rungs: Vec<Rbm>,
-    pub placed: Vec<u64>,
-    recent: f64,
+    /// Where chains start.
+    pub mixture: Mixture,
+    starts: StartDraws,
+    rbm: Rbm,
+    steps: HalfSteps,
     moments: [Moments; 3],
+    chains: States,
     hidden: States,
     position: u64,
-    pub update: u64,
-    epoch: u64,
-    order: Vec<usize>,
-    cursor: usize,
+    update: u64,
+    order: (u64, Vec<usize>),
+    rungs: Vec<Rbm>,
+    last_rung: Option<(HalfSteps, States)>,
     work: Work,
 }
 
+/// Buffers of one update.
 struct Work {
     batch: States,
     batch_means: States,
@@ -75,200 +159,291 @@ struct Work {
     gradient: Vec<f32>,
 }
 
+/// Standard deviation of the weights before training: a few steps of the fixed point, so that units differ.
+const INITIAL_WEIGHT: f32 = 0.01;
+
 impl Trainer {
+    /// A run at its start. `data` has a row a haplotype.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
     pub fn new(data: BitMatrix, settings: Settings, threads: Threads) -> Result<Self> {
         let device = Device::cpu(threads.clone());
-        let n = data.rows();
-        let sites = data.columns();
-        let frequencies: Vec<f64> = data.count_columns().iter().map(|c| f64::from(*c) / n as f64).collect();
-        let mut rbm = Rbm::independent(settings.hidden, settings.hidden_units, &frequencies, n);
-        let mut normal = Stream::new(settings.seed, Purpose::Initial, 0).reader(0);
-        for w in &mut rbm.weights {
-            *w = (settings.initial * normal.normal()) as f32;
+        let mixture = clusters::fit(&device, &data, settings.clusters, settings.cluster_size, settings.seed)?;
+        let mut rbm = Rbm::independent(settings.hidden, settings.hidden_units, &frequencies(&data), data.rows());
+        let stream = Stream::new(settings.seed, Purpose::Initial, 0);
+        for (i, w) in rbm.weights.iter_mut().enumerate() {
+            // Uniform with the standard deviation asked for.
+            *w = INITIAL_WEIGHT * 12f32.sqrt() * (stream.uniform(i as u64) - 0.5);
         }
-        let hidden_units = settings.hidden_units;
-        let batch = settings.batch.min(n);
-        let work = Work {
-            batch: States::zeros(&device, batch, sites)?,
-            batch_means: States::zeros(&device, batch, hidden_units)?,
-            chain_means: States::zeros(&device, settings.chains, hidden_units)?,
-            data_product: Matrix::zeros(&device, sites, hidden_units)?,
-            chain_product: Matrix::zeros(&device, sites, hidden_units)?,
-            gradient: vec![0.0; sites * hidden_units],
-        };
-        let moments = [sites * hidden_units, sites, hidden_units].map(|n| Moments::new(settings.rule, n));
-        let hidden = States::zeros(&device, settings.chains, hidden_units)?;
-        // The bottom rung has no interactions; the chains of the model begin as its exact draws.
-        let bottom = Rbm::independent(settings.hidden, hidden_units, &frequencies, n);
-        let ladder = Ladder::new(&device, [&bottom, &rbm])?;
-        let draws = Draws { seed: settings.seed, first: 0, purpose: Purpose::Replica };
-        let replicas = Replicas::climb(&device, &ladder, settings.chains, 1, draws)?;
-        Ok(Trainer {
-            device,
-            threads,
-            data,
-            frequencies,
-            rbm,
+        let moments = [rbm.weights.len(), rbm.sites(), rbm.hidden_units()].map(|n| Moments::new(settings.rule, n));
+        let state = State {
             moments,
-            hidden,
+            chains: BitMatrix::zeros(settings.chains, data.columns())?,
             position: 0,
             update: 0,
-            epoch: 0,
-            order: Vec::new(),
-            cursor: 0,
-            ladder,
-            replicas,
-            rungs: vec![bottom],
-            placed: vec![0],
-            recent: 1.0,
-            work,
+            rungs: Vec::new(),
+            rung_chains: None,
+            rbm,
+        };
+        let mut trainer = Trainer::restore(data, settings, threads, mixture, state)?;
+        trainer.renew(0, trainer.chains.rows())?;
+        Ok(trainer)
+    }
+
+    /// A run as a checkpoint kept it.
+    ///
+    /// # Errors
+    /// `OutOfMemory`; `Diverged` if the parameters are out of range.
+    pub fn restore(
+        data: BitMatrix,
+        settings: Settings,
+        threads: Threads,
+        mixture: Mixture,
+        state: State,
+    ) -> Result<Self> {
+        let device = Device::cpu(threads.clone());
+        let (sites, hidden_units) = (data.columns(), settings.hidden_units);
+        let batch = settings.batch.min(data.rows());
+        let unpacked = |bits: &BitMatrix| -> Result<States> {
+            let mut states = States::zeros(&device, bits.rows(), bits.columns())?;
+            states.unpack(bits, &(0..bits.rows()).collect::<Vec<_>>())?;
+            Ok(states)
+        };
+        let last_rung = match (&state.rung_chains, state.rungs.last()) {
+            (Some(chains), Some(rung)) => Some((HalfSteps::new(&device, rung)?, unpacked(chains)?)),
+            _ => None,
+        };
+        Ok(Trainer {
+            threads,
+            frequencies: frequencies(&data),
+            starts: StartDraws::new(&device, settings.sampling().0, &mixture)?,
+            mixture,
+            steps: HalfSteps::new(&device, &state.rbm)?,
+            rbm: state.rbm,
+            moments: state.moments,
+            chains: unpacked(&state.chains)?,
+            hidden: States::zeros(&device, settings.chains, hidden_units)?,
+            position: state.position,
+            update: state.update,
+            order: (u64::MAX, Vec::new()),
+            rungs: state.rungs,
+            last_rung,
+            work: Work {
+                batch: States::zeros(&device, batch, sites)?,
+                batch_means: States::zeros(&device, batch, hidden_units)?,
+                chain_means: States::zeros(&device, settings.chains, hidden_units)?,
+                data_product: Matrix::zeros(&device, sites, hidden_units)?,
+                chain_product: Matrix::zeros(&device, sites, hidden_units)?,
+                gradient: vec![0.0; sites * hidden_units],
+            },
+            data,
+            device,
             settings,
         })
     }
 
-    pub fn steps(&self) -> &HalfSteps {
-        self.ladder.rung(self.ladder.len() - 1)
+    /// What a checkpoint has to keep.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn state(&self) -> Result<State> {
+        Ok(State {
+            rbm: self.rbm.clone(),
+            moments: self.moments.clone(),
+            chains: self.chains.pack()?,
+            position: self.position,
+            update: self.update,
+            rungs: self.rungs.clone(),
+            rung_chains: self.last_rung.as_ref().map(|(_, chains)| chains.pack()).transpose()?,
+        })
     }
 
-    pub fn chains(&self) -> &States {
-        &self.replicas.states[self.replicas.states.len() - 1]
+    /// The machine as it stands.
+    pub fn rbm(&self) -> &Rbm {
+        &self.rbm
     }
 
-    fn noise(&self) -> Noise {
-        Noise { seed: self.settings.seed, purpose: Purpose::Chain, first: 0, position: self.position }
-    }
-
+    /// The device that it runs on.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
+    /// The machine laid out for half-steps.
+    pub fn half_steps(&self) -> &HalfSteps {
+        &self.steps
+    }
+
+    /// Visible states of the chains.
+    pub fn chains(&self) -> &States {
+        &self.chains
+    }
+
+    /// Gradient steps done.
+    pub fn updates_done(&self) -> u64 {
+        self.update
+    }
+
+    /// Whether all updates are done.
+    pub fn is_done(&self) -> bool {
+        self.update >= self.settings.updates
+    }
+
+    /// Rungs of the ladder so far.
+    pub fn rungs(&self) -> &[Rbm] {
+        &self.rungs
+    }
+
+    fn noise(&self, first: u64) -> Noise {
+        Noise { seed: self.settings.seed, purpose: Purpose::Chain, first, position: self.position }
+    }
+
+    /// Starts `count` chains again, from number `first` on (around the end).
+    fn renew(&mut self, first: usize, count: usize) -> Result<()> {
+        let total = self.chains.rows();
+        let mut fresh = States::zeros(&self.device, count, self.chains.columns())?;
+        self.starts.draw(&self.device, self.noise(first as u64), &mut fresh)?;
+        for r in 0..count {
+            self.chains.row_mut((first + r) % total).copy_from_slice(fresh.row(r));
+        }
+        self.position += self.starts.words();
+        Ok(())
+    }
+
+    /// The mini-batch of an update: the data in a random order, drawn anew for each pass.
     fn next_batch(&mut self) -> Result<()> {
-        let n = self.data.rows();
-        let mut rows = Vec::with_capacity(self.work.batch.rows());
-        while rows.len() < self.work.batch.rows() {
-            if self.cursor == self.order.len() {
-                self.order = (0..n).collect();
-                Stream::new(self.settings.seed, Purpose::Shuffle, self.epoch).reader(0).shuffle(&mut self.order);
-                self.epoch += 1;
-                self.cursor = 0;
+        let (n, batch) = (self.data.rows() as u64, self.work.batch.rows() as u64);
+        let mut rows = Vec::with_capacity(batch as usize);
+        for i in self.update * batch..(self.update + 1) * batch {
+            let pass = i / n;
+            if self.order.0 != pass {
+                let mut order: Vec<usize> = (0..n as usize).collect();
+                Stream::new(self.settings.seed, Purpose::Shuffle, pass).reader(0).shuffle(&mut order);
+                self.order = (pass, order);
             }
-            rows.push(self.order[self.cursor]);
-            self.cursor += 1;
+            rows.push(self.order.1[(i % n) as usize]);
         }
         self.work.batch.unpack(&self.data, &rows)
     }
 
-    /// One update.
+    /// One gradient step.
+    ///
+    /// # Errors
+    /// `Diverged`; `OutOfMemory`. The state is that before the step's parameters were refused; a checkpoint made earlier
+    /// is good.
     pub fn step(&mut self) -> Result<()> {
         self.next_batch()?;
-        let s = &self.settings;
-        let noise = self.noise();
-        let top = self.ladder.len() - 1;
-        if s.swap_every > 0 && self.update % s.swap_every == 0 {
-            let draws = Draws { seed: s.seed, first: 0, purpose: Purpose::Replica };
-            self.replicas.round(&self.device, &self.ladder, 1, top, draws)?;
-            let (sum, tried) = std::mem::take(&mut self.replicas.acceptance[top - 1]);
-            if tried > 0.0 {
-                self.recent = sum / tried;
-                if self.recent < s.place {
-                    self.rungs.push(self.rbm.clone());
-                    self.placed.push(self.update);
-                    self.ladder.push(self.steps().clone());
-                    self.replicas.push_copy();
-                }
+        let chains = self.chains.rows();
+        match self.settings.method {
+            Method::Persistent => {}
+            Method::Random => self.renew(0, chains)?,
+            Method::Renewed => {
+                // Chains come round after `sweeps` sweeps, `k` an update.
+                let period = self.settings.sweeps.div_ceil(self.settings.k).max(1);
+                let count = chains.div_ceil(period);
+                self.renew((self.update as usize % period * count) % chains, count)?;
             }
         }
-        let top = self.ladder.len() - 1;
-        self.ladder.rung(top).sweep(&self.device, &mut self.replicas.states[top], &mut self.hidden, s.k, noise)?;
-        self.position += s.k as u64 * self.steps().words_per_sweep();
-        let progress = self.update as f64 / s.updates.max(1) as f64;
-        let rate = if progress < 0.5 { s.rate } else { s.rate + (s.final_rate - s.rate) * (progress - 0.5) * 2.0 };
-        self.ascend(rate)?;
+        let noise = self.noise(0);
+        let k = self.settings.k;
+        self.steps.sweep(&self.device, &mut self.chains, &mut self.hidden, k, noise)?;
+        self.position += k as u64 * self.steps.words_per_sweep();
+        self.ascend()?;
         self.update += 1;
         Ok(())
     }
 
-    fn ascend(&mut self, rate: f64) -> Result<()> {
-        let w = &mut self.work;
-        let top = self.ladder.len() - 1;
-        let (steps, chains) = (self.ladder.rung(top), &self.replicas.states[top]);
-        steps.hidden_means(&self.device, &w.batch, &mut w.batch_means)?;
-        steps.hidden_means(&self.device, chains, &mut w.chain_means)?;
-        self.device.outer(&w.batch, &w.batch_means, &mut w.data_product)?;
-        self.device.outer(chains, &w.chain_means, &mut w.chain_product)?;
-        let (nd, nm) = (w.batch.rows() as f64, chains.rows() as f64);
-        let unit = steps.mean_step();
+    /// Moves the parameters along the gradient.
+    fn ascend(&mut self) -> Result<()> {
+        let work = &mut self.work;
+        self.steps.hidden_means(&self.device, &work.batch, &mut work.batch_means)?;
+        self.steps.hidden_means(&self.device, &self.chains, &mut work.chain_means)?;
+        self.device.outer(&work.batch, &work.batch_means, &mut work.data_product)?;
+        self.device.outer(&self.chains, &work.chain_means, &mut work.chain_product)?;
+        let step = self.steps.mean_step();
         let mean = |states: &States, unit: f64| -> Vec<f32> {
             let n = states.rows() as f64;
             states.column_sums().iter().map(|s| (*s as f64 * unit / n) as f32).collect()
         };
-        let (vd, vm) = (mean(&w.batch, 1.0), mean(chains, 1.0));
-        let (hd, hm) = (mean(&w.batch_means, unit), mean(&w.chain_means, unit));
-        let nh = self.settings.hidden_units;
-        let (fd, fm) = ((unit / nd) as f32, (unit / nm) as f32);
-        let l2 = self.settings.l2 as f32;
-        let centred = self.settings.centred;
-        let frequencies = &self.frequencies;
-        let weights = &self.rbm.weights;
-        let (dp, cp) = (&w.data_product, &w.chain_product);
-        self.threads.for_each_piece(&mut w.gradient, nh * 16, |task, gradient| {
-            for (row, gradient) in gradient.chunks_exact_mut(nh).enumerate() {
-                let i = task * 16 + row;
-                let (data, chain) = (dp.row(i), cp.row(i));
-                let lambda = frequencies[i] as f32;
-                let dv = vd[i] - vm[i];
-                for j in 0..nh {
-                    let mut g = data[j] as f32 * fd - chain[j] as f32 * fm;
+        let (v_data, v_chain) = (mean(&work.batch, 1.0), mean(&self.chains, 1.0));
+        let (h_data, h_chain) = (mean(&work.batch_means, step), mean(&work.chain_means, step));
+        let data_unit = (step / work.batch.rows() as f64) as f32;
+        let chain_unit = (step / self.chains.rows() as f64) as f32;
+        let (l2, centred, units) = (self.settings.l2 as f32, self.settings.centred, self.settings.hidden_units);
+        let (frequencies, weights) = (&self.frequencies, &self.rbm.weights);
+        let (data_product, chain_product) = (&work.data_product, &work.chain_product);
+        const SITES: usize = 16;
+        self.threads.for_each_piece(&mut work.gradient, units * SITES, |task, gradient| {
+            for (row, gradient) in gradient.chunks_exact_mut(units).enumerate() {
+                let i = task * SITES + row;
+                let products = data_product.row(i).iter().zip(chain_product.row(i));
+                let weights = &weights[i * units..][..units];
+                // <(v - mv)(h - mh)> over data less over chains, with mv the panel's and mh the batch's means.
+                let (v_centre, v_difference) = (frequencies[i] as f32, v_data[i] - v_chain[i]);
+                for ((j, g), (d, c)) in gradient.iter_mut().enumerate().zip(products) {
+                    *g = *d as f32 * data_unit - *c as f32 * chain_unit - l2 * weights[j];
                     if centred {
-                        g -= lambda * (hd[j] - hm[j]) + dv * hd[j];
+                        *g -= v_centre * (h_data[j] - h_chain[j]) + v_difference * h_data[j];
                     }
-                    gradient[j] = g - l2 * weights[i * nh + j];
                 }
             }
         })?;
-        let mut db: Vec<f32> = vd.iter().zip(&vm).map(|(d, m)| d - m).collect();
-        let mut dc: Vec<f32> = hd.iter().zip(&hm).map(|(d, m)| d - m).collect();
+        let mut visible: Vec<f32> = v_data.iter().zip(&v_chain).map(|(d, c)| d - c).collect();
+        let mut hidden: Vec<f32> = h_data.iter().zip(&h_chain).map(|(d, c)| d - c).collect();
         if centred {
-            for (i, row) in w.gradient.chunks_exact(nh).enumerate() {
-                db[i] -= row.iter().zip(&hd).map(|(g, h)| g * h).sum::<f32>();
-                let lambda = frequencies[i] as f32;
-                dc.iter_mut().zip(row).for_each(|(c, g)| *c -= lambda * g);
+            for (i, gradient) in work.gradient.chunks_exact(units).enumerate() {
+                visible[i] -= gradient.iter().zip(&h_data).map(|(g, h)| g * h).sum::<f32>();
+                let centre = frequencies[i] as f32;
+                hidden.iter_mut().zip(gradient).for_each(|(c, g)| *c -= centre * g);
             }
         }
-        let step = self.update + 1;
-        let [mw, mb, mc] = &mut self.moments;
-        mw.ascend(&self.threads, &mut self.rbm.weights, &w.gradient, rate as f32, step)?;
-        mb.ascend(&self.threads, &mut self.rbm.visible_bias, &db, rate as f32, step)?;
-        mc.ascend(&self.threads, &mut self.rbm.hidden_bias, &dc, rate as f32, step)?;
-        match self.ladder.top_mut() {
-            Some(top) => top.set(&self.device, &self.rbm),
-            None => Ok(()),
+        let rate = self.settings.rate_at(self.update) as f32;
+        let count = self.update + 1;
+        let [w, b, c] = &mut self.moments;
+        w.ascend(&self.threads, &mut self.rbm.weights, &work.gradient, rate, count)?;
+        b.ascend(&self.threads, &mut self.rbm.visible_bias, &visible, rate, count)?;
+        c.ascend(&self.threads, &mut self.rbm.hidden_bias, &hidden, rate, count)?;
+        self.steps.set(&self.device, &self.rbm)
+    }
+
+    /// Adds a rung to the ladder if swaps between the last one and the present machine would be accepted with a chance
+    /// below `least`.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn consider_rung(&mut self, least: f64) -> Result<()> {
+        if let Some((below, chains)) = &self.last_rung {
+            let energies = |steps: &HalfSteps, states: &States| -> Result<Vec<f64>> {
+                let mut out = vec![0.0; states.rows()];
+                steps.free_energies(&self.device, states, &mut out)?;
+                Ok(out)
+            };
+            let (own, now) = (energies(below, chains)?, energies(&self.steps, &self.chains)?);
+            let (up, down) = (energies(&self.steps, chains)?, energies(below, &self.chains)?);
+            let accepted = (0..own.len()).map(|c| (own[c] + now[c] - up[c] - down[c]).exp().min(1.0)).sum::<f64>();
+            if accepted >= least * own.len() as f64 {
+                return Ok(());
+            }
         }
+        self.rungs.push(self.rbm.clone());
+        self.last_rung = Some((self.steps.clone(), self.chains.clone()));
+        Ok(())
+    }
+
+    /// Mean free energy of the rows of `bits`, in nats.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn mean_free_energy(&self, bits: &BitMatrix) -> Result<f64> {
+        let mut states = States::zeros(&self.device, bits.rows(), bits.columns())?;
+        states.unpack(bits, &(0..bits.rows()).collect::<Vec<_>>())?;
+        let mut out = vec![0.0; bits.rows()];
+        self.steps.free_energies(&self.device, &states, &mut out)?;
+        Ok(out.iter().sum::<f64>() / bits.rows().max(1) as f64)
     }
 }
 
-impl Settings {
-    pub fn from_options(options: &Options, seed: u64) -> Self {
-        Settings {
-            hidden: Hidden::from_name(options.text("hidden_type")).unwrap_or(Hidden::Bernoulli),
-            hidden_units: options.whole("hidden"),
-            updates: options.whole("updates") as u64,
-            batch: options.whole("batch"),
-            chains: options.whole("chains"),
-            k: options.whole("k"),
-            method: if options.text("method") == "rdm" { Method::Rdm } else { Method::Pcd },
-            rule: match options.text("optimiser") {
-                "adam" => Rule::Adam,
-                _ => Rule::Sgd { momentum: options.number("momentum") as f32 },
-            },
-            rate: options.number("learning_rate"),
-            final_rate: 0.0,
-            l2: options.number("l2"),
-            centred: options.flag("centred"),
-            initial: 0.01,
-            seed,
-            swap_every: options.whole("swap_every") as u64,
-            place: options.number("rung_acceptance"),
-        }
-    }
+/// Frequency of 1 in each column.
+pub(super) fn frequencies(bits: &BitMatrix) -> Vec<f64> {
+    bits.count_columns().iter().map(|c| f64::from(*c) / bits.rows().max(1) as f64).collect()
 }

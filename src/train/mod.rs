@@ -1,6 +1,216 @@
 //! How models learn.
-#![allow(missing_docs)]
 
+pub mod checkpoint;
 pub mod clusters;
 pub mod contrastive;
 pub mod optimiser;
+pub mod output;
+pub mod stopping;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::models::bernoulli::Bernoulli;
+use crate::models::markov::Markov;
+use crate::models::rbm::Rbm;
+use crate::models::{Generator, Model, ModelKind, Output, Provenance, SampledRbm};
+use crate::options::{Options, Reader};
+use crate::panel::Panel;
+use crate::panel::bits::BitMatrix;
+use crate::progress::{Event, Progress};
+use crate::rng::{Purpose, Stream};
+use crate::sample::tempering;
+use crate::threads::Threads;
+use contrastive::{Settings, Trainer};
+use std::path::PathBuf;
+use stopping::Watch;
+
+/// What a run of training is given besides panel and options.
+#[derive(Clone, Debug, Default)]
+pub struct TrainSettings {
+    /// The seed. Default: 0.
+    pub seed: u64,
+    /// The threads. Results do not depend on them. Default: one.
+    pub threads: Threads,
+    /// Where checkpoints of an RBM go. Default: nowhere.
+    pub checkpoint: Option<PathBuf>,
+    /// Whether to go on from the checkpoint there. Default: no.
+    pub resume: bool,
+}
+
+/// Trains a model on a complete panel.
+///
+/// # Errors
+/// `Empty`, `Missing`, `Unphased` for a panel that is not complete; `Diverged`; `Cancelled` (after writing a checkpoint,
+/// where there is a place for one); `CheckpointMismatch`; `Io`; `OutOfMemory`.
+pub fn train(
+    panel: &Panel,
+    kind: ModelKind,
+    options: &Options,
+    settings: &TrainSettings,
+    progress: &mut Progress,
+) -> Result<Model> {
+    panel.require_complete()?;
+    let readers: &[Reader] = match kind {
+        ModelKind::Rbm => &[Reader::Train, Reader::Rbm],
+        ModelKind::Markov => &[Reader::Markov],
+        ModelKind::Bernoulli => &[],
+    };
+    let mut provenance = Provenance {
+        version: crate::VERSION.to_string(),
+        seed: settings.seed,
+        options: options.describe(readers),
+        haplotypes: panel.haplotypes() as u64,
+        panel_sha256: panel.fingerprint(),
+        ..Provenance::default()
+    };
+    let generator = match kind {
+        ModelKind::Bernoulli => Generator::Bernoulli(Bernoulli { frequencies: panel.frequencies() }),
+        ModelKind::Markov => {
+            let sites = panel.sites();
+            let begins = |i: &usize| *i == 0 || sites[*i].contig != sites[*i - 1].contig;
+            let starts: Vec<u64> = (0..sites.len()).filter(begins).map(|i| i as u64).collect();
+            Generator::Markov(Markov::count(panel.bits(), &starts, options.whole("window")))
+        }
+        ModelKind::Rbm => {
+            let machine = train_rbm(panel, options, settings, &mut provenance, progress)?;
+            Generator::Rbm(Box::new(machine))
+        }
+    };
+    Ok(Model { sites: panel.sites().clone(), generator, provenance })
+}
+
+/// The haplotypes that a model learns from, and those of people kept aside.
+fn split(panel: &Panel, held_out: f64, seed: u64) -> Result<(BitMatrix, Option<BitMatrix>)> {
+    let people = panel.samples().len();
+    let aside = (people as f64 * held_out).round() as usize;
+    if aside == 0 {
+        return Ok((panel.bits().clone(), None));
+    }
+    let chosen = Stream::new(seed, Purpose::Shuffle, u64::from(u32::MAX)).reader(0).choose(people, aside);
+    let (mut learn, mut judge) = (Vec::new(), Vec::new());
+    for person in 0..people {
+        let rows = panel.samples().haplotypes_of(person);
+        if chosen.contains(&person) { judge.extend(rows) } else { learn.extend(rows) }
+    }
+    if learn.is_empty() {
+        return Err(Error::new(ErrorKind::Empty, "held_out leaves nobody to learn from"));
+    }
+    Ok((panel.bits().select_rows(&learn)?, Some(panel.bits().select_rows(&judge)?)))
+}
+
+/// Updates between two looks at whether a rung is due.
+const RUNG_EVERY: u64 = 10;
+/// Updates between two checkpoints.
+const CHECKPOINT_EVERY: u64 = 500;
+
+fn train_rbm(
+    panel: &Panel,
+    options: &Options,
+    settings: &TrainSettings,
+    provenance: &mut Provenance,
+    progress: &mut Progress,
+) -> Result<SampledRbm> {
+    let (data, held_out) = split(panel, options.number("held_out"), settings.seed)?;
+    let of_run = Settings::new(options, settings.seed);
+    let threads = &settings.threads;
+    let identity = format!("panel {}, seed {}, {}", provenance.panel_sha256, settings.seed, provenance.options);
+    let mut trainer = match (&settings.checkpoint, settings.resume) {
+        (Some(folder), true) => {
+            let (mixture, state) = checkpoint::open(folder, &identity, &of_run, data.columns())?;
+            progress.notice(format!("goes on after update {} of {}", state.update, of_run.updates));
+            Trainer::restore(data.clone(), of_run, threads.clone(), mixture, state)?
+        }
+        (None, true) => {
+            return Err(Error::argument("to resume, say where the checkpoint is").remedy("add --checkpoint FOLDER"));
+        }
+        _ => Trainer::new(data.clone(), of_run, threads.clone())?,
+    };
+    let save = |trainer: &Trainer| match &settings.checkpoint {
+        Some(folder) => checkpoint::save(folder, &identity, &trainer.mixture, &trainer.state()?),
+        None => Ok(()),
+    };
+    let mut watch = Watch::new(options, held_out.as_ref(), &data, settings.seed)?;
+    let ladder = options.flag("ladder");
+    let total = trainer.settings.updates;
+    while !trainer.is_done() {
+        if let Err(stopped) = progress.step("training", trainer.updates_done(), total, "updates") {
+            save(&trainer)?;
+            return Err(match &settings.checkpoint {
+                Some(folder) => stopped.remedy(format!(
+                    "update {} is kept in {}: the same command with --resume goes on from there",
+                    trainer.updates_done(),
+                    folder.display()
+                )),
+                None => stopped.remedy("with --checkpoint FOLDER nothing would have been lost"),
+            });
+        }
+        trainer.step()?;
+        let update = trainer.updates_done();
+        if ladder && update.is_multiple_of(RUNG_EVERY) {
+            trainer.consider_rung(options.number("rung_acceptance"))?;
+        }
+        if watch.is_due(update) && watch.look(&trainer, threads, progress)? {
+            break;
+        }
+        if update.is_multiple_of(CHECKPOINT_EVERY) {
+            save(&trainer)?;
+        }
+    }
+    progress.report(Event::Step { phase: "training", done: trainer.updates_done(), total, unit: "updates" });
+    let rbm = match watch.into_best() {
+        Some((update, rbm)) => {
+            progress.notice(format!("the machine of update {update} is kept"));
+            provenance.updates = update;
+            rbm
+        }
+        None => {
+            provenance.updates = trainer.updates_done();
+            trainer.rbm().clone()
+        }
+    };
+    finish(&trainer, rbm, &data, options, settings, provenance, ladder)
+}
+
+/// Rounds the machine as its file keeps it, fits the last half-step, completes the ladder and measures.
+fn finish(
+    trainer: &Trainer,
+    rbm: Rbm,
+    data: &BitMatrix,
+    options: &Options,
+    settings: &TrainSettings,
+    provenance: &mut Provenance,
+    ladder: bool,
+) -> Result<SampledRbm> {
+    let device = trainer.device();
+    let rbm = rbm.rounded();
+    let (start, sweeps) = trainer.settings.sampling();
+    let mut machine = SampledRbm {
+        output: Output { sharpness: 1.0, bias: rbm.visible_bias.clone() },
+        rbm,
+        mixture: trainer.mixture.clone(),
+        ladder: Vec::new(),
+        start,
+        sweeps,
+    };
+    let plain = options.text("output") == "plain";
+    let calibrated = output::calibrate(device, &machine, data, plain, settings.seed, &settings.threads)?;
+    machine.output = calibrated.output;
+    if ladder {
+        let bottom = Rbm::independent(
+            machine.rbm.hidden,
+            machine.rbm.hidden_units(),
+            &contrastive::frequencies(data),
+            data.rows(),
+        );
+        let rungs = [&bottom].into_iter().chain(trainer.rungs()).chain([&machine.rbm]);
+        machine.ladder = tempering::build(device, rungs, &machine, options.number("rung_acceptance"), settings.seed)?;
+    }
+    let real = contrastive::frequencies(data);
+    let made = contrastive::frequencies(&calibrated.haplotypes);
+    let error = real.iter().zip(&made).map(|(a, b)| (a - b).abs()).sum::<f64>() / real.len() as f64;
+    provenance.metrics = vec![
+        ("aa_truth".into(), calibrated.aats.truth),
+        ("aa_syn".into(), calibrated.aats.syn),
+        ("allele_frequency_mae".into(), error),
+    ];
+    Ok(machine)
+}

@@ -1,0 +1,131 @@
+//! The last half-step of a finished machine: its sharpness and bias (see [`Output`]).
+
+use super::contrastive::frequencies;
+use crate::compute::{Device, Matrix, States, activation};
+use crate::error::Result;
+use crate::evaluate::adversarial::{Aats, aats};
+use crate::models::rbm::OutputStep;
+use crate::models::{Output, SampledRbm};
+use crate::panel::bits::BitMatrix;
+use crate::rng::{Purpose, Stream};
+use crate::sample::chains::{Chains, Schedule, output_noise};
+use crate::threads::Threads;
+
+/// Haplotypes that the calibration draws, at most; also the most that it compares.
+const HAPLOTYPES: usize = 2500;
+/// The sharpest half-step that is tried.
+const SHARPEST: f32 = 1.6;
+/// Halvings of the interval: sharpness to 0.01.
+const HALVINGS: usize = 6;
+
+/// What a calibration found.
+pub struct Calibrated {
+    /// The last half-step.
+    pub output: Output,
+    /// Its adversarial accuracies against training haplotypes.
+    pub aats: Aats,
+    /// The haplotypes that it drew.
+    pub haplotypes: BitMatrix,
+}
+
+/// Finds the sharpness at which artificial haplotypes are as near to real ones as real and artificial ones are among
+/// themselves (AA_truth = AA_syn), between 1 and 1.6, and the bias that gives each site its frequency. With `plain` the
+/// machine is left as it is, and only measured.
+///
+/// # Errors
+/// `OutOfMemory`; `Diverged`.
+pub fn calibrate(
+    device: &Device,
+    machine: &SampledRbm,
+    data: &BitMatrix,
+    plain: bool,
+    seed: u64,
+    threads: &Threads,
+) -> Result<Calibrated> {
+    let n = data.rows().min(HAPLOTYPES);
+    let truth = data.select_rows(&Stream::new(seed, Purpose::Evaluate, 1).reader(0).choose(data.rows(), n))?;
+    let schedule = Schedule::Gibbs { start: machine.start, sweeps: machine.sweeps };
+    let chains = Chains::new(device, machine, schedule)?;
+    let (hidden, visible) = chains.hidden(device, seed, Purpose::Evaluate, 2, n)?;
+    let mut inputs = Matrix::zeros(device, n, data.columns())?;
+    // W h alone: the bias is what is looked for.
+    let bare = Output { sharpness: 1.0, bias: vec![0.0; data.columns()] };
+    let scale = OutputStep::new(device, &machine.rbm, &bare)?.inputs(device, &hidden, &mut inputs)?;
+    let targets = frequencies(data);
+    let noise = output_noise(seed, Purpose::Evaluate, 2, chains.half_steps());
+    let mut visible: States = visible;
+    let mut attempt = |output: Output| -> Result<Calibrated> {
+        OutputStep::new(device, &machine.rbm, &output)?.sample(device, &hidden, noise, &mut visible)?;
+        let haplotypes = visible.pack()?;
+        let aats = aats(&truth, &haplotypes, threads)?;
+        Ok(Calibrated { output, aats, haplotypes })
+    };
+    if plain {
+        return attempt(Output { sharpness: 1.0, bias: machine.rbm.visible_bias.clone() });
+    }
+    let mut bias = machine.rbm.visible_bias.clone();
+    let mut with = |sharpness: f32| -> Result<Calibrated> {
+        solve_bias(&inputs, scale * sharpness, &targets, &mut bias, threads)?;
+        attempt(Output { sharpness, bias: bias.clone() })
+    };
+    let gap = |c: &Calibrated| c.aats.truth - c.aats.syn;
+    let mut best = with(1.0)?;
+    let steepest = machine.rbm.weights.iter().fold(1e-3f32, |m, w| m.max(w.abs()));
+    let (mut low, mut high) = (1.0, SHARPEST.min(7.9 / steepest).max(1.0));
+    if gap(&best) > 0.0 {
+        for _ in 0..HALVINGS {
+            let middle = 0.5 * (low + high);
+            let tried = with(middle)?;
+            if gap(&tried) > 0.0 {
+                low = middle
+            } else {
+                high = middle
+            }
+            if gap(&tried).abs() < gap(&best).abs() {
+                best = tried;
+            }
+        }
+    }
+    Ok(best)
+}
+
+/// For each site, the bias at which the mean over rows of the logistic function of `input x scale + bias` is the target:
+/// Newton's steps inside a shrinking bracket, from the bias given.
+fn solve_bias(inputs: &Matrix<i32>, scale: f32, targets: &[f64], bias: &mut [f32], threads: &Threads) -> Result<()> {
+    const SITES: usize = 16;
+    const STEPS: usize = 12;
+    /// A site fixed in the training panel stays fixed.
+    const NEVER: f32 = 60.0;
+    threads.for_each_piece(bias, SITES, |task, bias| {
+        let first = task * SITES;
+        let mut brackets = [(-NEVER, NEVER); SITES];
+        for _ in 0..STEPS {
+            let mut sums = [(0.0f64, 0.0f64); SITES];
+            for r in 0..inputs.rows() {
+                let row = &inputs.row(r)[first..];
+                for ((sum, b), x) in sums.iter_mut().zip(bias.iter()).zip(row) {
+                    let p = activation::logistic(*x as f32 * scale + b);
+                    sum.0 += f64::from(p);
+                    sum.1 += f64::from(p * (1.0 - p));
+                }
+            }
+            for (((b, (sum, slope)), (low, high)), target) in
+                bias.iter_mut().zip(sums).zip(&mut brackets).zip(&targets[first..])
+            {
+                let wanted = target * inputs.rows() as f64;
+                if sum > wanted {
+                    *high = *b
+                } else {
+                    *low = *b
+                }
+                let newton = *b + ((wanted - sum) / slope.max(1e-9)) as f32;
+                *b = if newton > *low && newton < *high { newton } else { 0.5 * (*low + *high) };
+            }
+        }
+        for (b, target) in bias.iter_mut().zip(&targets[first..]) {
+            if *target == 0.0 || *target == 1.0 {
+                *b = if *target == 0.0 { -NEVER } else { NEVER };
+            }
+        }
+    })
+}
