@@ -1,11 +1,12 @@
 //! `haploom evaluate`: how close an artificial panel is to a real one, and how much of it leaks.
 
-use super::output::{print, write_text};
+use super::output::print;
 use super::panel_args::{PartArgs, RuleArgs, ThreadArgs, read};
 use super::select::{LabelFile, Selection};
 use super::terminal::Terminal;
 use crate::error::Result;
 use crate::evaluate::{EvaluateOptions, evaluate};
+use crate::io;
 use crate::panel::region::Region;
 use crate::threads::Threads;
 use clap::Args;
@@ -86,7 +87,7 @@ impl Evaluate {
         match &self.json {
             Some(path) if path.as_os_str() == "-" => return print(&json),
             Some(path) => {
-                write_text(path, &json)?;
+                io::write_bytes(path, json.as_bytes())?;
                 terminal.wrote(path);
             }
             None => {}

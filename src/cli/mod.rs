@@ -3,15 +3,20 @@
 //! Standard output is for data alone; messages go to standard error, as `haploom: text`. The exit status is 0 when all
 //! went well, 1 when the work failed, 2 when the command line makes no sense, 130 after Ctrl-C.
 
+mod augment;
 mod convert;
+mod encode;
 mod evaluate;
 mod info;
+mod making;
 mod options;
 mod output;
 mod panel_args;
+mod sample;
 mod select;
 mod stop;
 mod terminal;
+mod train;
 
 use crate::error::{Error, ErrorKind, Result};
 use clap::{Parser, Subcommand};
@@ -43,11 +48,19 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Convert a panel to another format, or take a part of it
-    Convert(convert::Convert),
+    /// Learn a panel: write a model
+    Train(train::Train),
+    /// Make artificial haplotypes from a model
+    Sample(sample::Sample),
+    /// Append artificial people to a real panel
+    Augment(augment::Augment),
     /// Tell how close artificial haplotypes are to real ones, and how much of these leaks
     Evaluate(evaluate::Evaluate),
-    /// Tell what is in a panel
+    /// Write what an RBM makes of haplotypes: hidden activations, and projections of them
+    Encode(encode::Encode),
+    /// Convert a panel to another format, or take a part of it
+    Convert(convert::Convert),
+    /// Tell what is in a panel or a model
     Info(info::Info),
     /// Print the keys of --set, with their defaults and bounds
     Options,
@@ -71,8 +84,12 @@ pub fn main() -> ExitCode {
 fn work(line: CommandLine) -> Result<()> {
     let terminal = &mut Terminal::new(line.quiet, stop::on_interrupt(line.quiet)?);
     match line.command {
-        Command::Convert(convert) => convert.run(terminal),
+        Command::Train(train) => train.run(terminal),
+        Command::Sample(sample) => sample.run(terminal),
+        Command::Augment(augment) => augment.run(terminal),
         Command::Evaluate(evaluate) => evaluate.run(terminal),
+        Command::Encode(encode) => encode.run(terminal),
+        Command::Convert(convert) => convert.run(terminal),
         Command::Info(info) => info.run(terminal),
         Command::Options => options::run(),
     }
