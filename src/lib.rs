@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod cli;
 pub mod compute;
 pub mod error;
 pub mod evaluate;

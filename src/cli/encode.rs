@@ -1,0 +1,115 @@
+//! `haploom encode`: what a model makes of haplotypes.
+
+use super::panel_args::{PartArgs, RuleArgs, ThreadArgs, read};
+use super::select::LabelFile;
+use super::terminal::Terminal;
+use crate::error::{Error, ErrorKind, Result};
+use crate::io;
+use crate::model_file;
+use crate::models::Model;
+use crate::models::encode::{Encoding, encode};
+use crate::panel::Panel;
+use crate::panel::align::align;
+use crate::panel::bits::BitMatrix;
+use crate::threads::Threads;
+use clap::Args;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Arguments of `encode`.
+#[derive(Args)]
+#[command(after_help = "\
+Writes a table with a line for each haplotype: sample, haplotype (1 or 2), label (with --labels), projections vector_1,
+vector_2, ... of the hidden units' mean activations on the leading singular vectors of the weights, and these
+activations hidden_1, hidden_2, ... The panel has to have all sites of the model; others are left out.
+
+Examples:
+  haploom encode panel.safetensors panel.bcf -o codes.tsv
+  haploom encode panel.safetensors panel.bcf -o - --vectors 2 --labels people.tsv | cut -f 1-5")]
+pub struct Encode {
+    /// Model: an RBM
+    model: PathBuf,
+    /// Panel
+    panel: PathBuf,
+    /// Table to write; - is standard output
+    #[arg(short, long, value_name = "TSV")]
+    output: PathBuf,
+    /// Singular vectors of the weights to project on
+    #[arg(long, value_name = "K", default_value_t = 10)]
+    vectors: usize,
+    /// Table of samples and labels, for a column: FILE, or FILE:COLUMN
+    #[arg(long, value_name = "FILE[:COLUMN]")]
+    labels: Option<LabelFile>,
+    #[command(flatten)]
+    part: PartArgs,
+    #[command(flatten)]
+    rules: RuleArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+impl Encode {
+    /// Reads, encodes, writes.
+    ///
+    /// # Errors
+    /// Those of reading and writing; `InvalidArgument` for a model without hidden units; `NoOverlap` and its like for a
+    /// panel that lacks sites of the model.
+    pub fn run(self, terminal: &mut Terminal) -> Result<()> {
+        let model = model_file::open(&self.model)?;
+        let mut panel = read(&self.panel, &self.rules.options(&self.part, 1, self.threads)?, terminal)?;
+        panel.require_complete().map_err(|e| e.file(&self.panel))?;
+        if let Some(labels) = &self.labels {
+            panel = labels.apply(&panel, terminal)?;
+        }
+        let bits = at_sites_of(&model, &panel, terminal).map_err(|e| e.file(&self.panel))?;
+        let encoding = encode(&model, &bits, self.vectors, &Threads::new(self.threads.threads))
+            .map_err(|e| e.file(&self.model))?;
+        let mut text = header(&encoding, self.labels.is_some());
+        (0..bits.rows()).for_each(|h| line(&mut text, &panel, h, self.labels.is_some(), &encoding));
+        io::write_bytes(&self.output, text.as_bytes())?;
+        terminal.wrote(&self.output);
+        Ok(())
+    }
+}
+
+/// The panel's haplotypes at the model's sites, in the model's order.
+fn at_sites_of(model: &Model, panel: &Panel, terminal: &Terminal) -> Result<BitMatrix> {
+    let alignment = align(panel.sites(), &model.sites);
+    alignment.require_overlap("panel", "model")?;
+    if alignment.matched.len() < model.sites.len() {
+        let differences = alignment.differences("panel", "model").join("; ");
+        return Err(Error::new(ErrorKind::NoOverlap, format!("the panel lacks sites of the model: {differences}"))
+            .remedy("give a panel with all of the model's sites"));
+    }
+    alignment.differences("panel", "model").iter().for_each(|difference| terminal.note(difference));
+    let mut columns = vec![0; model.sites.len()];
+    alignment.matched.iter().for_each(|(of_panel, of_model)| columns[*of_model] = *of_panel);
+    panel.bits().select_columns(&columns)
+}
+
+fn header(encoding: &Encoding, labels: bool) -> String {
+    let mut text = String::from(if labels { "sample\thaplotype\tlabel" } else { "sample\thaplotype" });
+    let mut numbered = |name: &str, n: usize| (1..=n).for_each(|i| text += &format!("\t{name}_{i}"));
+    numbered("vector", encoding.components);
+    numbered("hidden", encoding.hidden_units);
+    text + "\n"
+}
+
+/// The line of haplotype `h`.
+fn line(text: &mut String, panel: &Panel, h: usize, labels: bool, encoding: &Encoding) {
+    let person = panel.samples().of_haplotype(h);
+    let sample = &panel.samples().as_slice()[person];
+    text.push_str(&sample.name);
+    // Writing to a String does not fail.
+    let _ = write!(text, "\t{}", h - panel.samples().haplotypes_of(person).start + 1);
+    if labels {
+        let _ = write!(text, "\t{}", sample.label.as_deref().unwrap_or("."));
+    }
+    let columns = [(&encoding.projections, encoding.components), (&encoding.hidden, encoding.hidden_units)];
+    for (numbers, width) in columns {
+        for number in &numbers[h * width..(h + 1) * width] {
+            let _ = write!(text, "\t{number:.5}");
+        }
+    }
+    text.push('\n');
+}

@@ -1,0 +1,159 @@
+//! `haploom info`: what is in a panel or a model.
+
+use super::output::{print, table};
+use super::panel_args::{PartArgs, RuleArgs, ThreadArgs};
+use super::select::LabelFile;
+use super::terminal::Terminal;
+use crate::error::{Error, Result};
+use crate::io::{self, MissingRule, UnphasedRule};
+use crate::model_file;
+use crate::models::{Generator, Model};
+use crate::panel::Panel;
+use crate::panel::bits::BitMatrix;
+use crate::panel::sites::Sites;
+use clap::Args;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `info`.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  haploom info panel.vcf.gz
+  haploom info panel.safetensors
+  haploom info panel.bcf -r 15:27000000-28000000 --labels people.tsv")]
+pub struct Info {
+    /// Panel or model
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Table of samples and labels: FILE, or FILE:COLUMN
+    #[arg(long, value_name = "FILE[:COLUMN]")]
+    labels: Option<LabelFile>,
+    #[command(flatten)]
+    part: PartArgs,
+    #[command(flatten)]
+    rules: RuleArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+impl Info {
+    /// Prints lines of a name, a tab, and a value.
+    ///
+    /// # Errors
+    /// Those of reading, and of writing to standard output.
+    pub fn run(self, terminal: &Terminal) -> Result<()> {
+        if is_model(&self.file)? {
+            return print(&table(&describe_model(&model_file::open(&self.file)?)));
+        }
+        let mut options = self.rules.options(&self.part, 1, self.threads)?;
+        // A look into a file does not refuse what it finds there, unless it is asked to do something about it.
+        if options.missing == MissingRule::Refuse {
+            options.missing = MissingRule::Keep;
+        }
+        if options.unphased == UnphasedRule::Refuse {
+            options.unphased = UnphasedRule::Keep;
+        }
+        let read = io::read_panel(&self.file, &options)?;
+        read.notices.iter().for_each(|notice| terminal.note(notice));
+        let mut panel = read.panel;
+        if let Some(labels) = &self.labels {
+            panel = labels.apply(&panel, terminal)?;
+        }
+        print(&table(&describe_panel(&panel)))
+    }
+}
+
+/// Whether a file begins as safetensors do: the length of a JSON text in eight bytes, then the text.
+fn is_model(path: &Path) -> Result<bool> {
+    // Standard input is not looked into, since what is read from it is gone; neither is a pipe.
+    if !path.metadata().is_ok_and(|known| known.is_file()) {
+        return Ok(false);
+    }
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(9).read_to_end(&mut head));
+    read.map_err(|e| Error::io("read the file", path, &e))?;
+    Ok(head.len() == 9 && head[5..] == [0, 0, 0, b'{'])
+}
+
+/// Names and values, in the order in which they are printed.
+#[derive(Default)]
+struct Lines(Vec<(String, String)>);
+
+impl Lines {
+    fn add(&mut self, name: impl Into<String>, value: impl ToString) {
+        self.0.push((name.into(), value.to_string()));
+    }
+
+    fn add_contigs(&mut self, sites: &Sites) {
+        for contig in sites.contigs() {
+            let mut positions = sites.iter().filter(|s| s.contig == contig).map(|s| s.position);
+            let first = positions.next().unwrap_or_default();
+            let (count, last) = positions.fold((1, first), |(n, _), position| (n + 1, position));
+            self.add("contig", format!("{contig}:{first}-{last}, {}", super::terminal::count(count, "site", "sites")));
+        }
+    }
+}
+
+fn describe_model(model: &Model) -> Vec<(String, String)> {
+    let mut lines = Lines::default();
+    lines.add("kind", format!("model, {}", model.kind().name()));
+    lines.add("sites", model.sites.len());
+    lines.add_contigs(&model.sites);
+    match &model.generator {
+        Generator::Bernoulli(_) => {}
+        Generator::Markov(markov) => lines.add("window", format!("{} sites", markov.window)),
+        Generator::Rbm(sampled) => {
+            lines.add("hidden units", format!("{}, {}", sampled.rbm.hidden_units(), sampled.rbm.hidden.name()));
+            lines.add("chains start from", sampled.start.name());
+            lines.add("Gibbs sweeps to a haplotype", sampled.sweeps);
+            lines.add("rungs of the tempering ladder", sampled.ladder.len());
+        }
+    }
+    let from = &model.provenance;
+    lines.add("trained by", format!("haploom {}", from.version));
+    lines.add("seed", from.seed);
+    lines.add("options", &from.options);
+    lines.add("updates", from.updates);
+    lines.add("training haplotypes", from.haplotypes);
+    lines.add("SHA-256 of the training panel", &from.panel_sha256);
+    for (name, value) in &from.metrics {
+        lines.add(format!("measured {name}"), format!("{value:.4}"));
+    }
+    lines.add("what it may leak", model.leak());
+    lines.0
+}
+
+fn describe_panel(panel: &Panel) -> Vec<(String, String)> {
+    let mut lines = Lines::default();
+    let samples = panel.samples();
+    lines.add("kind", "panel");
+    lines.add("people", samples.len());
+    let haploid = samples.iter().filter(|s| s.ploidy == 1).count();
+    if haploid > 0 {
+        lines.add("haploid people", haploid);
+    }
+    lines.add("haplotypes", panel.haplotypes());
+    lines.add("sites", panel.sites().len());
+    lines.add_contigs(panel.sites());
+    let frequencies = panel.frequencies();
+    let minor = |low: f64, high: f64| {
+        frequencies.iter().map(|f| f.min(1.0 - f)).filter(|maf| *maf > low && *maf <= high).count()
+    };
+    lines.add("sites with one allele only", frequencies.iter().filter(|f| **f == 0.0 || **f == 1.0).count());
+    lines.add("sites with MAF up to 1%", minor(0.0, 0.01));
+    lines.add("sites with MAF 1% to 5%", minor(0.01, 0.05));
+    lines.add("sites with MAF over 5%", minor(0.05, 0.5));
+    let ones = |plane: Option<&BitMatrix>| plane.map_or(0, |m| (0..m.rows()).map(|r| m.count_row(r)).sum::<usize>());
+    lines.add("missing alleles", ones(panel.missing()));
+    lines.add("unphased genotypes", ones(panel.unphased()));
+    let mut labels: BTreeMap<&str, usize> = BTreeMap::new();
+    samples.iter().filter_map(|s| s.label.as_deref()).for_each(|label| *labels.entry(label).or_default() += 1);
+    for (label, people) in labels {
+        lines.add(format!("people labelled {label}"), people);
+    }
+    lines.add("SHA-256 of the haplotypes", panel.fingerprint());
+    lines.0
+}

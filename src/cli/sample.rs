@@ -1,0 +1,58 @@
+//! `haploom sample`: an artificial panel from a model.
+
+use super::making::MakeArgs;
+use super::panel_args::{ThreadArgs, output_format};
+use super::terminal::Terminal;
+use crate::error::Result;
+use crate::io::{self, Format, WriteOptions};
+use crate::panel::Panel;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Arguments of `sample`.
+#[derive(Args)]
+#[command(after_help = "\
+-n counts haplotypes; haplotypes 2j and 2j + 1 are the person PREFIX_j. Haplotype number i is a function of the model, the
+seed, the label, the start panel and i: the same for any number of threads, in any region and in whatever portions.
+The output's name says its format: .vcf, .vcf.gz (with a .tbi), .bcf (with a .csi), .hap[.gz], .hapt[.gz].
+
+Examples:
+  haploom sample panel.safetensors -n 5000 -o new.bcf
+  haploom sample panel.safetensors -n 2000 -o - -r 15:27000000-28000000 --seed 7 | bcftools stats -
+  haploom sample panel.safetensors -n 1000 --first 5000 -o more.bcf")]
+pub struct Sample {
+    /// Model
+    model: PathBuf,
+    /// Panel to write; - is standard output
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// Format to write: vcf, vcf.gz, bcf, hap, hap.gz, hapt or hapt.gz, whatever the name says
+    #[arg(short = 'O', long, value_name = "FORMAT")]
+    output_format: Option<Format>,
+    #[command(flatten)]
+    make: MakeArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+impl Sample {
+    /// Makes haplotypes and writes them.
+    ///
+    /// # Errors
+    /// Those of the model, the sampler and the writer.
+    pub fn run(self, terminal: &mut Terminal) -> Result<()> {
+        let format = output_format(&self.output, self.output_format)?;
+        let made = self.make.make(&self.model, self.threads, terminal)?;
+        let panel = Panel::new(made.sites, made.samples, made.bits)?;
+        let options = WriteOptions {
+            format: Some(format),
+            threads: self.threads.threads,
+            header_lines: made.header_lines,
+            group: "AG".into(),
+            ..WriteOptions::default()
+        };
+        io::write_panel(&self.output, &panel, &options)?;
+        terminal.wrote(&self.output);
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! `haploom train`: a model from a panel.
+
+use super::panel_args::{PartArgs, RuleArgs, ThreadArgs, read};
+use super::select::LabelFile;
+use super::terminal::Terminal;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model_file;
+use crate::models::ModelKind;
+use crate::options::Options;
+use crate::threads::Threads;
+use crate::train::{TrainSettings, checkpoint, train};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `train`.
+#[derive(Args)]
+#[command(after_help = "\
+The panel has to be phased, without missing alleles, and biallelic (or say what to do: --unphased, --missing,
+--multiallelic). `haploom options` lists the keys of --set. The same panel, options and seed give the same model for any
+number of threads.
+
+Ctrl-C leaves a checkpoint, in MODEL.checkpoint unless --checkpoint names a folder: the same command with --resume goes
+on from there and ends with the same model.
+
+A model holds no haplotype of the panel (a Markov model holds its windows), but may still tell who was in it: `haploom
+info MODEL` says what it may leak, and `haploom evaluate --test` measures what its samples leak.
+
+Examples:
+  haploom train panel.vcf.gz -o panel.safetensors
+  haploom train panel.bcf -r 15:27000000-28000000 -S ^held_out.txt -o train.safetensors
+  haploom train 805_SNP.hapt.gz --legend 805_SNP.legend --set hidden=200 --set updates=3000 -o quick.safetensors
+  haploom train panel.bcf --model markov --set window=5 -o markov.safetensors")]
+pub struct Train {
+    /// Panel: VCF, VCF.gz, BCF, .hap[.gz] or .hapt[.gz]; - is standard input
+    panel: PathBuf,
+    /// Model file to write (safetensors)
+    #[arg(short, long, value_name = "MODEL")]
+    output: PathBuf,
+    /// Kind of model: rbm, bernoulli (frequencies alone) or markov (windows of sites)
+    #[arg(long, value_name = "KIND", default_value = "rbm", value_parser = kind)]
+    model: ModelKind,
+    #[command(flatten)]
+    part: PartArgs,
+    /// Table of samples and labels: FILE, or FILE:COLUMN
+    #[arg(long, value_name = "FILE[:COLUMN]")]
+    labels: Option<LabelFile>,
+    /// Option of the training; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Seed of the random numbers
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Folder for checkpoints
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
+    /// Go on from the checkpoint
+    #[arg(long)]
+    resume: bool,
+    #[command(flatten)]
+    rules: RuleArgs,
+    #[command(flatten)]
+    threads: ThreadArgs,
+}
+
+fn kind(name: &str) -> Result<ModelKind> {
+    ModelKind::from_name(name).ok_or_else(|| {
+        let names = ModelKind::ALL.map(ModelKind::name).join(", ");
+        Error::new(ErrorKind::InvalidArgument, format!("there is no model '{name}'"))
+            .remedy(format!("choose one of {names}"))
+    })
+}
+
+/// Options from `key=value` texts.
+pub fn options(set: &[String]) -> Result<Options> {
+    let mut options = Options::new();
+    for text in set {
+        options.set_text(text)?;
+    }
+    Ok(options)
+}
+
+impl Train {
+    /// Reads, trains, writes.
+    ///
+    /// # Errors
+    /// Those of reading, training and writing.
+    pub fn run(self, terminal: &mut Terminal) -> Result<()> {
+        let options = options(&self.set)?;
+        let mut panel = read(&self.panel, &self.rules.options(&self.part, self.seed, self.threads)?, terminal)?;
+        panel.require_complete().map_err(|e| e.file(&self.panel))?;
+        if let Some(labels) = &self.labels {
+            panel = labels.apply(&panel, terminal)?;
+        }
+        let default_checkpoint = default_checkpoint(&self.output);
+        let settings = TrainSettings {
+            seed: self.seed,
+            threads: Threads::new(self.threads.threads),
+            checkpoint: self.checkpoint.clone().or(default_checkpoint.clone()),
+            resume: self.resume,
+        };
+        let model = terminal.watch(|progress| train(&panel, self.model, &options, &settings, progress))?;
+        for (name, value) in &model.provenance.metrics {
+            terminal.say(format!("{name} {value:.4}"));
+        }
+        model_file::save(&model, &self.output)?;
+        terminal.wrote(&self.output);
+        terminal.say(format!("what it may leak: {}", model.leak()));
+        // What the user did not ask for does not stay: a checkpoint says more of the panel than the model does.
+        if let (None, Some(folder)) = (&self.checkpoint, &default_checkpoint) {
+            let _ = std::fs::remove_file(checkpoint::file_in(folder));
+            let _ = std::fs::remove_dir(folder);
+        }
+        Ok(())
+    }
+}
+
+/// `MODEL.checkpoint` beside the model; none for standard output.
+fn default_checkpoint(output: &Path) -> Option<PathBuf> {
+    let mut name = output.file_name().filter(|name| *name != "-")?.to_os_string();
+    name.push(".checkpoint");
+    Some(output.with_file_name(name))
+}
