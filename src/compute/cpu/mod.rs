@@ -40,10 +40,10 @@ impl Cpu {
         &self.threads
     }
 
-    /// Rows a task: enough to use a panel of weights several times, few enough to feed all threads.
+    /// Rows a task: enough to use a panel of weights many times, few enough to feed all threads.
     fn rows_per_task(&self, rows: usize) -> usize {
         let threads = self.threads.count();
-        let tasks = threads * rows.div_ceil(48 * threads).max(1);
+        let tasks = threads * rows.div_ceil(product::BLOCK_ROWS * threads).max(1);
         rows.div_ceil(tasks).next_multiple_of(product::TILE_ROWS).max(product::TILE_ROWS)
     }
 
