@@ -149,8 +149,8 @@ pub const TABLE: &[Spec] = &[
         Reader::Rbm,
         1,
         1_000_000,
-        "2000",
-        "Markov chains that estimate the model's side of the gradient (rbms package: 2,000)",
+        "500",
+        "Markov chains that estimate the model's side of the gradient",
     ),
     whole("k", Reader::Rbm, 1, 1_000_000, "10", "Gibbs sweeps a gradient step (Yelmen 2021: 10)"),
     choice(
