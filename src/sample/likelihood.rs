@@ -185,12 +185,7 @@ pub fn without_interactions(device: &Device, rbm: &Rbm) -> Result<f64> {
 /// # Errors
 /// `InvalidArgument` for an empty path, machines of different shapes, a first machine with interactions, or settings out
 /// of range; `Diverged` for parameters out of range; `Cancelled`; `OutOfMemory`.
-pub fn annealed(
-    device: &Device,
-    path: &[Rbm],
-    settings: &Annealing,
-    progress: &mut Progress,
-) -> Result<LogPartition> {
+pub fn annealed(device: &Device, path: &[Rbm], settings: &Annealing, progress: &mut Progress) -> Result<LogPartition> {
     let (chains, temperatures) = (settings.chains, settings.temperatures);
     let [first, .., last] = path else {
         return Err(Error::argument("annealing needs a first and a last machine"));
@@ -347,7 +342,11 @@ impl Differences {
                 sum += sign * s;
                 slope += s * (1.0 - s);
             }
-            if sum > 0.0 { left = ratio } else { right = ratio }
+            if sum > 0.0 {
+                left = ratio
+            } else {
+                right = ratio
+            }
             let newton = ratio + sum / slope.max(f64::MIN_POSITIVE);
             let to = if newton > left && newton < right { newton } else { 0.5 * (left + right) };
             let moved = (to - ratio).abs();
@@ -387,13 +386,9 @@ mod tests {
         let mut random = Stream::new(11, Purpose::Initial, 3).reader(0);
         let mut numbers = |n: usize, size: f64| (0..n).map(|_| (size * random.normal()) as f32).collect::<Vec<_>>();
         let size = if hidden == Hidden::Relu { 0.35 } else { 1.0 };
-        let rbm = Rbm {
-            hidden,
-            weights: numbers(60, size),
-            visible_bias: numbers(10, 0.8),
-            hidden_bias: numbers(6, 0.5),
-        }
-        .rounded();
+        let rbm =
+            Rbm { hidden, weights: numbers(60, size), visible_bias: numbers(10, 0.8), hidden_bias: numbers(6, 0.5) }
+                .rounded();
         let mixture = Mixture { shares: vec![1.0], log_odds: numbers(10, 0.5) };
         let mut machine = SampledRbm {
             output: Output { sharpness: 1.0, bias: rbm.visible_bias.clone() },
@@ -415,8 +410,7 @@ mod tests {
                 let on = |i: usize| v >> i & 1 == 1;
                 let bias = |b: &[f32]| (0..rbm.sites()).filter(|i| on(*i)).map(|i| f64::from(b[i])).sum::<f64>();
                 let hidden = (0..rbm.hidden_units()).map(|j| {
-                    let column: Vec<f32> =
-                        (0..rbm.sites()).map(|i| rbm.weights[i * rbm.hidden_units() + j]).collect();
+                    let column: Vec<f32> = (0..rbm.sites()).map(|i| rbm.weights[i * rbm.hidden_units() + j]).collect();
                     let x = f64::from(rbm.hidden_bias[j]) + bias(&column);
                     match rbm.hidden {
                         Hidden::Bernoulli => x.exp().ln_1p(),
