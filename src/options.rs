@@ -143,15 +143,9 @@ pub const TABLE: &[Spec] = &[
         "passes through the panel; more learn finer detail and leak more of the people (benches/RESULTS.md)",
     ),
     whole("updates", Reader::Rbm, 0, 100_000_000, "0", "number of gradient steps (0: as many as epochs make)"),
-    whole("batch", Reader::Rbm, 1, 1_000_000, "500", "haplotypes in a mini-batch"),
-    whole(
-        "chains",
-        Reader::Rbm,
-        1,
-        1_000_000,
-        "500",
-        "Markov chains that estimate the model's side of the gradient",
-    ),
+    // More than 65,536 rows could carry a sum over them past 32 bits.
+    whole("batch", Reader::Rbm, 1, 65_536, "500", "haplotypes in a mini-batch"),
+    whole("chains", Reader::Rbm, 1, 65_536, "500", "Markov chains that estimate the model's side of the gradient"),
     whole("k", Reader::Rbm, 1, 1_000_000, "10", "Gibbs sweeps a gradient step (Yelmen 2021: 10)"),
     choice(
         "method",

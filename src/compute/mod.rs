@@ -360,7 +360,8 @@ impl Device {
         }
     }
 
-    /// `out[i][j] = sum over rows r of left[r][i] x right[r][j]`, exactly.
+    /// `out[i][j] = sum over rows r of left[r][i] x right[r][j]`, exactly as long as it stays inside 32 bits: with bits on
+    /// one side and means on the other, for 65,536 rows at least.
     ///
     /// # Errors
     /// `InvalidArgument` if shapes disagree.
