@@ -95,10 +95,10 @@ fn damaged_checkpoints_do_not_panic() {
     let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
     let resume = settings(folder.path(), true);
     let config = ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() };
-    proptest!(config, |(at in any::<prop::sample::Index>(), bit in 0..8, in_header: bool, cut: bool)| {
+    proptest!(config, |(at in any::<prop::sample::Index>(), bit in 0..8u8, in_header: bool, cut: bool)| {
         let mut bytes = whole.clone();
         let at = at.index(if in_header { header } else { whole.len() });
-        bytes[at] ^= 1 << bit;
+        bytes[at] ^= 1u8 << bit;
         if cut && !in_header {
             bytes.truncate(at);
         }
