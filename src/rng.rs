@@ -73,32 +73,39 @@ impl Stream {
     /// inlined into a function with the features for it.
     #[inline(always)]
     pub fn chunk(&self, chunk: u64, out: &mut [u32; CHUNK]) {
+        // Each 32-bit word lives in a 64-bit lane, whose upper half is rubbish: vectors multiply lower halves into whole
+        // lanes (`vpmuludq`), so that a round is two products, two shifts and two exclusive ors, without any shuffle.
+        const LOW: u64 = u32::MAX as u64;
+        const GROUP: usize = 8;
         let base = chunk * LANES as u64;
-        let mut c0 = [0u32; LANES];
-        for (lane, c) in c0.iter_mut().enumerate() {
-            *c = (base as u32).wrapping_add(lane as u32);
-        }
-        // `base` is a multiple of 16, so its low word does not overflow within a chunk.
-        let mut c1 = [(base >> 32) as u32; LANES];
-        let mut c2 = [self.stream as u32; LANES];
-        let mut c3 = [(self.stream >> 32) as u32; LANES];
-        let (mut k0, mut k1) = (self.seed as u32, (self.seed >> 32) as u32);
-        for _ in 0..10 {
-            for l in 0..LANES {
-                let p0 = u64::from(M0) * u64::from(c0[l]);
-                let p1 = u64::from(M1) * u64::from(c2[l]);
-                c0[l] = (p1 >> 32) as u32 ^ c1[l] ^ k0;
-                c1[l] = p1 as u32;
-                c2[l] = (p0 >> 32) as u32 ^ c3[l] ^ k1;
-                c3[l] = p0 as u32;
+        for first in (0..LANES).step_by(GROUP) {
+            let mut c0 = [0u64; GROUP];
+            for (lane, c) in c0.iter_mut().enumerate() {
+                *c = base + (first + lane) as u64;
             }
-            k0 = k0.wrapping_add(W0);
-            k1 = k1.wrapping_add(W1);
+            // `base` is a multiple of 16, so its low word does not overflow within a chunk.
+            let mut c1 = [base >> 32; GROUP];
+            let mut c2 = [self.stream & LOW; GROUP];
+            let mut c3 = [self.stream >> 32; GROUP];
+            let (mut k0, mut k1) = (self.seed as u32, (self.seed >> 32) as u32);
+            for _ in 0..10 {
+                for l in 0..GROUP {
+                    let p0 = u64::from(M0) * (c0[l] & LOW);
+                    let p1 = u64::from(M1) * (c2[l] & LOW);
+                    c0[l] = (p1 >> 32) ^ c1[l] ^ u64::from(k0);
+                    c1[l] = p1;
+                    c2[l] = (p0 >> 32) ^ c3[l] ^ u64::from(k1);
+                    c3[l] = p0;
+                }
+                k0 = k0.wrapping_add(W0);
+                k1 = k1.wrapping_add(W1);
+            }
+            for (w, words) in [c0, c1, c2, c3].iter().enumerate() {
+                for (o, word) in out[w * LANES + first..][..GROUP].iter_mut().zip(words) {
+                    *o = *word as u32;
+                }
+            }
         }
-        out[..16].copy_from_slice(&c0);
-        out[16..32].copy_from_slice(&c1);
-        out[32..48].copy_from_slice(&c2);
-        out[48..].copy_from_slice(&c3);
     }
 
     /// One word.

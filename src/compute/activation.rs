@@ -159,25 +159,51 @@ fn normal_quantile(s: f32) -> f32 {
 /// A step of a ReLU unit's state is 2^-6 of its standard deviation.
 pub const RELU_STEPS: f32 = 64.0;
 
+/// Inputs below this are rare, and the inverse of the distribution function loses digits there.
+const RELU_TAIL: f32 = -2.0;
+
 /// The state of a ReLU unit with input `x`: normal with variance 1 around x, truncated at 0, by the inverse of its
 /// distribution function.
 #[inline(always)]
 pub fn relu(x: f32, word: u32, ceiling: i16) -> i16 {
-    let u = uniform(word);
-    let h = if x > -2.0 {
-        x - normal_quantile(u * normal_cdf(x))
-    } else {
-        // Survival S(h) = R(a + h) / R(a) exp(-h^2 / 2 - a h) with Mills' ratio R and a = -x: two Newton steps on ln S.
-        let a = -x;
-        let target = ln(u);
-        let mut h = (a * a - 2.0 * target).sqrt() - a;
-        for _ in 0..2 {
-            let ln_ratio = ln_mills(a + h);
-            let ln_survival = ln_ratio - ln_mills(a) - h * (0.5 * h + a);
-            h = (h + (ln_survival - target) * exp(ln_ratio)).max(0.0);
+    if x > RELU_TAIL { relu_body(x, word, ceiling) } else { relu_tail(x, word, ceiling) }
+}
+
+/// States of 64 ReLU units: the body in vectors, then the units in the tail one by one.
+#[inline(always)]
+pub fn relu_states(input: &[i32; CHUNK], scale: f32, words: &[u32; CHUNK], ceiling: i16, out: &mut [i16; CHUNK]) {
+    for ((x, word), o) in input.iter().zip(words).zip(out.iter_mut()) {
+        *o = relu_body(*x as f32 * scale, *word, ceiling);
+    }
+    for ((x, word), o) in input.iter().zip(words).zip(out.iter_mut()) {
+        let x = *x as f32 * scale;
+        if x <= RELU_TAIL {
+            *o = relu_tail(x, *word, ceiling);
         }
-        h
-    };
+    }
+}
+
+#[inline(always)]
+fn relu_body(x: f32, word: u32, ceiling: i16) -> i16 {
+    relu_steps(x - normal_quantile(uniform(word) * normal_cdf(x)), ceiling)
+}
+
+/// Survival S(h) = R(a + h) / R(a) exp(-h^2 / 2 - a h) with Mills' ratio R and a = -x: two Newton steps on ln S.
+#[inline(always)]
+fn relu_tail(x: f32, word: u32, ceiling: i16) -> i16 {
+    let a = -x;
+    let target = ln(uniform(word));
+    let mut h = (a * a - 2.0 * target).sqrt() - a;
+    for _ in 0..2 {
+        let ln_ratio = ln_mills(a + h);
+        let ln_survival = ln_ratio - ln_mills(a) - h * (0.5 * h + a);
+        h = (h + (ln_survival - target) * exp(ln_ratio)).max(0.0);
+    }
+    relu_steps(h, ceiling)
+}
+
+#[inline(always)]
+fn relu_steps(h: f32, ceiling: i16) -> i16 {
     ((h * RELU_STEPS + 0.5).max(0.0) as i32).min(i32::from(ceiling)) as i16
 }
 

@@ -221,25 +221,29 @@ impl Weights {
         }
         let (inputs, outputs) = (self.inputs, self.outputs);
         let panel_length = inputs.next_multiple_of(2) * PANEL;
+        /// Inputs transposed at a time; even.
+        const LINE: usize = 16;
         let Device::Cpu(cpu) = device;
         cpu.threads().for_each_piece(self.packed.host_mut(), panel_length, |p, panel| {
             let first = p * PANEL;
             let width = (outputs - first).min(PANEL);
-            for (pair, out) in panel.chunks_exact_mut(2 * PANEL).enumerate() {
-                for side in 0..2 {
-                    let input = 2 * pair + side;
-                    if input >= inputs {
-                        continue;
+            match turned {
+                false => {
+                    for (input, source) in values.chunks_exact(outputs).enumerate() {
+                        let targets = panel[input / 2 * 2 * PANEL + input % 2..].iter_mut().step_by(2);
+                        targets.zip(&source[first..][..width]).for_each(|(o, v)| *o = fixed_weight(*v));
                     }
-                    let targets = out[side..].iter_mut().step_by(2).take(width);
-                    match turned {
-                        false => {
-                            let source = &values[input * outputs + first..][..width];
-                            targets.zip(source).for_each(|(o, v)| *o = fixed_weight(*v));
-                        }
-                        true => {
-                            let source = values[first * inputs + input..].iter().step_by(inputs);
-                            targets.zip(source).for_each(|(o, v)| *o = fixed_weight(*v));
+                }
+                // A cache line of each of the panel's outputs at a time.
+                true => {
+                    for begin in (0..inputs).step_by(LINE) {
+                        let some = (inputs - begin).min(LINE);
+                        let out = &mut panel[begin * PANEL..];
+                        for n in 0..width {
+                            let source = &values[(first + n) * inputs + begin..][..some];
+                            for (input, v) in source.iter().enumerate() {
+                                out[input / 2 * 2 * PANEL + 2 * n + input % 2] = fixed_weight(*v);
+                            }
                         }
                     }
                 }
@@ -356,7 +360,8 @@ impl Device {
         }
     }
 
-    /// `out[i][j] = sum over rows r of left[r][i] x right[r][j]`, exactly.
+    /// `out[i][j] = sum over rows r of left[r][i] x right[r][j]`, exactly as long as it stays inside 32 bits: with bits on
+    /// one side and means on the other, for 65,536 rows at least.
     ///
     /// # Errors
     /// `InvalidArgument` if shapes disagree.

@@ -129,6 +129,9 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
     }
     let sites = parse_sites(file.text("w0.sites")?)?;
     let m = sites.len();
+    if m == 0 {
+        return Err(contradiction("the model has no sites"));
+    }
     let kind = ModelKind::from_name(file.json_text("kind")?)
         .ok_or_else(|| contradiction(format!("there is no kind of model '{}'", file.json["kind"])))?;
     let generator = match kind {
@@ -202,12 +205,13 @@ fn read_rbm(file: &TensorReader, sites: usize) -> Result<SampledRbm> {
     let sweeps = file.json_whole("sweeps")?;
     let rungs = file.json_whole("rungs")?;
     let shares = file.f32("w0.mixture.share", &[clusters])?;
-    if clusters == 0
+    if shape[1] == 0
+        || clusters == 0
         || shares.iter().any(|s| *s < 0.0)
         || sweeps > 1 << 30
         || rungs >= crate::sample::tempering::MOST_RUNGS
     {
-        return Err(contradiction("the description of the sampler is out of bounds"));
+        return Err(contradiction("the machine or the description of its sampler is out of bounds"));
     }
     Ok(SampledRbm {
         rbm: read_parameters(file, "w0.rbm", hidden, shape, false)?,

@@ -5,6 +5,7 @@
 //! on how many threads, in which region, or after which seek.
 
 pub mod chains;
+pub mod likelihood;
 pub mod tempering;
 
 use crate::compute::Device;

@@ -97,6 +97,9 @@ fn read(bytes: &[u8], identity: &str, settings: &Settings, sites: usize) -> Resu
         Moments::restore(settings.rule, sizes[i], part("first")?, part("second")?)
     };
     let clusters = file.length("mixture.share")?;
+    if clusters == 0 {
+        return Err(Error::new(ErrorKind::ModelCorrupt, "the checkpoint's mixture is empty"));
+    }
     let mixture = Mixture {
         shares: file.f32("mixture.share", &[clusters])?,
         log_odds: file.f32("mixture.log_odds", &[clusters * sites])?,

@@ -63,13 +63,18 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// From options.
-    pub fn new(options: &Options, seed: u64) -> Self {
+    /// From options, for a panel of so many haplotypes.
+    pub fn new(options: &Options, seed: u64, haplotypes: usize) -> Self {
+        let batch = options.whole("batch").min(haplotypes).max(1);
+        let passes = options.number("epochs") * haplotypes as f64;
         Settings {
             hidden: Hidden::from_name(options.text("hidden_type")).unwrap_or(Hidden::Bernoulli),
             hidden_units: options.whole("hidden"),
-            updates: options.whole("updates") as u64,
-            batch: options.whole("batch"),
+            updates: match options.whole("updates") {
+                0 => (passes / batch as f64).round() as u64,
+                n => n as u64,
+            },
+            batch,
             chains: options.whole("chains"),
             k: options.whole("k"),
             method: match options.text("method") {
@@ -97,10 +102,17 @@ impl Settings {
         self.rate * (2.0 * (1.0 - done)).min(1.0)
     }
 
+    /// Updates after which a chain is renewed.
+    fn period(&self) -> usize {
+        self.sweeps.div_ceil(self.k).max(1)
+    }
+
     /// How the finished model is sampled: the start, and the sweeps from it.
     pub fn sampling(&self) -> (Start, usize) {
         match self.method {
-            Method::Renewed | Method::Persistent => (Start::Mixture, self.sweeps),
+            // The age of the chains that the gradient saw, on average: what they learned is true of that age.
+            Method::Renewed => (Start::Mixture, self.k * (self.period() + 1) / 2),
+            Method::Persistent => (Start::Mixture, self.sweeps),
             Method::Random => (Start::Random, self.k),
         }
     }
@@ -204,7 +216,7 @@ impl Trainer {
     ) -> Result<Self> {
         let device = Device::cpu(threads.clone());
         let (sites, hidden_units) = (data.columns(), settings.hidden_units);
-        let batch = settings.batch.min(data.rows());
+        let batch = settings.batch;
         let unpacked = |bits: &BitMatrix| -> Result<States> {
             let mut states = States::zeros(&device, bits.rows(), bits.columns())?;
             states.unpack(bits, &(0..bits.rows()).collect::<Vec<_>>())?;
@@ -339,7 +351,7 @@ impl Trainer {
             Method::Random => self.renew(0, chains)?,
             Method::Renewed => {
                 // Chains come round after `sweeps` sweeps, `k` an update.
-                let period = self.settings.sweeps.div_ceil(self.settings.k).max(1);
+                let period = self.settings.period();
                 let count = chains.div_ceil(period);
                 self.renew((self.update as usize % period * count) % chains, count)?;
             }

@@ -40,10 +40,10 @@ impl Cpu {
         &self.threads
     }
 
-    /// Rows a task: enough to use a panel of weights several times, few enough to feed all threads.
+    /// Rows a task: enough to use a panel of weights many times, few enough to feed all threads.
     fn rows_per_task(&self, rows: usize) -> usize {
         let threads = self.threads.count();
-        let tasks = threads * rows.div_ceil(48 * threads).max(1);
+        let tasks = threads * rows.div_ceil(product::BLOCK_ROWS * threads).max(1);
         rows.div_ceil(tasks).next_multiple_of(product::TILE_ROWS).max(product::TILE_ROWS)
     }
 
@@ -203,9 +203,9 @@ impl Finish<i16> for SampleRelu {
         let mut words = [0; CHUNK];
         stream(&self.noise, row).chunk(self.noise.position / CHUNK as u64 + panel as u64, &mut words);
         let units = (self.outputs - panel * PANEL).min(PANEL);
-        for ((x, word), o) in input.iter().zip(&words).zip(&mut out[panel * PANEL..]).take(units) {
-            *o = activation::relu(*x as f32 * self.scale, *word, self.ceiling);
-        }
+        let mut states = [0; PANEL];
+        activation::relu_states(input, self.scale, &words, self.ceiling, &mut states);
+        out[panel * PANEL..][..units].copy_from_slice(&states[..units]);
     }
 }
 
