@@ -276,7 +276,7 @@ fn settings(text: &str) -> Settings {
     let mut options = Options::new();
     options.set_text("hidden=3,batch=1000,chains=1000,updates=800,k=3,clusters=1,sweeps=60").unwrap();
     options.set_text(text).unwrap();
-    Settings::new(&options, 3)
+    Settings::new(&options, 3, 1000, SITES)
 }
 
 fn trained(text: &str) -> Trainer {

@@ -63,13 +63,16 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// From options, for a panel of so many haplotypes.
-    pub fn new(options: &Options, seed: u64, haplotypes: usize) -> Self {
+    /// From options, for a panel of so many haplotypes and sites.
+    pub fn new(options: &Options, seed: u64, haplotypes: usize, sites: usize) -> Self {
         let batch = options.whole("batch").min(haplotypes).max(1);
         let passes = options.number("epochs") * haplotypes as f64;
         Settings {
             hidden: Hidden::from_name(options.text("hidden_type")).unwrap_or(Hidden::Bernoulli),
-            hidden_units: options.whole("hidden"),
+            hidden_units: match options.whole("hidden") {
+                0 => (2.0 * (sites as f64).sqrt()).round().max(1.0) as usize,
+                n => n,
+            },
             updates: match options.whole("updates") {
                 0 => (passes / batch as f64).round() as u64,
                 n => n as u64,

@@ -110,7 +110,7 @@ fn train_rbm(
     progress: &mut Progress,
 ) -> Result<SampledRbm> {
     let (data, held_out) = split(panel, options.number("held_out"), settings.seed)?;
-    let of_run = Settings::new(options, settings.seed, data.rows());
+    let of_run = Settings::new(options, settings.seed, data.rows(), data.columns());
     let threads = &settings.threads;
     let identity = format!("panel {}, seed {}, {}", provenance.panel_sha256, settings.seed, provenance.options);
     let mut trainer = match (&settings.checkpoint, settings.resume) {
