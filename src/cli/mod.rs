@@ -5,6 +5,7 @@
 
 mod augment;
 mod convert;
+mod demo;
 mod encode;
 mod evaluate;
 mod info;
@@ -28,8 +29,8 @@ const ABOUT: &str = "Learns the distribution of human haplotypes and makes new o
 const EXAMPLES: &str = "\
 Begin with:
   haploom demo DIR                                   the whole way, on an embedded simulated panel
-  haploom train panel.vcf.gz -o panel.model          learn a panel
-  haploom sample panel.model -n 5000 -o new.bcf      make 5,000 haplotypes, 2,500 people
+  haploom train panel.vcf.gz -o panel.safetensors          learn a panel
+  haploom sample panel.safetensors -n 5000 -o new.bcf      make 5,000 haplotypes, 2,500 people
   haploom evaluate panel.vcf.gz new.bcf              how close they are, and how much they leak
 
 Data goes to standard output, messages to standard error. A file named - is standard input or output.
@@ -62,6 +63,8 @@ enum Command {
     Convert(convert::Convert),
     /// Tell what is in a panel or a model
     Info(info::Info),
+    /// Go the whole way on an embedded simulated panel
+    Demo(demo::Demo),
     /// Print the keys of --set, with their defaults and bounds
     Options,
 }
@@ -83,7 +86,11 @@ pub fn main() -> ExitCode {
 
 fn work(line: CommandLine) -> Result<()> {
     let terminal = &mut Terminal::new(line.quiet, stop::on_interrupt(line.quiet)?);
-    match line.command {
+    dispatch(line.command, terminal)
+}
+
+fn dispatch(command: Command, terminal: &mut Terminal) -> Result<()> {
+    match command {
         Command::Train(train) => train.run(terminal),
         Command::Sample(sample) => sample.run(terminal),
         Command::Augment(augment) => augment.run(terminal),
@@ -91,6 +98,7 @@ fn work(line: CommandLine) -> Result<()> {
         Command::Encode(encode) => encode.run(terminal),
         Command::Convert(convert) => convert.run(terminal),
         Command::Info(info) => info.run(terminal),
+        Command::Demo(demo) => demo.run(terminal),
         Command::Options => options::run(),
     }
 }

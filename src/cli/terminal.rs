@@ -8,8 +8,10 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Between two plain lines of one phase.
+/// Between two plain lines of one phase, at least; later a tenth of the time that it has taken.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+/// The rate is that of the last one or two of these.
+const RATE_OVER: Duration = Duration::from_secs(20);
 /// A phase that took less leaves no closing line.
 const WORTH_A_LINE: Duration = Duration::from_secs(2);
 
@@ -25,11 +27,11 @@ struct Phase {
     name: &'static str,
     unit: &'static str,
     total: u64,
-    /// Where it began: not 0 for resumed training.
-    first: u64,
     done: u64,
     measured: Vec<(&'static str, f64)>,
     started: Instant,
+    /// When how much was done, at two moments before now; at first the beginning (not 0 for resumed training).
+    marks: [(Instant, u64); 2],
     printed: Instant,
     bar: Option<ProgressBar>,
 }
@@ -66,6 +68,11 @@ impl Terminal {
         self.say(format!("note: {}", text.as_ref()));
     }
 
+    /// Whether nothing but errors is told.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Tells that a file was written; nothing for standard output.
     pub fn wrote(&self, path: &Path) {
         match std::fs::metadata(path) {
@@ -97,19 +104,31 @@ impl Terminal {
             self.close();
             let bar = self.interactive.then(|| new_bar(name, total));
             let now = Instant::now();
-            let phase =
-                Phase { name, unit, total, first: done, done, measured: vec![], started: now, printed: now, bar };
+            let phase = Phase {
+                name,
+                unit,
+                total,
+                done,
+                measured: vec![],
+                started: now,
+                marks: [(now, done); 2],
+                printed: now,
+                bar,
+            };
             self.phase = Some(phase);
         }
         let Some(phase) = &mut self.phase else { return };
         phase.done = done;
         phase.total = total;
+        if phase.marks[1].0.elapsed() >= RATE_OVER {
+            phase.marks = [phase.marks[1], (Instant::now(), done)];
+        }
         match &phase.bar {
             Some(bar) => {
                 bar.set_position(done);
                 bar.set_message(phase.describe());
             }
-            None if phase.printed.elapsed() >= LINE_EVERY => {
+            None if phase.printed.elapsed() >= LINE_EVERY.max(phase.started.elapsed() / 10) => {
                 phase.printed = Instant::now();
                 let of = if total == 0 { String::new() } else { format!("/{total}") };
                 eprintln!("haploom: {name}: {done}{of} {}", phase.describe());
@@ -135,8 +154,9 @@ impl Terminal {
 impl Phase {
     /// `updates, 85/s, 56 s left, AA_truth 0.52`.
     fn describe(&self) -> String {
-        let seconds = self.started.elapsed().as_secs_f64();
-        let rate = (self.done - self.first) as f64 / seconds;
+        let (since, before) = self.marks[0];
+        let seconds = since.elapsed().as_secs_f64();
+        let rate = (self.done - before) as f64 / seconds;
         let mut text = self.unit.to_string();
         if seconds > 0.5 && rate > 0.0 {
             text += &format!(", {}", rate_text(rate));

@@ -2,7 +2,7 @@
 
 use crate::haploom;
 
-const COMMANDS: &[&str] = &["convert", "evaluate", "info", "options"];
+const COMMANDS: &[&str] = &["train", "sample", "augment", "evaluate", "encode", "convert", "info", "demo", "options"];
 
 #[test]
 fn without_arguments_the_help_goes_to_standard_error() {
