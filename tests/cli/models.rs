@@ -11,8 +11,7 @@ const SMALL: &str = "hidden=8,updates=30,batch=20,chains=20,k=2,sweeps=5,cluster
 
 /// 40 people of the demo at its first sites.
 fn panel(folder: &Folder) -> String {
-    let names: Vec<String> =
-        ["AFR", "EUR"].iter().flat_map(|p| (0..20).map(move |i| format!("{p}{i:03}"))).collect();
+    let names: Vec<String> = ["AFR", "EUR"].iter().flat_map(|p| (0..20).map(move |i| format!("{p}{i:03}"))).collect();
     let target = folder.path("panel.bcf");
     let demo = demo_panel().to_str().expect("text").to_string();
     haploom(["convert", "-q", &demo, &target, "-s", &names.join(","), "-r", "1:1-400000"]).ok();
