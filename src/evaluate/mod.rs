@@ -143,7 +143,6 @@ pub fn evaluate(
 const HELD_OUT: u64 = 0;
 const SITES: u64 = 1;
 const TRIPLETS: u64 = 2;
-const TRANSPORT: u64 = 3;
 const ADVERSARIAL: u64 = 16;
 
 fn draw(options: &EvaluateOptions, number: u64) -> Reader {
@@ -292,9 +291,7 @@ impl Bench<'_> {
         let floor = self.held_out.map(joint).transpose()?;
         for first in [0, 2, 4] {
             progress.check()?;
-            let cost = |joint: &Joint| {
-                joint.transport(first, reg, most, &mut draw(options, TRANSPORT + first as u64), threads)
-            };
+            let cost = |joint: &Joint| joint.transport(first, reg, most, threads);
             let found = cost(&value)?;
             let floor = floor.as_ref().map(cost).transpose()?.flatten();
             let (a, b) = (first + 1, first + 2);
@@ -307,7 +304,7 @@ impl Bench<'_> {
             );
             let limit = |n: &mut [usize; 2]| n.iter_mut().for_each(|n| *n = most.min(*n));
             if measure.n.iter().any(|n| *n > most) {
-                measure.tell(&format!("at most {most} haplotypes a side"));
+                measure.tell(&format!("at most {most} haplotypes a side, evenly over the plane"));
             }
             limit(&mut measure.n);
             measure.floor_n.iter_mut().for_each(limit);

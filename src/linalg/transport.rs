@@ -22,13 +22,18 @@ impl Transport {
 }
 
 /// Iterations at most.
-const LIMIT: usize = 300;
+const LIMIT: usize = 10_000;
+/// Iterations that making a kernel counts as.
+const REMAKE: usize = 20;
 /// Mass on wrong rows at which the plan is good. The cost is off by less than this times the largest cost.
 const GOOD: f64 = 1e-6;
 /// Plan entries below e to this, relative to an even plan, are left out of a kernel.
-const NEGLIGIBLE: f64 = -36.0;
-/// Scalings beyond e to plus or minus this go into the potentials, and the kernel is made again.
-const ABSORB: f64 = 8.0;
+const NEGLIGIBLE: f64 = -26.0;
+/// Scalings beyond e to plus or minus this go into the potentials, and the kernel is made again. With the line above,
+/// what is left out of a row stays below e to -18 of its mass.
+const ABSORB: f64 = 4.0;
+/// Iterations between looks at how fast the plan gets better.
+const LOOK: usize = 20;
 /// Rows that one unit of work takes.
 const ROWS: usize = 64;
 
@@ -36,8 +41,9 @@ const ROWS: usize = 64;
 /// entropy on the same scale.
 ///
 /// Sinkhorn's scalings on a kernel stabilised by potentials and cut where its entries are negligible, with `reg` falling
-/// from 1 (Schmitzer 2019). The potentials of each kernel come from two exact steps in the log domain, so nothing
-/// overflows for any `reg`.
+/// from 1 (Schmitzer 2019), overrelaxed by what the observed rate of convergence asks for (Thibault et al. 2021;
+/// Lehmann et al. 2022). The potentials of each kernel come from two exact steps in the log domain, so nothing overflows
+/// for any `reg`.
 ///
 /// # Errors
 /// `Empty` without points, `InvalidArgument` unless `reg` is positive; `OutOfMemory`.
@@ -54,7 +60,6 @@ pub fn sinkhorn(
     if !(reg > 0.0 && reg.is_finite()) {
         return Err(Error::argument(format!("regularisation {reg} is not positive")));
     }
-    let transposed = |j: usize, i: usize| cost(i, j);
     // Rows' potentials follow from columns', so that only the latter are carried on.
     let mut g = vec![0.0; m];
     let mut iterations = 0;
@@ -62,25 +67,29 @@ pub fn sinkhorn(
     loop {
         let last = scale <= reg;
         // Along the way a rough plan will do.
-        let good = if last { GOOD } else { 1e-2 };
+        let good = if last { GOOD } else { 1e-3 };
         loop {
             let f = soft_minimum(&cost, &g, n, scale, threads)?;
-            g = soft_minimum(&transposed, &f, m, scale, threads)?;
-            iterations += 1;
-            let by_row = Kernel::new(&cost, &f, &g, scale, threads)?;
-            let by_column = Kernel::new(&transposed, &g, &f, scale, threads)?;
-            let (mut u, mut v) = (vec![1.0; n], vec![1.0; m]);
+            let by_column;
+            (g, by_column) = Kernel::new(&cost, &f, m, scale, threads)?;
+            let by_row = by_column.transposed(n);
+            iterations += REMAKE;
+            let (mut u, mut v) = (vec![0.0f64; n], vec![0.0f64; m]);
+            let mut pace = Pace::new();
             let mut error;
             let finished = loop {
                 let sums = by_row.times(&v, threads)?;
-                error = sums.iter().zip(&u).map(|(s, u)| (s * u - 1.0).abs()).sum::<f64>() / n as f64;
+                error =
+                    sums.iter().zip(&u).map(|(s, u): (&f64, &f64)| (s * u.exp() - 1.0).abs()).sum::<f64>() / n as f64;
                 if error <= good || iterations >= LIMIT {
                     break true;
                 }
-                invert(&mut u, &sums);
-                invert(&mut v, &by_column.times(&u, threads)?);
+                let relaxation = pace.relaxation(error);
+                relax(&mut u, &sums, relaxation);
+                relax(&mut v, &by_column.times(&u, threads)?, relaxation);
                 iterations += 1;
-                let fits = |x: &f64| x.is_finite() && *x > 0.0 && x.ln().abs() < ABSORB;
+                // An empty row or column has an infinite scaling.
+                let fits = |x: &f64| x.abs() < ABSORB;
                 if !(u.iter().all(fits) && v.iter().all(fits)) {
                     break false;
                 }
@@ -89,21 +98,61 @@ pub fn sinkhorn(
                 let cost = by_row.cost(&u, &v, &cost, threads)?;
                 return Ok(Transport { cost, iterations, error });
             }
-            for (g, v) in g.iter_mut().zip(&v) {
-                if v.is_finite() && *v > 0.0 {
-                    *g += scale * v.ln();
-                }
+            for (g, v) in g.iter_mut().zip(&v).filter(|(_, v)| v.is_finite()) {
+                *g += scale * v;
             }
             if finished {
                 break;
             }
         }
-        scale = (scale / 4.0).max(reg);
+        // Far above the goal, potentials need not be good to help.
+        scale = if scale > 16.0 * reg { scale / 4.0 } else { (scale / 2.0).max(reg) };
     }
 }
 
-fn invert(scaling: &mut [f64], sums: &[f64]) {
-    scaling.iter_mut().zip(sums).for_each(|(x, s)| *x = 1.0 / s);
+/// Moves the logarithms of scalings towards what makes all sums 1, and beyond if `relaxation` is above 1.
+fn relax(logs: &mut [f64], sums: &[f64], relaxation: f64) {
+    logs.iter_mut().zip(sums).for_each(|(x, s)| *x -= relaxation * (s.ln() + *x));
+}
+
+/// Watches the error fall, and says how far to overrelax. Near the solution scaling is Gauss and Seidel's iteration on
+/// two blocks, whose best relaxation follows from its rate (Young 1954).
+struct Pace {
+    relaxation: f64,
+    /// Iterations since the relaxation changed.
+    since: usize,
+    before: Option<f64>,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Pace { relaxation: 1.0, since: 0, before: None }
+    }
+
+    /// The relaxation of the next iteration, from the error that the last one left.
+    fn relaxation(&mut self, error: f64) -> f64 {
+        self.since += 1;
+        // After a change the error swells before it falls, for longer the closer the relaxation is to 2.
+        let settled = self.since as f64 > 2.0 / (2.0 - self.relaxation);
+        if settled && self.since.is_multiple_of(LOOK) {
+            if let Some(before) = self.before {
+                let now = self.relaxation;
+                let rate = (error / before).powf(1.0 / LOOK as f64);
+                if rate >= 1.0 {
+                    // Too far, too early: start again from plain scalings.
+                    *self = Self::new();
+                } else if rate > now - 1.0 {
+                    let plain = ((rate + now - 1.0).powi(2) / (rate * now * now)).min(1.0 - 1e-5);
+                    *self = Pace { relaxation: 2.0 / (1.0 + (1.0 - plain).sqrt()), ..Self::new() };
+                } else {
+                    self.before = Some(error);
+                }
+            } else {
+                self.before = Some(error);
+            }
+        }
+        self.relaxation
+    }
 }
 
 /// -scale log mean over j of exp((other_j - cost_ij) / scale), for each of n rows.
@@ -127,45 +176,81 @@ fn soft_minimum(
     Ok(out)
 }
 
-/// The entries of exp((f_i + g_j - cost_ij) / scale) / m that matter, row by row. An even plan has row sums of 1.
+/// The entries of exp((f_i + g_j - cost_ij) / scale) that matter, row by row (or column by column). Rounding them to f32
+/// is as if costs were off by 1e-7 of the regularisation.
 struct Kernel {
-    rows: Vec<Vec<(u32, f64)>>,
+    /// Where each row's entries begin, and where the last ends.
+    starts: Vec<usize>,
+    index: Vec<u32>,
+    entry: Vec<f32>,
+    /// What entries are multiplied by: an even plan then has row sums of 1.
+    weight: f64,
 }
 
 impl Kernel {
+    /// Column by column, with the potentials g that make its `m` sums 1.
     fn new(
         cost: &(impl Fn(usize, usize) -> f64 + Sync),
         f: &[f64],
-        g: &[f64],
+        m: usize,
         scale: f64,
         threads: &Threads,
-    ) -> Result<Self> {
-        let share = 1.0 / g.len() as f64;
-        let rows = threads.map(f.len(), |i| {
-            let mut row = Vec::new();
-            for (j, g) in g.iter().enumerate() {
-                let exponent = (f[i] + g - cost(i, j)) / scale;
-                if exponent > NEGLIGIBLE {
-                    row.push((j as u32, exponent.exp() * share));
-                }
-            }
-            row
+    ) -> Result<(Vec<f64>, Self)> {
+        let n = f.len() as f64;
+        let columns = threads.map(m, |j| {
+            let exponents: Vec<f64> = f.iter().enumerate().map(|(i, f)| (f - cost(i, j)) / scale).collect();
+            let largest = exponents.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b));
+            let all = exponents.iter().map(|e| e - largest).filter(|e| *e > NEGLIGIBLE);
+            let potential = -(largest + (all.map(f64::exp).sum::<f64>() / n).ln());
+            let entries = exponents.iter().enumerate().filter(|(_, e)| *e + potential > NEGLIGIBLE);
+            let column: Vec<_> = entries.map(|(i, e)| (i as u32, (e + potential).exp() as f32)).collect();
+            (scale * potential, column)
         })?;
-        Ok(Kernel { rows })
+        let mut kernel = Kernel { starts: vec![0], index: Vec::new(), entry: Vec::new(), weight: 1.0 / n };
+        for (_, column) in &columns {
+            kernel.index.extend(column.iter().map(|(i, _)| i));
+            kernel.entry.extend(column.iter().map(|(_, k)| k));
+            kernel.starts.push(kernel.index.len());
+        }
+        Ok((columns.into_iter().map(|(g, _)| g).collect(), kernel))
     }
 
-    /// Sums over j of entry times `scaling`, for each row.
-    fn times(&self, scaling: &[f64], threads: &Threads) -> Result<Vec<f64>> {
-        let mut out = vec![0.0; self.rows.len()];
+    /// The same entries by the other index, of which there are `n`.
+    fn transposed(&self, n: usize) -> Self {
+        let mut starts = vec![0; n + 1];
+        self.index.iter().for_each(|i| starts[*i as usize + 1] += 1);
+        (0..n).for_each(|i| starts[i + 1] += starts[i]);
+        let mut next = starts.clone();
+        let (mut index, mut entry) = (vec![0; self.index.len()], vec![0.0; self.index.len()]);
+        for j in 0..self.starts.len() - 1 {
+            for at in self.starts[j]..self.starts[j + 1] {
+                let to = &mut next[self.index[at] as usize];
+                (index[*to], entry[*to]) = (j as u32, self.entry[at]);
+                *to += 1;
+            }
+        }
+        Kernel { starts, index, entry, weight: 1.0 / (self.starts.len() - 1) as f64 }
+    }
+
+    /// The entries of row `i`, with their places.
+    fn row(&self, i: usize) -> impl Iterator<Item = (usize, f64)> {
+        let range = self.starts[i]..self.starts[i + 1];
+        self.index[range.clone()].iter().zip(&self.entry[range]).map(|(j, k)| (*j as usize, f64::from(*k)))
+    }
+
+    /// Sums over j of entry times e to `logs`, for each row.
+    fn times(&self, logs: &[f64], threads: &Threads) -> Result<Vec<f64>> {
+        let scaling: Vec<f64> = logs.iter().map(|x| self.weight * x.exp()).collect();
+        let mut out = vec![0.0; self.starts.len() - 1];
         threads.for_each_piece(&mut out, ROWS, |piece, out| {
-            for (row, out) in self.rows[piece * ROWS..].iter().zip(out) {
-                *out = row.iter().map(|(j, k)| k * scaling[*j as usize]).sum();
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = self.row(piece * ROWS + i).map(|(j, k)| k * scaling[j]).sum();
             }
         })?;
         Ok(out)
     }
 
-    /// The cost of the plan u K v.
+    /// The cost of the plan e^u K e^v.
     fn cost(
         &self,
         u: &[f64],
@@ -173,10 +258,10 @@ impl Kernel {
         cost: &(impl Fn(usize, usize) -> f64 + Sync),
         threads: &Threads,
     ) -> Result<f64> {
-        let row_costs = threads.map(self.rows.len(), |i| {
-            u[i] * self.rows[i].iter().map(|(j, k)| k * v[*j as usize] * cost(i, *j as usize)).sum::<f64>()
-        })?;
-        Ok(row_costs.iter().sum::<f64>() / self.rows.len() as f64)
+        let scaling: Vec<f64> = v.iter().map(|x| self.weight * x.exp()).collect();
+        let rows = threads
+            .map(u.len(), |i| u[i].exp() * self.row(i).map(|(j, k)| k * scaling[j] * cost(i, j)).sum::<f64>())?;
+        Ok(rows.iter().sum::<f64>() / u.len() as f64)
     }
 }
 
