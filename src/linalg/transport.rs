@@ -308,11 +308,11 @@ mod tests {
         let k = |i: usize, j: usize| (-cost(i, j) / reg).exp();
         let (mut u, mut v) = (vec![1.0; n], vec![1.0; m]);
         for _ in 0..10_000 {
-            for i in 0..n {
-                u[i] = 1.0 / n as f64 / (0..m).map(|j| k(i, j) * v[j]).sum::<f64>();
+            for (i, u) in u.iter_mut().enumerate() {
+                *u = 1.0 / n as f64 / (0..m).map(|j| k(i, j) * v[j]).sum::<f64>();
             }
-            for j in 0..m {
-                v[j] = 1.0 / m as f64 / (0..n).map(|i| k(i, j) * u[i]).sum::<f64>();
+            for (j, v) in v.iter_mut().enumerate() {
+                *v = 1.0 / m as f64 / (0..n).map(|i| k(i, j) * u[i]).sum::<f64>();
             }
         }
         let plain: f64 = (0..n * m).map(|at| (at / m, at % m)).map(|(i, j)| u[i] * k(i, j) * v[j] * cost(i, j)).sum();
