@@ -31,7 +31,7 @@ impl Joint {
     /// Entropic transport between the two clouds in components `first` and `first + 1` (from 0): squared Euclidean cost
     /// divided by its largest value. At most `most` haplotypes of each set, thinned evenly over the plane. `None` where
     /// there are no such components, or all haplotypes are at one place.
-    pub fn transport(&self, first: usize, reg: f64, most: usize, threads: &Threads) -> Result<Option<Transport>> {
+    pub fn transport(&self, first: usize, reg: f64, most: usize) -> Result<Option<Transport>> {
         let k = self.pca.k;
         if first + 2 > k {
             return Ok(None);
@@ -57,9 +57,9 @@ impl Joint {
         };
         let (x, y) = (thinned(&points[..self.real]), thinned(&points[self.real..]));
         let cost = |i: usize, j: usize| (x[i][0] - y[j][0]).powi(2) + (x[i][1] - y[j][1]).powi(2);
-        let rows: Vec<f64> = threads.map(x.len(), |i| (0..y.len()).map(|j| cost(i, j)).fold(0.0, f64::max))?;
-        let largest = rows.into_iter().fold(0.0, f64::max);
-        sinkhorn(x.len(), y.len(), |i, j| cost(i, j) / largest, reg, threads).map(Some)
+        let farthest = |i: usize| (0..y.len()).map(|j| cost(i, j)).fold(0.0, f64::max);
+        let largest = (0..x.len()).map(farthest).fold(0.0, f64::max);
+        sinkhorn(x.len(), y.len(), |i, j| cost(i, j) / largest, reg).map(Some)
     }
 
     /// The share of each label among the others, each labelled by the 5 real haplotypes nearest in the leading 10
@@ -136,13 +136,13 @@ mod tests {
         let real = two(40, 20, 1);
         let cost = |others: &BitMatrix| {
             let joint = Joint::new(&real, others, 1, &Threads::single()).unwrap();
-            joint.transport(0, 0.001, 100, &Threads::single()).unwrap().unwrap().cost
+            joint.transport(0, 0.001, 100).unwrap().unwrap().cost
         };
         let (same, shifted) = (cost(&real), cost(&two(40, 40, 2)));
         assert!(same < 0.005, "{same}");
         assert!(shifted > 0.2, "{shifted}");
         let fixed = BitMatrix::zeros(5, 9).unwrap();
         let joint = Joint::new(&fixed, &fixed, 1, &Threads::single()).unwrap();
-        assert!(joint.transport(0, 0.001, 100, &Threads::single()).unwrap().is_none());
+        assert!(joint.transport(0, 0.001, 100).unwrap().is_none());
     }
 }

@@ -1,7 +1,6 @@
 //! Entropic optimal transport (Cuturi 2013).
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::threads::Threads;
 
 /// What came of [`sinkhorn`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,8 +33,6 @@ const NEGLIGIBLE: f64 = -26.0;
 const ABSORB: f64 = 4.0;
 /// Iterations between looks at how fast the plan gets better.
 const LOOK: usize = 20;
-/// Rows that one unit of work takes.
-const ROWS: usize = 64;
 
 /// Moves n points of weight 1/n onto m points of weight 1/m. `cost(i, j)` is in 0..=1; `reg` is the weight of the
 /// entropy on the same scale.
@@ -47,13 +44,7 @@ const ROWS: usize = 64;
 ///
 /// # Errors
 /// `Empty` without points, `InvalidArgument` unless `reg` is positive; `OutOfMemory`.
-pub fn sinkhorn(
-    n: usize,
-    m: usize,
-    cost: impl Fn(usize, usize) -> f64 + Sync,
-    reg: f64,
-    threads: &Threads,
-) -> Result<Transport> {
+pub fn sinkhorn(n: usize, m: usize, cost: impl Fn(usize, usize) -> f64, reg: f64) -> Result<Transport> {
     if n == 0 || m == 0 {
         return Err(Error::new(ErrorKind::Empty, "no points to transport"));
     }
@@ -69,16 +60,16 @@ pub fn sinkhorn(
         // Along the way a rough plan will do.
         let good = if last { GOOD } else { 1e-3 };
         loop {
-            let f = soft_minimum(&cost, &g, n, scale, threads)?;
+            let f = soft_minimum(&cost, &g, n, scale);
             let by_column;
-            (g, by_column) = Kernel::new(&cost, &f, m, scale, threads)?;
+            (g, by_column) = Kernel::new(&cost, &f, m, scale);
             let by_row = by_column.transposed(n);
             iterations += REMAKE;
             let (mut u, mut v) = (vec![0.0f64; n], vec![0.0f64; m]);
             let mut pace = Pace::new();
             let mut error;
             let finished = loop {
-                let sums = by_row.times(&v, threads)?;
+                let sums = by_row.times(&v);
                 error =
                     sums.iter().zip(&u).map(|(s, u): (&f64, &f64)| (s * u.exp() - 1.0).abs()).sum::<f64>() / n as f64;
                 if error <= good || iterations >= LIMIT {
@@ -86,7 +77,7 @@ pub fn sinkhorn(
                 }
                 let relaxation = pace.relaxation(error);
                 relax(&mut u, &sums, relaxation);
-                relax(&mut v, &by_column.times(&u, threads)?, relaxation);
+                relax(&mut v, &by_column.times(&u), relaxation);
                 iterations += 1;
                 // An empty row or column has an infinite scaling.
                 let fits = |x: &f64| x.abs() < ABSORB;
@@ -95,7 +86,7 @@ pub fn sinkhorn(
                 }
             };
             if finished && last {
-                let cost = by_row.cost(&u, &v, &cost, threads)?;
+                let cost = by_row.cost(&u, &v, &cost);
                 return Ok(Transport { cost, iterations, error });
             }
             for (g, v) in g.iter_mut().zip(&v).filter(|(_, v)| v.is_finite()) {
@@ -156,24 +147,20 @@ impl Pace {
 }
 
 /// -scale log mean over j of exp((other_j - cost_ij) / scale), for each of n rows.
-fn soft_minimum(
-    cost: &(impl Fn(usize, usize) -> f64 + Sync),
-    other: &[f64],
-    n: usize,
-    scale: f64,
-    threads: &Threads,
-) -> Result<Vec<f64>> {
-    let mut out = vec![0.0; n];
-    threads.for_each_piece(&mut out, ROWS, |piece, out| {
-        for (i, out) in out.iter_mut().enumerate() {
-            let exponents: Vec<f64> =
-                other.iter().enumerate().map(|(j, g)| (g - cost(piece * ROWS + i, j)) / scale).collect();
-            let largest = exponents.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b));
-            let sum: f64 = exponents.iter().filter(|e| **e - largest > NEGLIGIBLE).map(|e| (e - largest).exp()).sum();
-            *out = -scale * (largest + (sum / other.len() as f64).ln());
-        }
-    })?;
-    Ok(out)
+fn soft_minimum(cost: &impl Fn(usize, usize) -> f64, other: &[f64], n: usize, scale: f64) -> Vec<f64> {
+    let mut exponents = vec![0.0; other.len()];
+    let mut potential = |i: usize| {
+        exponents.iter_mut().zip(other).enumerate().for_each(|(j, (e, g))| *e = (g - cost(i, j)) / scale);
+        -scale * log_mean(&exponents)
+    };
+    (0..n).map(&mut potential).collect()
+}
+
+/// log mean exp, which overflows for nothing.
+fn log_mean(exponents: &[f64]) -> f64 {
+    let largest = exponents.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b));
+    let sum: f64 = exponents.iter().map(|e| e - largest).filter(|e| *e > NEGLIGIBLE).map(f64::exp).sum();
+    largest + (sum / exponents.len() as f64).ln()
 }
 
 /// The entries of exp((f_i + g_j - cost_ij) / scale) that matter, row by row (or column by column). Rounding them to f32
@@ -189,30 +176,21 @@ struct Kernel {
 
 impl Kernel {
     /// Column by column, with the potentials g that make its `m` sums 1.
-    fn new(
-        cost: &(impl Fn(usize, usize) -> f64 + Sync),
-        f: &[f64],
-        m: usize,
-        scale: f64,
-        threads: &Threads,
-    ) -> Result<(Vec<f64>, Self)> {
-        let n = f.len() as f64;
-        let columns = threads.map(m, |j| {
-            let exponents: Vec<f64> = f.iter().enumerate().map(|(i, f)| (f - cost(i, j)) / scale).collect();
-            let largest = exponents.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b));
-            let all = exponents.iter().map(|e| e - largest).filter(|e| *e > NEGLIGIBLE);
-            let potential = -(largest + (all.map(f64::exp).sum::<f64>() / n).ln());
-            let entries = exponents.iter().enumerate().filter(|(_, e)| *e + potential > NEGLIGIBLE);
-            let column: Vec<_> = entries.map(|(i, e)| (i as u32, (e + potential).exp() as f32)).collect();
-            (scale * potential, column)
-        })?;
-        let mut kernel = Kernel { starts: vec![0], index: Vec::new(), entry: Vec::new(), weight: 1.0 / n };
-        for (_, column) in &columns {
-            kernel.index.extend(column.iter().map(|(i, _)| i));
-            kernel.entry.extend(column.iter().map(|(_, k)| k));
+    fn new(cost: &impl Fn(usize, usize) -> f64, f: &[f64], m: usize, scale: f64) -> (Vec<f64>, Self) {
+        let mut kernel = Kernel { starts: vec![0], index: Vec::new(), entry: Vec::new(), weight: 1.0 / f.len() as f64 };
+        let mut exponents = vec![0.0; f.len()];
+        let mut potentials = Vec::with_capacity(m);
+        for j in 0..m {
+            exponents.iter_mut().zip(f).enumerate().for_each(|(i, (e, f))| *e = (f - cost(i, j)) / scale);
+            let sum = log_mean(&exponents);
+            for (i, e) in exponents.iter().map(|e| e - sum).enumerate().filter(|(_, e)| *e > NEGLIGIBLE) {
+                kernel.index.push(i as u32);
+                kernel.entry.push(e.exp() as f32);
+            }
             kernel.starts.push(kernel.index.len());
+            potentials.push(-scale * sum);
         }
-        Ok((columns.into_iter().map(|(g, _)| g).collect(), kernel))
+        (potentials, kernel)
     }
 
     /// The same entries by the other index, of which there are `n`.
@@ -239,29 +217,16 @@ impl Kernel {
     }
 
     /// Sums over j of entry times e to `logs`, for each row.
-    fn times(&self, logs: &[f64], threads: &Threads) -> Result<Vec<f64>> {
+    fn times(&self, logs: &[f64]) -> Vec<f64> {
         let scaling: Vec<f64> = logs.iter().map(|x| self.weight * x.exp()).collect();
-        let mut out = vec![0.0; self.starts.len() - 1];
-        threads.for_each_piece(&mut out, ROWS, |piece, out| {
-            for (i, out) in out.iter_mut().enumerate() {
-                *out = self.row(piece * ROWS + i).map(|(j, k)| k * scaling[j]).sum();
-            }
-        })?;
-        Ok(out)
+        (0..self.starts.len() - 1).map(|i| self.row(i).map(|(j, k)| k * scaling[j]).sum()).collect()
     }
 
     /// The cost of the plan e^u K e^v.
-    fn cost(
-        &self,
-        u: &[f64],
-        v: &[f64],
-        cost: &(impl Fn(usize, usize) -> f64 + Sync),
-        threads: &Threads,
-    ) -> Result<f64> {
+    fn cost(&self, u: &[f64], v: &[f64], cost: &impl Fn(usize, usize) -> f64) -> f64 {
         let scaling: Vec<f64> = v.iter().map(|x| self.weight * x.exp()).collect();
-        let rows = threads
-            .map(u.len(), |i| u[i].exp() * self.row(i).map(|(j, k)| k * scaling[j] * cost(i, j)).sum::<f64>())?;
-        Ok(rows.iter().sum::<f64>() / u.len() as f64)
+        let row = |(i, u): (usize, &f64)| u.exp() * self.row(i).map(|(j, k)| k * scaling[j] * cost(i, j)).sum::<f64>();
+        u.iter().enumerate().map(row).sum::<f64>() / u.len() as f64
     }
 }
 
@@ -293,7 +258,7 @@ mod tests {
             let n = 6;
             let cost = |i: usize, j: usize| f64::from(stream.uniform((i * n + j) as u64));
             let best = best_assignment(&cost, n, 0, &mut vec![false; n]) / n as f64;
-            let found = sinkhorn(n, n, cost, 1e-4, &Threads::single()).unwrap();
+            let found = sinkhorn(n, n, cost, 1e-4).unwrap();
             assert!(found.error <= GOOD, "{found:?}");
             assert!((found.cost - best).abs() < 1e-3, "{found:?} {best}");
         }
@@ -316,16 +281,15 @@ mod tests {
             }
         }
         let plain: f64 = (0..n * m).map(|at| (at / m, at % m)).map(|(i, j)| u[i] * k(i, j) * v[j] * cost(i, j)).sum();
-        let found = sinkhorn(n, m, cost, reg, &Threads::single()).unwrap();
+        let found = sinkhorn(n, m, cost, reg).unwrap();
         assert!((found.cost - plain).abs() < 1e-6, "{found:?} {plain}");
-        assert_eq!(found, sinkhorn(n, m, cost, reg, &Threads::new(3)).unwrap());
     }
 
     #[test]
     fn senseless_requests_are_refused() {
         let cost = |_: usize, _: usize| 0.5;
-        assert_eq!(sinkhorn(0, 3, cost, 0.1, &Threads::single()).unwrap_err().kind(), ErrorKind::Empty);
-        assert!(sinkhorn(2, 3, cost, 0.0, &Threads::single()).is_err());
-        assert!((sinkhorn(2, 3, cost, 0.1, &Threads::single()).unwrap().cost - 0.5).abs() < 1e-12);
+        assert_eq!(sinkhorn(0, 3, cost, 0.1).unwrap_err().kind(), ErrorKind::Empty);
+        assert!(sinkhorn(2, 3, cost, 0.0).is_err());
+        assert!((sinkhorn(2, 3, cost, 0.1).unwrap().cost - 0.5).abs() < 1e-12);
     }
 }
