@@ -21,11 +21,16 @@ impl Transport {
 }
 
 /// Iterations at most.
-const LIMIT: usize = 10_000;
+const LIMIT: usize = 4_000;
 /// Iterations that making a kernel counts as.
 const REMAKE: usize = 20;
 /// Mass on wrong rows at which the plan is good. The cost is off by less than this times the largest cost.
 const GOOD: f64 = 1e-6;
+/// The same along the way.
+const ROUGH: f64 = 1e-3;
+/// One point in this many is enough far above the goal, where there are at least [`THIN_FROM`].
+const THIN: usize = 8;
+const THIN_FROM: usize = 512;
 /// Plan entries below e to this, relative to an even plan, are left out of a kernel.
 const NEGLIGIBLE: f64 = -26.0;
 /// Scalings beyond e to plus or minus this go into the potentials, and the kernel is made again. With the line above,
@@ -40,7 +45,8 @@ const LOOK: usize = 20;
 /// Sinkhorn's scalings on a kernel stabilised by potentials and cut where its entries are negligible, with `reg` falling
 /// from 1 (Schmitzer 2019), overrelaxed by what the observed rate of convergence asks for (Thibault et al. 2021;
 /// Lehmann et al. 2022). The potentials of each kernel come from two exact steps in the log domain, so nothing overflows
-/// for any `reg`.
+/// for any `reg`. Where there are many points, every eighth of them begins; an order in which these are a fair sample
+/// saves time.
 ///
 /// # Errors
 /// `Empty` without points, `InvalidArgument` unless `reg` is positive; `OutOfMemory`.
@@ -51,53 +57,70 @@ pub fn sinkhorn(n: usize, m: usize, cost: impl Fn(usize, usize) -> f64, reg: f64
     if !(reg > 0.0 && reg.is_finite()) {
         return Err(Error::argument(format!("regularisation {reg} is not positive")));
     }
-    // Rows' potentials follow from columns', so that only the latter are carried on.
-    let mut g = vec![0.0; m];
-    let mut iterations = 0;
+    // Far above the goal, potentials of every few points help as much as those of all.
+    let stride = if n.min(m) >= THIN_FROM { THIN } else { 1 };
+    let (few, fewer) = (n.div_ceil(stride), m.div_ceil(stride));
+    let thinned = |i: usize, j: usize| cost(i * stride, j * stride);
+    let mut left = LIMIT;
     let mut scale = reg.max(1.0);
+    // Rows' potentials follow from columns', so that only the latter are carried on.
+    let mut g = vec![0.0; fewer];
+    while scale > 4.0 * reg {
+        settle(&thinned, few, &mut g, scale, ROUGH, &mut left);
+        scale = (scale / 2.0).max(reg);
+    }
+    if stride > 1 {
+        let f = soft_minimum(&thinned, &g, few, scale);
+        g = soft_minimum(&|j, i| cost(i * stride, j), &f, m, scale);
+    }
+    while scale > reg {
+        settle(&cost, n, &mut g, scale, ROUGH, &mut left);
+        scale = (scale / 2.0).max(reg);
+    }
+    let (cost, error) = settle(&cost, n, &mut g, reg, GOOD, &mut left);
+    Ok(Transport { cost, iterations: LIMIT - left, error })
+}
+
+/// Scales until at most `good` of the mass is wrong, or no iterations are left. Takes and gives back the potentials of
+/// columns; also gives the cost of the plan, and the mass that is wrong.
+fn settle(
+    cost: &impl Fn(usize, usize) -> f64,
+    n: usize,
+    g: &mut Vec<f64>,
+    scale: f64,
+    good: f64,
+    left: &mut usize,
+) -> (f64, f64) {
     loop {
-        let last = scale <= reg;
-        // Along the way a rough plan will do.
-        let good = if last { GOOD } else { 1e-3 };
-        loop {
-            let f = soft_minimum(&cost, &g, n, scale);
-            let by_column;
-            (g, by_column) = Kernel::new(&cost, &f, m, scale);
-            let by_row = by_column.transposed(n);
-            iterations += REMAKE;
-            let (mut u, mut v) = (vec![0.0f64; n], vec![0.0f64; m]);
-            let mut pace = Pace::new();
-            let mut error;
-            let finished = loop {
-                let sums = by_row.times(&v);
-                error =
-                    sums.iter().zip(&u).map(|(s, u): (&f64, &f64)| (s * u.exp() - 1.0).abs()).sum::<f64>() / n as f64;
-                if error <= good || iterations >= LIMIT {
-                    break true;
-                }
-                let relaxation = pace.relaxation(error);
-                relax(&mut u, &sums, relaxation);
-                relax(&mut v, &by_column.times(&u), relaxation);
-                iterations += 1;
-                // An empty row or column has an infinite scaling.
-                let fits = |x: &f64| x.abs() < ABSORB;
-                if !(u.iter().all(fits) && v.iter().all(fits)) {
-                    break false;
-                }
-            };
-            if finished && last {
-                let cost = by_row.cost(&u, &v, &cost);
-                return Ok(Transport { cost, iterations, error });
+        let f = soft_minimum(cost, g, n, scale);
+        let by_column;
+        (*g, by_column) = Kernel::new(cost, &f, g.len(), scale);
+        let by_row = by_column.transposed(n);
+        *left = left.saturating_sub(REMAKE);
+        let (mut u, mut v) = (vec![0.0f64; n], vec![0.0f64; g.len()]);
+        let mut pace = Pace::new();
+        let settled = loop {
+            let sums = by_row.times(&v);
+            let error = sums.iter().zip(&u).map(|(s, u)| (s * u.exp() - 1.0).abs()).sum::<f64>() / n as f64;
+            if error <= good || *left == 0 {
+                break Some(error);
             }
-            for (g, v) in g.iter_mut().zip(&v).filter(|(_, v)| v.is_finite()) {
-                *g += scale * v;
+            let relaxation = pace.relaxation(error);
+            relax(&mut u, &sums, relaxation);
+            relax(&mut v, &by_column.times(&u), relaxation);
+            *left -= 1;
+            // An empty row or column has an infinite scaling.
+            let fits = |x: &f64| x.abs() < ABSORB;
+            if !(u.iter().all(fits) && v.iter().all(fits)) {
+                break None;
             }
-            if finished {
-                break;
-            }
+        };
+        for (g, v) in g.iter_mut().zip(&v).filter(|(_, v)| v.is_finite()) {
+            *g += scale * v;
         }
-        // Far above the goal, potentials need not be good to help.
-        scale = if scale > 16.0 * reg { scale / 4.0 } else { (scale / 2.0).max(reg) };
+        if let Some(error) = settled {
+            return (by_row.cost(&u, &v, cost), error);
+        }
     }
 }
 
@@ -210,23 +233,41 @@ impl Kernel {
         Kernel { starts, index, entry, weight: 1.0 / (self.starts.len() - 1) as f64 }
     }
 
-    /// The entries of row `i`, with their places.
-    fn row(&self, i: usize) -> impl Iterator<Item = (usize, f64)> {
+    /// Places and entries of row `i`.
+    fn row(&self, i: usize) -> (&[u32], &[f32]) {
         let range = self.starts[i]..self.starts[i + 1];
-        self.index[range.clone()].iter().zip(&self.entry[range]).map(|(j, k)| (*j as usize, f64::from(*k)))
+        (&self.index[range.clone()], &self.entry[range])
     }
 
     /// Sums over j of entry times e to `logs`, for each row.
     fn times(&self, logs: &[f64]) -> Vec<f64> {
         let scaling: Vec<f64> = logs.iter().map(|x| self.weight * x.exp()).collect();
-        (0..self.starts.len() - 1).map(|i| self.row(i).map(|(j, k)| k * scaling[j]).sum()).collect()
+        let row = |i: usize| {
+            let (places, entries) = self.row(i);
+            let (places, last_places) = places.as_chunks::<8>();
+            let (entries, last_entries) = entries.as_chunks::<8>();
+            // Eight sums, so that no addition waits for the one before.
+            let mut sums = [0.0; 8];
+            for (places, entries) in places.iter().zip(entries) {
+                for lane in 0..8 {
+                    sums[lane] += f64::from(entries[lane]) * scaling[places[lane] as usize];
+                }
+            }
+            let last = last_places.iter().zip(last_entries).map(|(j, k)| f64::from(*k) * scaling[*j as usize]);
+            sums.iter().sum::<f64>() + last.sum::<f64>()
+        };
+        (0..self.starts.len() - 1).map(row).collect()
     }
 
     /// The cost of the plan e^u K e^v.
     fn cost(&self, u: &[f64], v: &[f64], cost: &impl Fn(usize, usize) -> f64) -> f64 {
         let scaling: Vec<f64> = v.iter().map(|x| self.weight * x.exp()).collect();
-        let row = |(i, u): (usize, &f64)| u.exp() * self.row(i).map(|(j, k)| k * scaling[j] * cost(i, j)).sum::<f64>();
-        u.iter().enumerate().map(row).sum::<f64>() / u.len() as f64
+        let row = |i: usize| {
+            let (places, entries) = self.row(i);
+            let moved = |(j, k): (&u32, &f32)| f64::from(*k) * scaling[*j as usize] * cost(i, *j as usize);
+            u[i].exp() * places.iter().zip(entries).map(moved).sum::<f64>()
+        };
+        (0..u.len()).map(row).sum::<f64>() / u.len() as f64
     }
 }
 
@@ -283,6 +324,21 @@ mod tests {
         let plain: f64 = (0..n * m).map(|at| (at / m, at % m)).map(|(i, j)| u[i] * k(i, j) * v[j] * cost(i, j)).sum();
         let found = sinkhorn(n, m, cost, reg).unwrap();
         assert!((found.cost - plain).abs() < 1e-6, "{found:?} {plain}");
+    }
+
+    /// A start from every eighth point ends at the same plan as a start from all.
+    #[test]
+    fn a_thinned_start_changes_nothing() {
+        let stream = Stream::new(7, Purpose::Evaluate, 0);
+        let n = THIN_FROM;
+        let x = |i: usize| f64::from(stream.uniform(i as u64));
+        let cost = |i: usize, j: usize| (x(i) - x(n + j)).powi(2);
+        let found = sinkhorn(n, n, cost, 0.002).unwrap();
+        let mut g = vec![0.0; n];
+        let mut left = LIMIT;
+        let (whole, error) = settle(&cost, n, &mut g, 0.002, GOOD, &mut left);
+        assert!(found.converged() && error <= GOOD, "{found:?} {error}");
+        assert!((found.cost - whole).abs() < 1e-6, "{found:?} {whole}");
     }
 
     #[test]
