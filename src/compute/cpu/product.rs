@@ -8,14 +8,14 @@ use super::super::PANEL;
 /// Rows of a tile: with four vectors of outputs, 24 of the 32 vector registers hold sums.
 pub const TILE_ROWS: usize = 6;
 
-/// Pairs of inputs worked on at a time: 128 KiB of weights, which stay in the second-level cache for all tiles of a block.
-const PAIRS: usize = 512;
+/// Pairs of inputs worked on at a time: 32 KiB of weights, which stay near for all tiles of a block.
+const PAIRS: usize = 128;
 
 /// Panels that a piece of the states meets in turn.
 const GROUP: usize = 8;
 
-/// Rows of a block, at most: 192 x 512 pairs of states, their sums for a group of panels, and the weights of one panel
-/// take 0.9 MiB together.
+/// Rows of a block, at most: 192 x 128 pairs of states and the sums of 192 rows for a group of panels take 480 KiB, which
+/// the second-level cache holds.
 pub const BLOCK_ROWS: usize = 192;
 
 /// Which instructions a product uses. All give the same bits.
@@ -149,8 +149,14 @@ macro_rules! blocked {
 
 fn run_portable<T, F: Finish<T>>(block: &Block, out: &mut [T], out_stride: usize, finish: &F) {
     let tile = |rows: usize, pairs: usize, left: &[i16], stride: usize, weights: &[i16], sums: &mut [[i32; PANEL]]| {
-        for (r, sums) in sums[..rows].iter_mut().enumerate() {
-            add_row(&left[r * stride..][..2 * pairs], weights, sums);
+        // 16 KiB of weights stay in the first-level cache for all rows.
+        const NEAR: usize = 64;
+        for first in (0..pairs).step_by(NEAR) {
+            let some = (pairs - first).min(NEAR);
+            for (r, sums) in sums[..rows].iter_mut().enumerate() {
+                let left = &left[r * stride + 2 * first..][..2 * some];
+                add_row(left, &weights[first * 2 * PANEL..], sums);
+            }
         }
     };
     blocked!(block, out, out_stride, finish, tile)
@@ -164,7 +170,7 @@ fn add_row(left: &[i16], weights: &[i16], sums: &mut [i32; PANEL]) {
     for part in 0..PANEL / WIDTH {
         let mut acc = [0i32; WIDTH];
         acc.copy_from_slice(&sums[part * WIDTH..][..WIDTH]);
-        // `take` changes nothing but keeps the compiler from vectorising over pairs, which costs it ten times as long.
+        // `take` changes nothing but keeps the compiler from vectorising over pairs, which takes it far longer.
         for (a, w) in left.chunks_exact(2).zip(weights.chunks_exact(2 * PANEL)).take(pairs) {
             let (a0, a1) = (a[0], a[1]);
             let w = &w[part * 2 * WIDTH..][..2 * WIDTH];
