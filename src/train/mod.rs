@@ -99,6 +99,8 @@ fn split(panel: &Panel, held_out: f64, seed: u64) -> Result<(BitMatrix, Option<B
 
 /// Updates between two looks at whether a rung is due.
 const RUNG_EVERY: u64 = 10;
+/// The smallest step that training falls back to.
+const SMALLEST_RATE: f64 = 1e-6;
 /// Updates between two checkpoints.
 const CHECKPOINT_EVERY: u64 = 500;
 
@@ -143,7 +145,18 @@ fn train_rbm(
                 None => stopped.remedy("with --checkpoint FOLDER nothing would have been lost"),
             });
         }
-        trainer.step()?;
+        if let Err(failed) = trainer.step() {
+            // A size of step that was not asked for is taken back.
+            let rate = 0.5 * trainer.settings.rate;
+            if failed.kind() != ErrorKind::Diverged || options.number("learning_rate") > 0.0 || rate < SMALLEST_RATE {
+                return Err(failed);
+            }
+            progress.notice(format!("{failed}: begins again with learning_rate {rate:.2e}"));
+            let settings = Settings { rate, ..trainer.settings.clone() };
+            trainer = Trainer::new(data.clone(), settings, threads.clone())?;
+            watch = Watch::new(options, held_out.as_ref(), &data, trainer.settings.seed)?;
+            continue;
+        }
         let update = trainer.updates_done();
         if ladder && update.is_multiple_of(RUNG_EVERY) {
             trainer.consider_rung(options.number("rung_acceptance"))?;

@@ -94,6 +94,12 @@ pub fn bcftools(args: &[&str]) -> String {
 /// A folder, and files in it.
 pub struct Folder(pub tempfile::TempDir);
 
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Folder {
     pub fn new() -> Self {
         Folder(tempfile::tempdir().expect("a temporary folder"))
