@@ -358,8 +358,7 @@ impl Trainer {
     /// One gradient step.
     ///
     /// # Errors
-    /// `Diverged`; `OutOfMemory`. The state is that before the step's parameters were refused; a checkpoint made earlier
-    /// is good.
+    /// `Diverged`: the run is lost, and goes on from an earlier checkpoint or begins again. `OutOfMemory`.
     pub fn step(&mut self) -> Result<()> {
         self.next_batch()?;
         let chains = self.chains.rows();
