@@ -254,7 +254,7 @@ impl Options {
         let near: Vec<&str> =
             near.iter().filter(|(d, k)| *d <= 3 || k.contains(key)).take(3).map(|(_, k)| *k).collect();
         let remedy = match near.is_empty() {
-            true => "`haploom train --help-options` lists the keys".to_string(),
+            true => "`haploom options` lists the keys".to_string(),
             false => format!("did you mean {}?", near.join(" or ")),
         };
         Err(Error::new(ErrorKind::UnknownOption, format!("there is no option '{key}'")).remedy(remedy))

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::io::ReadOptions;
 use crate::model_file;
 use crate::models::Model;
+use crate::options::Reader;
 use crate::panel::bits::BitMatrix;
 use crate::panel::region::Region;
 use crate::panel::samples::Samples;
@@ -84,7 +85,7 @@ impl MakeArgs {
     /// Those of the model, the start panel and the sampler.
     pub fn make(&self, model_path: &Path, threads: ThreadArgs, terminal: &mut Terminal) -> Result<Made> {
         self.check()?;
-        let options = train::options(&self.set)?;
+        let options = train::options(&self.set, &[Reader::Sample])?;
         let model = Arc::new(model_file::open(model_path)?);
         let start = match &self.start {
             Some(path) => {

@@ -6,7 +6,7 @@ use super::terminal::Terminal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model_file;
 use crate::models::ModelKind;
-use crate::options::Options;
+use crate::options::{Options, Reader, TABLE};
 use crate::threads::Threads;
 use crate::train::{TrainSettings, checkpoint, train};
 use clap::Args;
@@ -70,13 +70,22 @@ fn kind(name: &str) -> Result<ModelKind> {
     })
 }
 
-/// Options from `key=value` texts.
-pub fn options(set: &[String]) -> Result<Options> {
+/// Options from `key=value` texts, which one of `readers` has to read.
+///
+/// # Errors
+/// `UnknownOption`, `InvalidOption`.
+pub fn options(set: &[String], readers: &[Reader]) -> Result<Options> {
     let mut options = Options::new();
     for text in set {
         options.set_text(text)?;
     }
-    Ok(options)
+    match TABLE.iter().find(|spec| options.is_set(spec.key) && !readers.contains(&spec.reader)) {
+        Some(spec) => {
+            let what = format!("option {} belongs to {}, and nothing reads it here", spec.key, spec.reader.name());
+            Err(Error::new(ErrorKind::UnknownOption, what).remedy("`haploom options` lists the keys"))
+        }
+        None => Ok(options),
+    }
 }
 
 impl Train {
@@ -85,7 +94,12 @@ impl Train {
     /// # Errors
     /// Those of reading, training and writing.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
-        let options = options(&self.set)?;
+        let readers: &[Reader] = match self.model {
+            ModelKind::Rbm => &[Reader::Train, Reader::Rbm],
+            ModelKind::Markov => &[Reader::Train, Reader::Markov],
+            ModelKind::Bernoulli => &[Reader::Train],
+        };
+        let options = options(&self.set, readers)?;
         let mut panel = read(&self.panel, &self.rules.options(&self.part, self.seed, self.threads)?, terminal)?;
         panel.require_complete().map_err(|e| e.file(&self.panel))?;
         if let Some(labels) = &self.labels {

@@ -146,7 +146,7 @@ fn augment_appends_people_and_leaves_the_real_ones_alone() {
     haploom(["augment", &panel, &model, "-n", "6", "-o", &larger, "--outside", "missing", "-q"]).ok();
     let all = genotypes(&larger);
     assert_eq!(all.len(), real.len());
-    assert_eq!(all[0][41], "./.");
+    assert_eq!(all[0][41], ".|.");
     haploom(["augment", &panel, &model, "-n", "6", "-o", &larger, "--outside", "refuse"]).refused(1, &["panel.bcf"]);
     assert_eq!(genotypes(&larger), all, "a refusal leaves the file that was there");
 }
@@ -184,8 +184,11 @@ fn what_is_no_panel_or_no_model_is_refused_by_name() {
     haploom(["train", &unphased, "-o", &out]).refused(1, &["unphased.vcf", "1:100", "ann", "--unphased"]);
     haploom(["train", &unphased, "-o", &out, "--unphased", "keep"]).refused(1, &["unphased.vcf", "ann"]);
     haploom(["train", &panel, "-o", &out, "--set", "hiden=3"]).refused(2, &["hiden", "hidden"]);
-    haploom(["train", &panel, "-o", &out, "--set", "hidden=0"]).refused(2, &["hidden", "whole number"]);
+    haploom(["train", &panel, "-o", &out, "--set", "hidden=-1"]).refused(2, &["hidden", "whole number"]);
     haploom(["train", &panel, "-o", &out, "--set", "hidden"]).refused(2, &["key=value"]);
+    haploom(["train", &panel, "-o", &out, "--set", "rounds=3"]).refused(2, &["rounds", "sampling"]);
+    haploom(["train", &panel, "-o", &out, "--model", "markov", "--set", "hidden=3"]).refused(2, &["hidden", "RBM"]);
+    haploom(["sample", &model, "-n", "2", "-o", "-", "--set", "hidden=3"]).refused(2, &["hidden", "training"]);
     haploom(["train", &panel, "-o", &out, "--resume"]).refused(1, &["out.checkpoint"]);
     haploom(["train", &panel, "-o", "/no/such/folder/model", "--set", SMALL]).refused(1, &["/no/such/folder"]);
     assert_eq!(haploom(["train", &panel, "-o", &out, "--model", "gan"]).status, 2);
