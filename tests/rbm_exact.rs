@@ -274,7 +274,8 @@ fn distribution_of(bits: &BitMatrix) -> Vec<f64> {
 
 fn settings(text: &str) -> Settings {
     let mut options = Options::new();
-    options.set_text("hidden=3,batch=1000,chains=1000,updates=800,k=3,clusters=1,sweeps=60").unwrap();
+    options
+        .set_text("hidden_type=bernoulli,hidden=3,learning_rate=0.05,l2=0,batch=1000,chains=1000,updates=800,k=3,clusters=1,sweeps=60").unwrap();
     options.set_text(text).unwrap();
     Settings::new(&options, 3, 1000, SITES)
 }
