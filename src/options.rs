@@ -117,7 +117,7 @@ pub const TABLE: &[Spec] = &[
         0.0,
         0.5,
         "0",
-        "share of the people kept aside to judge the model while it learns (0: none)",
+        "share of the people kept aside to judge the model while it learns, and to measure its log likelihood at the end (0: none)",
     ),
     choice(
         "hidden_type",

@@ -17,6 +17,7 @@ use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
 use crate::progress::{Event, Progress};
 use crate::rng::{Purpose, Stream};
+use crate::sample::likelihood::{Annealing, Method, log_likelihood};
 use crate::sample::tempering;
 use crate::threads::Threads;
 use contrastive::{Settings, Trainer};
@@ -180,7 +181,14 @@ fn train_rbm(
             trainer.rbm().clone()
         }
     };
-    finish(&trainer, rbm, &data, options, settings, provenance, ladder)
+    let machine = finish(&trainer, rbm, &data, options, settings, provenance, ladder)?;
+    if let Some(held_out) = &held_out {
+        let method = Method::Annealing(Annealing { seed: settings.seed, ..Annealing::default() });
+        let judged = log_likelihood(trainer.device(), &machine, held_out, &method, progress)?;
+        provenance.metrics.push(("held_out_log_likelihood".into(), judged.mean));
+        provenance.metrics.push(("held_out_log_likelihood_error".into(), judged.error));
+    }
+    Ok(machine)
 }
 
 /// Rounds the machine as its file keeps it, fits the last half-step, completes the ladder and measures.
