@@ -38,7 +38,10 @@ fn main() {
     options.set("clusters", "1").expect("an option");
     let mut trainers: Vec<Trainer> = SIZES
         .iter()
-        .map(|sites| Trainer::new(simulated(*sites), Settings::new(&options, 1), threads.clone()).expect("memory"))
+        .map(|sites| {
+            Trainer::new(simulated(*sites), Settings::new(&options, 1, HAPLOTYPES, *sites), threads.clone())
+                .expect("memory")
+        })
         .collect();
     // Sizes take turns, so that a busy machine is busy for all of them.
     let mut seconds = [const { Vec::new() }; SIZES.len()];

@@ -76,34 +76,31 @@ impl Stream {
         // Each 32-bit word lives in a 64-bit lane, whose upper half is rubbish: vectors multiply lower halves into whole
         // lanes (`vpmuludq`), so that a round is two products, two shifts and two exclusive ors, without any shuffle.
         const LOW: u64 = u32::MAX as u64;
-        const GROUP: usize = 8;
         let base = chunk * LANES as u64;
-        for first in (0..LANES).step_by(GROUP) {
-            let mut c0 = [0u64; GROUP];
-            for (lane, c) in c0.iter_mut().enumerate() {
-                *c = base + (first + lane) as u64;
+        let mut c0 = [0u64; LANES];
+        for (lane, c) in c0.iter_mut().enumerate() {
+            *c = base + lane as u64;
+        }
+        // `base` is a multiple of 16, so its low word does not overflow within a chunk.
+        let mut c1 = [base >> 32; LANES];
+        let mut c2 = [self.stream & LOW; LANES];
+        let mut c3 = [self.stream >> 32; LANES];
+        let (mut k0, mut k1) = (self.seed as u32, (self.seed >> 32) as u32);
+        for _ in 0..10 {
+            for l in 0..LANES {
+                let p0 = u64::from(M0) * (c0[l] & LOW);
+                let p1 = u64::from(M1) * (c2[l] & LOW);
+                c0[l] = (p1 >> 32) ^ c1[l] ^ u64::from(k0);
+                c1[l] = p1;
+                c2[l] = (p0 >> 32) ^ c3[l] ^ u64::from(k1);
+                c3[l] = p0;
             }
-            // `base` is a multiple of 16, so its low word does not overflow within a chunk.
-            let mut c1 = [base >> 32; GROUP];
-            let mut c2 = [self.stream & LOW; GROUP];
-            let mut c3 = [self.stream >> 32; GROUP];
-            let (mut k0, mut k1) = (self.seed as u32, (self.seed >> 32) as u32);
-            for _ in 0..10 {
-                for l in 0..GROUP {
-                    let p0 = u64::from(M0) * (c0[l] & LOW);
-                    let p1 = u64::from(M1) * (c2[l] & LOW);
-                    c0[l] = (p1 >> 32) ^ c1[l] ^ u64::from(k0);
-                    c1[l] = p1;
-                    c2[l] = (p0 >> 32) ^ c3[l] ^ u64::from(k1);
-                    c3[l] = p0;
-                }
-                k0 = k0.wrapping_add(W0);
-                k1 = k1.wrapping_add(W1);
-            }
-            for (w, words) in [c0, c1, c2, c3].iter().enumerate() {
-                for (o, word) in out[w * LANES + first..][..GROUP].iter_mut().zip(words) {
-                    *o = *word as u32;
-                }
+            k0 = k0.wrapping_add(W0);
+            k1 = k1.wrapping_add(W1);
+        }
+        for (out, words) in out.chunks_exact_mut(LANES).zip([c0, c1, c2, c3]) {
+            for (o, word) in out.iter_mut().zip(words) {
+                *o = word as u32;
             }
         }
     }

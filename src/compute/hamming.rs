@@ -432,19 +432,11 @@ mod tests {
     fn tiles_cover_every_pair_once_in_any_number_of_threads() {
         let (a, b) = (random(200, 70, 3), random(131, 70, 4));
         for threads in [Threads::single(), Threads::new(3)] {
-            let sums = fold_between(
-                &a,
-                &b,
-                &threads,
-                || vec![],
-                |all: &mut Vec<(usize, usize, u32)>, tile| {
-                    for i in 0..tile.rows.len() {
-                        all.extend(
-                            tile.row(i).iter().zip(tile.others.clone()).map(|(d, j)| (tile.rows.start + i, j, *d)),
-                        );
-                    }
-                },
-            )
+            let sums = fold_between(&a, &b, &threads, Vec::new, |all: &mut Vec<(usize, usize, u32)>, tile| {
+                for i in 0..tile.rows.len() {
+                    all.extend(tile.row(i).iter().zip(tile.others.clone()).map(|(d, j)| (tile.rows.start + i, j, *d)));
+                }
+            })
             .unwrap();
             let mut pairs: Vec<_> = sums.into_iter().flatten().collect();
             pairs.sort();

@@ -168,9 +168,9 @@ mod tests {
                 assert_eq!(found.of_second[j], (0..130).map(|i| distance(&a, i, &b, j)).min().unwrap());
             }
             let within = nearest_within(&a, &threads).unwrap();
-            for i in 0..130 {
+            for (i, within) in within.iter().enumerate() {
                 let others = (0..130).filter(|j| *j != i);
-                assert_eq!(within[i], others.map(|j| distance(&a, i, &a, j)).min().unwrap());
+                assert_eq!(*within, others.map(|j| distance(&a, i, &a, j)).min().unwrap());
             }
         }
     }

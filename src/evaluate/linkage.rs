@@ -99,11 +99,10 @@ impl Pairs {
                     sums.xy += a * b;
                     let (s, t) = (kept[row], kept[other]);
                     let distance = self.positions[t].wrapping_sub(self.positions[s]);
-                    if self.contigs[s] == self.contigs[t] && distance > 0 {
-                        if let Some(bin) = self.bin(distance) {
-                            let bin = &mut sums.bins[bin];
-                            *bin = (bin.0 + 1, bin.1 + a, bin.2 + b);
-                        }
+                    let near = self.contigs[s] == self.contigs[t] && distance > 0;
+                    if let Some(bin) = near.then(|| self.bin(distance)).flatten() {
+                        let bin = &mut sums.bins[bin];
+                        *bin = (bin.0 + 1, bin.1 + a, bin.2 + b);
                     }
                 }
             }
@@ -207,7 +206,7 @@ mod tests {
                 }
             }
         }
-        let gaps: Vec<f64> = bins.iter().filter(|b| b.0 > 0.0).map(|b| ((b.1 - b.2) / b.0 as f64).abs()).collect();
+        let gaps: Vec<f64> = bins.iter().filter(|b| b.0 > 0.0).map(|b| ((b.1 - b.2) / b.0).abs()).collect();
         assert_eq!((found.pairs, found.dropped), (x.len() as u64, 1));
         assert!((found.r.unwrap() - pearson(&x, &y).unwrap()).abs() < 1e-9);
         assert!((found.decay_mae.unwrap() - gaps.iter().sum::<f64>() / gaps.len() as f64).abs() < 1e-12);

@@ -107,10 +107,8 @@ impl Evaluation {
                 };
                 let mut notes: Vec<String> = m.note.iter().cloned().collect();
                 // Sets of another size than the comparison's make another floor.
-                if let (Some(n), Some(_)) = (m.floor_n, m.floor) {
-                    if n != m.n {
-                        notes.push(format!("floor: {} against {}", n[0], n[1]));
-                    }
+                if let (Some(n), Some(_)) = (m.floor_n.filter(|n| *n != m.n), m.floor) {
+                    notes.push(format!("floor: {} against {}", n[0], n[1]));
                 }
                 [m.title.clone(), value, cell(m.floor), cell(m.best), notes.join("; ")]
             })

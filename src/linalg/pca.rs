@@ -207,7 +207,6 @@ impl Data<'_> {
             let mut small = vec![0.0; width * width];
             for i in 0..width {
                 for j in 0..=i {
-                    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
                     small[i * width + j] = dot(&basis[i * m..(i + 1) * m], &image[j * m..(j + 1) * m]);
                     small[j * width + i] = small[i * width + j];
                 }
@@ -297,6 +296,10 @@ fn subtract_shifts(columns: &mut [f64], height: usize, shifts: &[f64]) {
     }
 }
 
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
 /// Gram and Schmidt, twice, on vectors of `m` numbers. What depends on earlier vectors becomes 0.
 fn orthonormalise(vectors: &mut [f64], m: usize) {
     for j in 0..vectors.len() / m {
@@ -306,8 +309,8 @@ fn orthonormalise(vectors: &mut [f64], m: usize) {
         let length = norm(vector);
         for _ in 0..2 {
             for other in before.chunks(m) {
-                let dot: f64 = vector.iter().zip(other).map(|(x, y)| x * y).sum();
-                vector.iter_mut().zip(other).for_each(|(x, y)| *x -= dot * y);
+                let along = dot(vector, other);
+                vector.iter_mut().zip(other).for_each(|(x, y)| *x -= along * y);
             }
         }
         let left = norm(vector);
@@ -341,9 +344,9 @@ mod tests {
             for (r, score) in scores.iter().enumerate() {
                 assert!((score - pca.scores[r * pca.k + j]).abs() < 1e-9);
             }
-            for c in 0..m {
+            for (c, loading) in axis.iter().enumerate() {
                 let image = (0..n).map(|r| centred(r, c) * scores[r]).sum::<f64>() / n as f64;
-                assert!((image - pca.variances[j] * axis[c]).abs() < within, "component {j}");
+                assert!((image - pca.variances[j] * loading).abs() < within, "component {j}");
             }
         }
     }

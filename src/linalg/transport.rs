@@ -1,7 +1,6 @@
 //! Entropic optimal transport (Cuturi 2013).
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::threads::Threads;
 
 /// What came of [`sinkhorn`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,161 +21,253 @@ impl Transport {
 }
 
 /// Iterations at most.
-const LIMIT: usize = 300;
+const LIMIT: usize = 4_000;
+/// Iterations that making a kernel counts as.
+const REMAKE: usize = 20;
 /// Mass on wrong rows at which the plan is good. The cost is off by less than this times the largest cost.
 const GOOD: f64 = 1e-6;
+/// The same along the way.
+const ROUGH: f64 = 1e-3;
+/// One point in this many is enough far above the goal, where there are at least [`THIN_FROM`].
+const THIN: usize = 8;
+const THIN_FROM: usize = 512;
 /// Plan entries below e to this, relative to an even plan, are left out of a kernel.
-const NEGLIGIBLE: f64 = -36.0;
-/// Scalings beyond e to plus or minus this go into the potentials, and the kernel is made again.
-const ABSORB: f64 = 8.0;
-/// Rows that one unit of work takes.
-const ROWS: usize = 64;
+const NEGLIGIBLE: f64 = -26.0;
+/// Scalings beyond e to plus or minus this go into the potentials, and the kernel is made again. With the line above,
+/// what is left out of a row stays below e to -18 of its mass.
+const ABSORB: f64 = 4.0;
+/// Iterations between looks at how fast the plan gets better.
+const LOOK: usize = 20;
 
 /// Moves n points of weight 1/n onto m points of weight 1/m. `cost(i, j)` is in 0..=1; `reg` is the weight of the
 /// entropy on the same scale.
 ///
 /// Sinkhorn's scalings on a kernel stabilised by potentials and cut where its entries are negligible, with `reg` falling
-/// from 1 (Schmitzer 2019). The potentials of each kernel come from two exact steps in the log domain, so nothing
-/// overflows for any `reg`.
+/// from 1 (Schmitzer 2019), overrelaxed by what the observed rate of convergence asks for (Thibault et al. 2021;
+/// Lehmann et al. 2022). The potentials of each kernel come from two exact steps in the log domain, so nothing overflows
+/// for any `reg`. Where there are many points, every eighth of them begins; an order in which these are a fair sample
+/// saves time.
 ///
 /// # Errors
 /// `Empty` without points, `InvalidArgument` unless `reg` is positive; `OutOfMemory`.
-pub fn sinkhorn(
-    n: usize,
-    m: usize,
-    cost: impl Fn(usize, usize) -> f64 + Sync,
-    reg: f64,
-    threads: &Threads,
-) -> Result<Transport> {
+pub fn sinkhorn(n: usize, m: usize, cost: impl Fn(usize, usize) -> f64, reg: f64) -> Result<Transport> {
     if n == 0 || m == 0 {
         return Err(Error::new(ErrorKind::Empty, "no points to transport"));
     }
     if !(reg > 0.0 && reg.is_finite()) {
         return Err(Error::argument(format!("regularisation {reg} is not positive")));
     }
-    let transposed = |j: usize, i: usize| cost(i, j);
-    // Rows' potentials follow from columns', so that only the latter are carried on.
-    let mut g = vec![0.0; m];
-    let mut iterations = 0;
+    // Far above the goal, potentials of every few points help as much as those of all.
+    let stride = if n.min(m) >= THIN_FROM { THIN } else { 1 };
+    let (few, fewer) = (n.div_ceil(stride), m.div_ceil(stride));
+    let thinned = |i: usize, j: usize| cost(i * stride, j * stride);
+    let mut left = LIMIT;
     let mut scale = reg.max(1.0);
+    // Rows' potentials follow from columns', so that only the latter are carried on.
+    let mut g = vec![0.0; fewer];
+    while scale > 4.0 * reg {
+        settle(&thinned, few, &mut g, scale, ROUGH, &mut left);
+        scale = (scale / 2.0).max(reg);
+    }
+    if stride > 1 {
+        let f = soft_minimum(&thinned, &g, few, scale);
+        g = soft_minimum(&|j, i| cost(i * stride, j), &f, m, scale);
+    }
+    while scale > reg {
+        settle(&cost, n, &mut g, scale, ROUGH, &mut left);
+        scale = (scale / 2.0).max(reg);
+    }
+    let (cost, error) = settle(&cost, n, &mut g, reg, GOOD, &mut left);
+    Ok(Transport { cost, iterations: LIMIT - left, error })
+}
+
+/// Scales until at most `good` of the mass is wrong, or no iterations are left. Takes and gives back the potentials of
+/// columns; also gives the cost of the plan, and the mass that is wrong.
+fn settle(
+    cost: &impl Fn(usize, usize) -> f64,
+    n: usize,
+    g: &mut Vec<f64>,
+    scale: f64,
+    good: f64,
+    left: &mut usize,
+) -> (f64, f64) {
     loop {
-        let last = scale <= reg;
-        // Along the way a rough plan will do.
-        let good = if last { GOOD } else { 1e-2 };
-        loop {
-            let f = soft_minimum(&cost, &g, n, scale, threads)?;
-            g = soft_minimum(&transposed, &f, m, scale, threads)?;
-            iterations += 1;
-            let by_row = Kernel::new(&cost, &f, &g, scale, threads)?;
-            let by_column = Kernel::new(&transposed, &g, &f, scale, threads)?;
-            let (mut u, mut v) = (vec![1.0; n], vec![1.0; m]);
-            let mut error;
-            let finished = loop {
-                let sums = by_row.times(&v, threads)?;
-                error = sums.iter().zip(&u).map(|(s, u)| (s * u - 1.0).abs()).sum::<f64>() / n as f64;
-                if error <= good || iterations >= LIMIT {
-                    break true;
-                }
-                invert(&mut u, &sums);
-                invert(&mut v, &by_column.times(&u, threads)?);
-                iterations += 1;
-                let fits = |x: &f64| x.is_finite() && *x > 0.0 && x.ln().abs() < ABSORB;
-                if !(u.iter().all(fits) && v.iter().all(fits)) {
-                    break false;
-                }
-            };
-            if finished && last {
-                let cost = by_row.cost(&u, &v, &cost, threads)?;
-                return Ok(Transport { cost, iterations, error });
+        let f = soft_minimum(cost, g, n, scale);
+        let by_column;
+        (*g, by_column) = Kernel::new(cost, &f, g.len(), scale);
+        let by_row = by_column.transposed(n);
+        *left = left.saturating_sub(REMAKE);
+        let (mut u, mut v) = (vec![0.0f64; n], vec![0.0f64; g.len()]);
+        let mut pace = Pace::new();
+        let settled = loop {
+            let sums = by_row.times(&v);
+            let error = sums.iter().zip(&u).map(|(s, u)| (s * u.exp() - 1.0).abs()).sum::<f64>() / n as f64;
+            if error <= good || *left == 0 {
+                break Some(error);
             }
-            for (g, v) in g.iter_mut().zip(&v) {
-                if v.is_finite() && *v > 0.0 {
-                    *g += scale * v.ln();
-                }
+            let relaxation = pace.relaxation(error);
+            relax(&mut u, &sums, relaxation);
+            relax(&mut v, &by_column.times(&u), relaxation);
+            *left -= 1;
+            // An empty row or column has an infinite scaling.
+            let fits = |x: &f64| x.abs() < ABSORB;
+            if !(u.iter().all(fits) && v.iter().all(fits)) {
+                break None;
             }
-            if finished {
-                break;
-            }
+        };
+        for (g, v) in g.iter_mut().zip(&v).filter(|(_, v)| v.is_finite()) {
+            *g += scale * v;
         }
-        scale = (scale / 4.0).max(reg);
+        if let Some(error) = settled {
+            return (by_row.cost(&u, &v, cost), error);
+        }
     }
 }
 
-fn invert(scaling: &mut [f64], sums: &[f64]) {
-    scaling.iter_mut().zip(sums).for_each(|(x, s)| *x = 1.0 / s);
+/// Moves the logarithms of scalings towards what makes all sums 1, and beyond if `relaxation` is above 1.
+fn relax(logs: &mut [f64], sums: &[f64], relaxation: f64) {
+    logs.iter_mut().zip(sums).for_each(|(x, s)| *x -= relaxation * (s.ln() + *x));
+}
+
+/// Watches the error fall, and says how far to overrelax. Near the solution scaling is Gauss and Seidel's iteration on
+/// two blocks, whose best relaxation follows from its rate (Young 1954).
+struct Pace {
+    relaxation: f64,
+    /// Iterations since the relaxation changed.
+    since: usize,
+    before: Option<f64>,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Pace { relaxation: 1.0, since: 0, before: None }
+    }
+
+    /// The relaxation of the next iteration, from the error that the last one left.
+    fn relaxation(&mut self, error: f64) -> f64 {
+        self.since += 1;
+        // After a change the error swells before it falls, for longer the closer the relaxation is to 2.
+        let settled = self.since as f64 > 2.0 / (2.0 - self.relaxation);
+        if settled && self.since.is_multiple_of(LOOK) {
+            if let Some(before) = self.before {
+                let now = self.relaxation;
+                let rate = (error / before).powf(1.0 / LOOK as f64);
+                if rate >= 1.0 {
+                    // Too far, too early: start again from plain scalings.
+                    *self = Self::new();
+                } else if rate > now - 1.0 {
+                    let plain = ((rate + now - 1.0).powi(2) / (rate * now * now)).min(1.0 - 1e-5);
+                    *self = Pace { relaxation: 2.0 / (1.0 + (1.0 - plain).sqrt()), ..Self::new() };
+                } else {
+                    self.before = Some(error);
+                }
+            } else {
+                self.before = Some(error);
+            }
+        }
+        self.relaxation
+    }
 }
 
 /// -scale log mean over j of exp((other_j - cost_ij) / scale), for each of n rows.
-fn soft_minimum(
-    cost: &(impl Fn(usize, usize) -> f64 + Sync),
-    other: &[f64],
-    n: usize,
-    scale: f64,
-    threads: &Threads,
-) -> Result<Vec<f64>> {
-    let mut out = vec![0.0; n];
-    threads.for_each_piece(&mut out, ROWS, |piece, out| {
-        for (i, out) in out.iter_mut().enumerate() {
-            let exponents: Vec<f64> =
-                other.iter().enumerate().map(|(j, g)| (g - cost(piece * ROWS + i, j)) / scale).collect();
-            let largest = exponents.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b));
-            let sum: f64 = exponents.iter().filter(|e| **e - largest > NEGLIGIBLE).map(|e| (e - largest).exp()).sum();
-            *out = -scale * (largest + (sum / other.len() as f64).ln());
-        }
-    })?;
-    Ok(out)
+fn soft_minimum(cost: &impl Fn(usize, usize) -> f64, other: &[f64], n: usize, scale: f64) -> Vec<f64> {
+    let mut exponents = vec![0.0; other.len()];
+    let mut potential = |i: usize| {
+        exponents.iter_mut().zip(other).enumerate().for_each(|(j, (e, g))| *e = (g - cost(i, j)) / scale);
+        -scale * log_mean(&exponents)
+    };
+    (0..n).map(&mut potential).collect()
 }
 
-/// The entries of exp((f_i + g_j - cost_ij) / scale) / m that matter, row by row. An even plan has row sums of 1.
+/// log mean exp, which overflows for nothing.
+fn log_mean(exponents: &[f64]) -> f64 {
+    let largest = exponents.iter().fold(f64::NEG_INFINITY, |a, b| a.max(*b));
+    let sum: f64 = exponents.iter().map(|e| e - largest).filter(|e| *e > NEGLIGIBLE).map(f64::exp).sum();
+    largest + (sum / exponents.len() as f64).ln()
+}
+
+/// The entries of exp((f_i + g_j - cost_ij) / scale) that matter, row by row (or column by column). Rounding them to f32
+/// is as if costs were off by 1e-7 of the regularisation.
 struct Kernel {
-    rows: Vec<Vec<(u32, f64)>>,
+    /// Where each row's entries begin, and where the last ends.
+    starts: Vec<usize>,
+    index: Vec<u32>,
+    entry: Vec<f32>,
+    /// What entries are multiplied by: an even plan then has row sums of 1.
+    weight: f64,
 }
 
 impl Kernel {
-    fn new(
-        cost: &(impl Fn(usize, usize) -> f64 + Sync),
-        f: &[f64],
-        g: &[f64],
-        scale: f64,
-        threads: &Threads,
-    ) -> Result<Self> {
-        let share = 1.0 / g.len() as f64;
-        let rows = threads.map(f.len(), |i| {
-            let mut row = Vec::new();
-            for (j, g) in g.iter().enumerate() {
-                let exponent = (f[i] + g - cost(i, j)) / scale;
-                if exponent > NEGLIGIBLE {
-                    row.push((j as u32, exponent.exp() * share));
+    /// Column by column, with the potentials g that make its `m` sums 1.
+    fn new(cost: &impl Fn(usize, usize) -> f64, f: &[f64], m: usize, scale: f64) -> (Vec<f64>, Self) {
+        let mut kernel = Kernel { starts: vec![0], index: Vec::new(), entry: Vec::new(), weight: 1.0 / f.len() as f64 };
+        let mut exponents = vec![0.0; f.len()];
+        let mut potentials = Vec::with_capacity(m);
+        for j in 0..m {
+            exponents.iter_mut().zip(f).enumerate().for_each(|(i, (e, f))| *e = (f - cost(i, j)) / scale);
+            let sum = log_mean(&exponents);
+            for (i, e) in exponents.iter().map(|e| e - sum).enumerate().filter(|(_, e)| *e > NEGLIGIBLE) {
+                kernel.index.push(i as u32);
+                kernel.entry.push(e.exp() as f32);
+            }
+            kernel.starts.push(kernel.index.len());
+            potentials.push(-scale * sum);
+        }
+        (potentials, kernel)
+    }
+
+    /// The same entries by the other index, of which there are `n`.
+    fn transposed(&self, n: usize) -> Self {
+        let mut starts = vec![0; n + 1];
+        self.index.iter().for_each(|i| starts[*i as usize + 1] += 1);
+        (0..n).for_each(|i| starts[i + 1] += starts[i]);
+        let mut next = starts.clone();
+        let (mut index, mut entry) = (vec![0; self.index.len()], vec![0.0; self.index.len()]);
+        for j in 0..self.starts.len() - 1 {
+            for at in self.starts[j]..self.starts[j + 1] {
+                let to = &mut next[self.index[at] as usize];
+                (index[*to], entry[*to]) = (j as u32, self.entry[at]);
+                *to += 1;
+            }
+        }
+        Kernel { starts, index, entry, weight: 1.0 / (self.starts.len() - 1) as f64 }
+    }
+
+    /// Places and entries of row `i`.
+    fn row(&self, i: usize) -> (&[u32], &[f32]) {
+        let range = self.starts[i]..self.starts[i + 1];
+        (&self.index[range.clone()], &self.entry[range])
+    }
+
+    /// Sums over j of entry times e to `logs`, for each row.
+    fn times(&self, logs: &[f64]) -> Vec<f64> {
+        let scaling: Vec<f64> = logs.iter().map(|x| self.weight * x.exp()).collect();
+        let row = |i: usize| {
+            let (places, entries) = self.row(i);
+            let (places, last_places) = places.as_chunks::<8>();
+            let (entries, last_entries) = entries.as_chunks::<8>();
+            // Eight sums, so that no addition waits for the one before.
+            let mut sums = [0.0; 8];
+            for (places, entries) in places.iter().zip(entries) {
+                for lane in 0..8 {
+                    sums[lane] += f64::from(entries[lane]) * scaling[places[lane] as usize];
                 }
             }
-            row
-        })?;
-        Ok(Kernel { rows })
+            let last = last_places.iter().zip(last_entries).map(|(j, k)| f64::from(*k) * scaling[*j as usize]);
+            sums.iter().sum::<f64>() + last.sum::<f64>()
+        };
+        (0..self.starts.len() - 1).map(row).collect()
     }
 
-    /// Sums over j of entry times `scaling`, for each row.
-    fn times(&self, scaling: &[f64], threads: &Threads) -> Result<Vec<f64>> {
-        let mut out = vec![0.0; self.rows.len()];
-        threads.for_each_piece(&mut out, ROWS, |piece, out| {
-            for (row, out) in self.rows[piece * ROWS..].iter().zip(out) {
-                *out = row.iter().map(|(j, k)| k * scaling[*j as usize]).sum();
-            }
-        })?;
-        Ok(out)
-    }
-
-    /// The cost of the plan u K v.
-    fn cost(
-        &self,
-        u: &[f64],
-        v: &[f64],
-        cost: &(impl Fn(usize, usize) -> f64 + Sync),
-        threads: &Threads,
-    ) -> Result<f64> {
-        let row_costs = threads.map(self.rows.len(), |i| {
-            u[i] * self.rows[i].iter().map(|(j, k)| k * v[*j as usize] * cost(i, *j as usize)).sum::<f64>()
-        })?;
-        Ok(row_costs.iter().sum::<f64>() / self.rows.len() as f64)
+    /// The cost of the plan e^u K e^v.
+    fn cost(&self, u: &[f64], v: &[f64], cost: &impl Fn(usize, usize) -> f64) -> f64 {
+        let scaling: Vec<f64> = v.iter().map(|x| self.weight * x.exp()).collect();
+        let row = |i: usize| {
+            let (places, entries) = self.row(i);
+            let moved = |(j, k): (&u32, &f32)| f64::from(*k) * scaling[*j as usize] * cost(i, *j as usize);
+            u[i].exp() * places.iter().zip(entries).map(moved).sum::<f64>()
+        };
+        (0..u.len()).map(row).sum::<f64>() / u.len() as f64
     }
 }
 
@@ -208,7 +299,7 @@ mod tests {
             let n = 6;
             let cost = |i: usize, j: usize| f64::from(stream.uniform((i * n + j) as u64));
             let best = best_assignment(&cost, n, 0, &mut vec![false; n]) / n as f64;
-            let found = sinkhorn(n, n, cost, 1e-4, &Threads::single()).unwrap();
+            let found = sinkhorn(n, n, cost, 1e-4).unwrap();
             assert!(found.error <= GOOD, "{found:?}");
             assert!((found.cost - best).abs() < 1e-3, "{found:?} {best}");
         }
@@ -223,24 +314,38 @@ mod tests {
         let k = |i: usize, j: usize| (-cost(i, j) / reg).exp();
         let (mut u, mut v) = (vec![1.0; n], vec![1.0; m]);
         for _ in 0..10_000 {
-            for i in 0..n {
-                u[i] = 1.0 / n as f64 / (0..m).map(|j| k(i, j) * v[j]).sum::<f64>();
+            for (i, u) in u.iter_mut().enumerate() {
+                *u = 1.0 / n as f64 / (0..m).map(|j| k(i, j) * v[j]).sum::<f64>();
             }
-            for j in 0..m {
-                v[j] = 1.0 / m as f64 / (0..n).map(|i| k(i, j) * u[i]).sum::<f64>();
+            for (j, v) in v.iter_mut().enumerate() {
+                *v = 1.0 / m as f64 / (0..n).map(|i| k(i, j) * u[i]).sum::<f64>();
             }
         }
         let plain: f64 = (0..n * m).map(|at| (at / m, at % m)).map(|(i, j)| u[i] * k(i, j) * v[j] * cost(i, j)).sum();
-        let found = sinkhorn(n, m, cost, reg, &Threads::single()).unwrap();
+        let found = sinkhorn(n, m, cost, reg).unwrap();
         assert!((found.cost - plain).abs() < 1e-6, "{found:?} {plain}");
-        assert_eq!(found, sinkhorn(n, m, cost, reg, &Threads::new(3)).unwrap());
+    }
+
+    /// A start from every eighth point ends at the same plan as a start from all.
+    #[test]
+    fn a_thinned_start_changes_nothing() {
+        let stream = Stream::new(7, Purpose::Evaluate, 0);
+        let n = THIN_FROM;
+        let x = |i: usize| f64::from(stream.uniform(i as u64));
+        let cost = |i: usize, j: usize| (x(i) - x(n + j)).powi(2);
+        let found = sinkhorn(n, n, cost, 0.002).unwrap();
+        let mut g = vec![0.0; n];
+        let mut left = LIMIT;
+        let (whole, error) = settle(&cost, n, &mut g, 0.002, GOOD, &mut left);
+        assert!(found.converged() && error <= GOOD, "{found:?} {error}");
+        assert!((found.cost - whole).abs() < 1e-6, "{found:?} {whole}");
     }
 
     #[test]
     fn senseless_requests_are_refused() {
         let cost = |_: usize, _: usize| 0.5;
-        assert_eq!(sinkhorn(0, 3, cost, 0.1, &Threads::single()).unwrap_err().kind(), ErrorKind::Empty);
-        assert!(sinkhorn(2, 3, cost, 0.0, &Threads::single()).is_err());
-        assert!((sinkhorn(2, 3, cost, 0.1, &Threads::single()).unwrap().cost - 0.5).abs() < 1e-12);
+        assert_eq!(sinkhorn(0, 3, cost, 0.1).unwrap_err().kind(), ErrorKind::Empty);
+        assert!(sinkhorn(2, 3, cost, 0.0).is_err());
+        assert!((sinkhorn(2, 3, cost, 0.1).unwrap().cost - 0.5).abs() < 1e-12);
     }
 }

@@ -210,6 +210,6 @@ fn finite<T>(name: &str, values: Vec<T>, is_finite: impl Fn(&T) -> bool) -> Resu
 }
 
 /// An error of a file that contradicts itself.
-pub(super) fn contradiction(what: impl Into<String>) -> Error {
+pub(crate) fn contradiction(what: impl Into<String>) -> Error {
     corrupt(what)
 }

@@ -113,7 +113,7 @@ mod tests {
 
     fn data() -> BitMatrix {
         let noise = Stream::new(1, Purpose::Evaluate, 0);
-        BitMatrix::from_fn(40, 9, |r, c| noise.word((r * 9 + c) as u64) % 3 == 0).unwrap()
+        BitMatrix::from_fn(40, 9, |r, c| noise.word((r * 9 + c) as u64).is_multiple_of(3)).unwrap()
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::optimiser::Moments;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io;
 use crate::model_file::read_parameters;
-use crate::model_file::tensors::{TensorReader, TensorWriter};
+use crate::model_file::tensors::{TensorReader, TensorWriter, contradiction};
 use crate::models::mixture::Mixture;
 use crate::models::rbm::Rbm;
 use crate::panel::bits::BitMatrix;
@@ -58,6 +58,7 @@ pub fn save(folder: &Path, identity: &str, mixture: &Mixture, state: &State) -> 
         "identity": identity,
         "position": state.position,
         "update": state.update,
+        "rate": state.rate,
         "chains": state.chains.rows(),
         "rungs": state.rungs.len(),
     });
@@ -105,7 +106,9 @@ fn read(bytes: &[u8], identity: &str, settings: &Settings, sites: usize) -> Resu
         log_odds: file.f32("mixture.log_odds", &[clusters * sites])?,
     };
     let chains = |name: &str| BitMatrix::from_words(settings.chains, sites, file.u64(name, &[file.length(name)?])?);
+    let rate = file.json["rate"].as_f64().filter(|r| (0.0..=10.0).contains(r));
     let state = State {
+        rate: rate.ok_or_else(|| contradiction("the description lacks the size of a step"))?,
         moments: [moments(0)?, moments(1)?, moments(2)?],
         chains: chains("chains")?,
         position: file.json_whole("position")?,

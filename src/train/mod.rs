@@ -17,6 +17,7 @@ use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
 use crate::progress::{Event, Progress};
 use crate::rng::{Purpose, Stream};
+use crate::sample::likelihood::{Annealing, Method, log_likelihood};
 use crate::sample::tempering;
 use crate::threads::Threads;
 use contrastive::{Settings, Trainer};
@@ -99,6 +100,8 @@ fn split(panel: &Panel, held_out: f64, seed: u64) -> Result<(BitMatrix, Option<B
 
 /// Updates between two looks at whether a rung is due.
 const RUNG_EVERY: u64 = 10;
+/// The smallest step that training falls back to.
+const SMALLEST_RATE: f64 = 1e-6;
 /// Updates between two checkpoints.
 const CHECKPOINT_EVERY: u64 = 500;
 
@@ -110,7 +113,7 @@ fn train_rbm(
     progress: &mut Progress,
 ) -> Result<SampledRbm> {
     let (data, held_out) = split(panel, options.number("held_out"), settings.seed)?;
-    let of_run = Settings::new(options, settings.seed, data.rows());
+    let of_run = Settings::new(options, settings.seed, data.rows(), data.columns());
     let threads = &settings.threads;
     let identity = format!("panel {}, seed {}, {}", provenance.panel_sha256, settings.seed, provenance.options);
     let mut trainer = match (&settings.checkpoint, settings.resume) {
@@ -143,7 +146,18 @@ fn train_rbm(
                 None => stopped.remedy("with --checkpoint FOLDER nothing would have been lost"),
             });
         }
-        trainer.step()?;
+        if let Err(failed) = trainer.step() {
+            // A size of step that was not asked for is taken back.
+            let rate = 0.5 * trainer.settings.rate;
+            if failed.kind() != ErrorKind::Diverged || options.number("learning_rate") > 0.0 || rate < SMALLEST_RATE {
+                return Err(failed);
+            }
+            progress.notice(format!("{failed}: begins again with learning_rate {rate:.2e}"));
+            let settings = Settings { rate, ..trainer.settings.clone() };
+            trainer = Trainer::new(data.clone(), settings, threads.clone())?;
+            watch = Watch::new(options, held_out.as_ref(), &data, trainer.settings.seed)?;
+            continue;
+        }
         let update = trainer.updates_done();
         if ladder && update.is_multiple_of(RUNG_EVERY) {
             trainer.consider_rung(options.number("rung_acceptance"))?;
@@ -167,7 +181,14 @@ fn train_rbm(
             trainer.rbm().clone()
         }
     };
-    finish(&trainer, rbm, &data, options, settings, provenance, ladder)
+    let machine = finish(&trainer, rbm, &data, options, settings, provenance, ladder)?;
+    if let Some(held_out) = &held_out {
+        let method = Method::Annealing(Annealing { seed: settings.seed, ..Annealing::default() });
+        let judged = log_likelihood(trainer.device(), &machine, held_out, &method, progress)?;
+        provenance.metrics.push(("held_out_log_likelihood".into(), judged.mean));
+        provenance.metrics.push(("held_out_log_likelihood_error".into(), judged.error));
+    }
+    Ok(machine)
 }
 
 /// Rounds the machine as its file keeps it, fits the last half-step, completes the ladder and measures.

@@ -17,8 +17,11 @@ pub fn demo_panel() -> PathBuf {
 
 /// What a run of a program left.
 pub struct Run {
+    /// Its exit status; -1 if a signal ended it.
     pub status: i32,
+    /// What it wrote to standard output.
     pub out: Vec<u8>,
+    /// What it wrote to standard error.
     pub err: String,
 }
 
@@ -94,7 +97,14 @@ pub fn bcftools(args: &[&str]) -> String {
 /// A folder, and files in it.
 pub struct Folder(pub tempfile::TempDir);
 
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Folder {
+    /// A new, empty folder.
     pub fn new() -> Self {
         Folder(tempfile::tempdir().expect("a temporary folder"))
     }

@@ -184,7 +184,7 @@ fn what_is_no_panel_or_no_model_is_refused_by_name() {
     haploom(["train", &unphased, "-o", &out]).refused(1, &["unphased.vcf", "1:100", "ann", "--unphased"]);
     haploom(["train", &unphased, "-o", &out, "--unphased", "keep"]).refused(1, &["unphased.vcf", "ann"]);
     haploom(["train", &panel, "-o", &out, "--set", "hiden=3"]).refused(2, &["hiden", "hidden"]);
-    haploom(["train", &panel, "-o", &out, "--set", "hidden=0"]).refused(2, &["hidden", "whole number"]);
+    haploom(["train", &panel, "-o", &out, "--set", "hidden=-1"]).refused(2, &["hidden", "whole number"]);
     haploom(["train", &panel, "-o", &out, "--set", "hidden"]).refused(2, &["key=value"]);
     haploom(["train", &panel, "-o", &out, "--set", "rounds=3"]).refused(2, &["rounds", "sampling"]);
     haploom(["train", &panel, "-o", &out, "--model", "markov", "--set", "hidden=3"]).refused(2, &["hidden", "RBM"]);

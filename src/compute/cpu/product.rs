@@ -8,14 +8,14 @@ use super::super::PANEL;
 /// Rows of a tile: with four vectors of outputs, 24 of the 32 vector registers hold sums.
 pub const TILE_ROWS: usize = 6;
 
-/// Pairs of inputs worked on at a time: 128 KiB of weights, which stay in the second-level cache for all tiles of a block.
-const PAIRS: usize = 512;
+/// Pairs of inputs worked on at a time: 32 KiB of weights, which stay near for all tiles of a block.
+const PAIRS: usize = 128;
 
 /// Panels that a piece of the states meets in turn.
 const GROUP: usize = 8;
 
-/// Rows of a block, at most: 192 x 512 pairs of states, their sums for a group of panels, and the weights of one panel
-/// take 0.9 MiB together.
+/// Rows of a block, at most: 192 x 128 pairs of states and the sums of 192 rows for a group of panels take 480 KiB, which
+/// the second-level cache holds.
 pub const BLOCK_ROWS: usize = 192;
 
 /// Which instructions a product uses. All give the same bits.
@@ -148,26 +148,38 @@ macro_rules! blocked {
 }
 
 fn run_portable<T, F: Finish<T>>(block: &Block, out: &mut [T], out_stride: usize, finish: &F) {
-    /// Outputs whose sums stay in registers: four vectors of four.
-    const WIDTH: usize = 16;
     let tile = |rows: usize, pairs: usize, left: &[i16], stride: usize, weights: &[i16], sums: &mut [[i32; PANEL]]| {
-        for (r, sums) in sums[..rows].iter_mut().enumerate() {
-            let left = &left[r * stride..][..2 * pairs];
-            for (part, sums) in sums.chunks_exact_mut(WIDTH).enumerate() {
-                let mut acc = [0i32; WIDTH];
-                acc.copy_from_slice(sums);
-                for (a, w) in left.chunks_exact(2).zip(weights.chunks_exact(2 * PANEL)) {
-                    let w = &w[part * 2 * WIDTH..][..2 * WIDTH];
-                    // Compilers know this form as one instruction (`pmaddwd` on every x86-64).
-                    for (n, acc) in acc.iter_mut().enumerate() {
-                        *acc += i32::from(a[0]) * i32::from(w[2 * n]) + i32::from(a[1]) * i32::from(w[2 * n + 1]);
-                    }
-                }
-                sums.copy_from_slice(&acc);
+        // 16 KiB of weights stay in the first-level cache for all rows.
+        const NEAR: usize = 64;
+        for first in (0..pairs).step_by(NEAR) {
+            let some = (pairs - first).min(NEAR);
+            for (r, sums) in sums[..rows].iter_mut().enumerate() {
+                let left = &left[r * stride + 2 * first..][..2 * some];
+                add_row(left, &weights[first * 2 * PANEL..], sums);
             }
         }
     };
     blocked!(block, out, out_stride, finish, tile)
+}
+
+/// Adds the product of a row, in the form that compilers know as one instruction (`pmaddwd` on every x86-64).
+fn add_row(left: &[i16], weights: &[i16], sums: &mut [i32; PANEL]) {
+    /// Outputs whose sums stay in registers: four vectors of four.
+    const WIDTH: usize = 16;
+    let pairs = left.len() / 2;
+    for part in 0..PANEL / WIDTH {
+        let mut acc = [0i32; WIDTH];
+        acc.copy_from_slice(&sums[part * WIDTH..][..WIDTH]);
+        // `take` changes nothing but keeps the compiler from vectorising over pairs, which takes it far longer.
+        for (a, w) in left.chunks_exact(2).zip(weights.chunks_exact(2 * PANEL)).take(pairs) {
+            let (a0, a1) = (a[0], a[1]);
+            let w = &w[part * 2 * WIDTH..][..2 * WIDTH];
+            for n in 0..WIDTH {
+                acc[n] += i32::from(a0) * i32::from(w[2 * n]) + i32::from(a1) * i32::from(w[2 * n + 1]);
+            }
+        }
+        sums[part * WIDTH..][..WIDTH].copy_from_slice(&acc);
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
