@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// The demo's simulated panel: 900 people, 640 sites.
+/// The demo's simulated panel: 900 people, 800 sites.
 pub fn demo_panel() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo.bcf")
 }
