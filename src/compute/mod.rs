@@ -194,7 +194,7 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Zeros, for [`Weights::fill`].
+    /// Zeros, for [`Weights::set`].
     ///
     /// # Errors
     /// `OutOfMemory`.

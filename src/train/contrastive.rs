@@ -49,7 +49,7 @@ pub struct Settings {
     pub sweeps: usize,
     /// How a gradient becomes a step.
     pub rule: Rule,
-    /// Size of a step; 0 to take [`RATE`] over the largest variance of the data along a direction.
+    /// Size of a step; 0 to take half of 1 over the largest variance of the data along a direction.
     pub rate: f64,
     /// Weight decay.
     pub l2: f64,
