@@ -13,7 +13,7 @@ const PANEL: &[u8] = include_bytes!("../../assets/demo.bcf");
 /// Name, population and part (`train` or `held_out`) of each, with a header.
 const PEOPLE: &str = include_str!("../../assets/demo_samples.tsv");
 /// A small machine that is trained in some seconds.
-const TRAINING: &str = "batch=100,chains=100,k=5";
+const TRAINING: &str = "batch=100,chains=200,l2=0.1,epochs=200";
 
 /// Arguments of `demo`.
 #[derive(Args)]
