@@ -1,15 +1,17 @@
 #!/bin/sh
 # One Gibbs sweep beside the f32 products of its shapes, then beside the same sweep in JAX and PyTorch (two threads).
-# The peers are installed into target/peers at the first run. PyTorch comes without its CUDA libraries if it can.
-# Usage: benches/sweep.sh
+# JAX is installed into target/peers at the first run. PyTorch's wheel for Linux does not load without its CUDA libraries
+# (3 GB), and so is installed on request only.
+# Usage: benches/sweep.sh [torch]
 set -eu
 cd "$(dirname "$0")/.."
 python=target/peers/bin/python
 if [ ! -x "$python" ]; then
     python3 -m venv target/peers
     "$python" -m pip install --quiet jax
-    "$python" -m pip install --quiet --no-deps torch || echo "PyTorch cannot be installed here"
-    "$python" -m pip install --quiet typing_extensions sympy networkx filelock jinja2 fsspec setuptools
+fi
+if [ "${1:-}" = torch ]; then
+    "$python" -m pip install --quiet torch
 fi
 table=target/sweep.md
 # AVX-512 in the f32 products that we are compared with.

@@ -92,7 +92,7 @@ print("|---|---|---|---|")
 for peer in [jax_sweeps, torch_sweeps]:
     try:
         name, results = peer()
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, ValueError) as error:
         print(f"| {peer.__name__.removesuffix('_sweeps')} | not there: {str(error).splitlines()[0]} | | |")
         continue
     for hidden, seconds in results.items():
