@@ -222,27 +222,42 @@ impl Weights {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let panel_length = inputs.next_multiple_of(2) * PANEL;
         /// Inputs transposed at a time; even.
-        const LINE: usize = 16;
+        const LINE: usize = 32;
         let Device::Cpu(cpu) = device;
         cpu.threads().for_each_piece(self.packed.host_mut(), panel_length, |p, panel| {
             let first = p * PANEL;
             let width = (outputs - first).min(PANEL);
             match turned {
                 false => {
-                    for (input, source) in values.chunks_exact(outputs).enumerate() {
-                        let targets = panel[input / 2 * 2 * PANEL + input % 2..].iter_mut().step_by(2);
-                        targets.zip(&source[first..][..width]).for_each(|(o, v)| *o = fixed_weight(*v));
+                    for (pair, out) in values.chunks(2 * outputs).zip(panel.chunks_exact_mut(2 * PANEL)) {
+                        let (even, odd) = pair.split_at(outputs);
+                        match odd.is_empty() {
+                            true => {
+                                let targets = out.iter_mut().step_by(2);
+                                targets.zip(&even[first..][..width]).for_each(|(o, v)| *o = fixed_weight(*v));
+                            }
+                            false => {
+                                let sources = even[first..][..width].iter().zip(&odd[first..][..width]);
+                                for (o, (even, odd)) in out.chunks_exact_mut(2).zip(sources) {
+                                    o[0] = fixed_weight(*even);
+                                    o[1] = fixed_weight(*odd);
+                                }
+                            }
+                        }
                     }
                 }
-                // A cache line of each of the panel's outputs at a time.
+                // Two cache lines of each of the panel's outputs at a time.
                 true => {
+                    let mut line = [0i16; LINE];
                     for begin in (0..inputs).step_by(LINE) {
                         let some = (inputs - begin).min(LINE);
                         let out = &mut panel[begin * PANEL..];
+                        line[some..].fill(0);
                         for n in 0..width {
                             let source = &values[(first + n) * inputs + begin..][..some];
-                            for (input, v) in source.iter().enumerate() {
-                                out[input / 2 * 2 * PANEL + 2 * n + input % 2] = fixed_weight(*v);
+                            line.iter_mut().zip(source).for_each(|(o, v)| *o = fixed_weight(*v));
+                            for (pair, out) in line.chunks_exact(2).zip(out.chunks_exact_mut(2 * PANEL)) {
+                                out[2 * n..][..2].copy_from_slice(pair);
                             }
                         }
                     }

@@ -85,9 +85,9 @@ impl Rbm {
     /// `Diverged`, with what left its range.
     pub fn check(&self) -> Result<()> {
         let limit = i16::MAX as f32 / WEIGHT_STEPS;
-        let worst = |values: &[f32]| {
-            values.iter().map(|v| v.abs()).fold(0f32, |worst, v| if v > worst || v.is_nan() { v } else { worst })
-        };
+        // The bits of sizes are in the order of the sizes, with NaN above all.
+        let worst =
+            |values: &[f32]| f32::from_bits(values.iter().map(|v| v.abs().to_bits() as i32).fold(0, i32::max) as u32);
         for (name, values, limit) in [
             ("weight", &self.weights, limit),
             ("visible bias", &self.visible_bias, 1000.0),
