@@ -47,7 +47,7 @@ pub struct EvaluateOptions {
     pub gaps: bool,
     /// Regularisation of the transport between principal components; its number is in the measure's name. Default .001.
     pub transport_reg: f64,
-    /// Haplotypes a side in the transport, at most. Default 2,500.
+    /// Haplotypes a side in the transport, at most. Default 2,000.
     pub transport_most: usize,
     /// Sites whose pairs are all looked at for linkage disequilibrium; more are sampled. Default 10,000.
     pub linkage_most: usize,
@@ -63,7 +63,7 @@ impl Default for EvaluateOptions {
             triplets: 8000,
             gaps: false,
             transport_reg: 0.001,
-            transport_most: 2500,
+            transport_most: 2000,
             linkage_most: 10_000,
         }
     }
