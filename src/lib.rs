@@ -42,6 +42,7 @@
 
 pub mod cli;
 pub mod compute;
+pub mod demo;
 pub mod error;
 pub mod evaluate;
 pub mod io;

@@ -15,6 +15,8 @@ pub enum Bounds {
     Flag,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// Any text; what it has to be is said in words.
+    Text(&'static str),
 }
 
 impl fmt::Display for Bounds {
@@ -26,6 +28,7 @@ impl fmt::Display for Bounds {
             Bounds::Number(low, high) => write!(f, "a number from {low} to {high}"),
             Bounds::Flag => f.write_str("true or false"),
             Bounds::Choice(words) => write!(f, "one of {}", words.join(", ")),
+            Bounds::Text(what) => f.write_str(what),
         }
     }
 }
@@ -33,14 +36,32 @@ impl fmt::Display for Bounds {
 /// Who reads an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
+    /// Every call of the C library; the command line has flags for these.
+    Call,
+    /// What takes a part of a panel or a model.
+    Region,
+    /// Reading of panels.
+    Read,
+    /// Writing of panels.
+    Write,
     /// Training of any model.
     Train,
     /// Training of an RBM.
     Rbm,
     /// Training of a Markov model.
     Markov,
+    /// Checkpoints of training.
+    Checkpoint,
     /// Sampling.
     Sample,
+    /// What a stream of haplotypes looks like in a caller's buffer.
+    Stream,
+    /// Names of artificial people.
+    People,
+    /// Augmentation of a file.
+    Augment,
+    /// Encoding.
+    Encode,
     /// Evaluation.
     Evaluate,
 }
@@ -49,10 +70,19 @@ impl Reader {
     /// The heading in the docs.
     pub fn name(self) -> &'static str {
         match self {
+            Reader::Call => "every call",
+            Reader::Region => "region",
+            Reader::Read => "reading",
+            Reader::Write => "writing",
             Reader::Train => "training",
             Reader::Rbm => "training, RBM",
             Reader::Markov => "training, Markov",
+            Reader::Checkpoint => "checkpoints",
             Reader::Sample => "sampling",
+            Reader::Stream => "stream",
+            Reader::People => "artificial people",
+            Reader::Augment => "augmentation",
+            Reader::Encode => "encoding",
             Reader::Evaluate => "evaluation",
         }
     }
@@ -109,8 +139,105 @@ const fn flag(key: &'static str, reader: Reader, default: &'static str, help: &'
     Spec { key, reader, bounds: Bounds::Flag, default, help }
 }
 
+const fn text(
+    key: &'static str,
+    reader: Reader,
+    what: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Spec {
+    Spec { key, reader, bounds: Bounds::Text(what), default, help }
+}
+
 /// Every option there is.
 pub const TABLE: &[Spec] = &[
+    whole(
+        "threads",
+        Reader::Call,
+        0,
+        4096,
+        "1",
+        "threads that the call may use (0: one for each processor); results do not depend on it",
+    ),
+    whole("seed", Reader::Call, 0, i64::MAX, "1", "seed of the random numbers"),
+    flag(
+        "x_panic",
+        Reader::Call,
+        "false",
+        "the call fails by a panic inside, so that a host can try how it takes an INTERNAL error",
+    ),
+    text(
+        "region",
+        Reader::Region,
+        "CONTIG, CONTIG:POSITION, CONTIG:START-END or CONTIG:START-, positions from 1",
+        "",
+        "sites whose position lies inside (empty: all)",
+    ),
+    text(
+        "samples",
+        Reader::Read,
+        "names separated by commas, or ^ and names to leave out",
+        "",
+        "people to take, in the file's order (empty: all)",
+    ),
+    text(
+        "samples_file",
+        Reader::Read,
+        "a file, or ^ and a file of names to leave out",
+        "",
+        "file of people to take, one a line (empty: all)",
+    ),
+    text(
+        "labels",
+        Reader::Read,
+        "FILE or FILE:COLUMN, a table with a header",
+        "",
+        "labels of the people, such as super-populations (empty: none); without COLUMN: super_pop, population, pop, label or the second one",
+    ),
+    choice(
+        "missing",
+        Reader::Read,
+        &["refuse", "reference", "frequency", "drop-site", "keep"],
+        "refuse",
+        "what to do with missing alleles: refuse the file, take the reference allele, draw from the site's frequency, leave the site out, or keep them as missing",
+    ),
+    choice(
+        "unphased",
+        Reader::Read,
+        &["refuse", "as-written", "keep"],
+        "refuse",
+        "what to do with unphased heterozygous genotypes: refuse the file, take alleles as written, or keep them as unphased",
+    ),
+    choice(
+        "multiallelic",
+        Reader::Read,
+        &["split", "refuse", "drop"],
+        "split",
+        "what to do with several alternate alleles: a biallelic site each, refuse the file, or leave the record out",
+    ),
+    text(
+        "legend",
+        Reader::Read,
+        "a file",
+        "",
+        "legend of a .hap or .hapt file (empty: beside it, under the same name)",
+    ),
+    text(
+        "sample_file",
+        Reader::Read,
+        "a file",
+        "",
+        "sample file of a .hap file (empty: beside it, under the same name)",
+    ),
+    text("contig", Reader::Read, "a name", "", "contig of legends whose ids do not say it"),
+    text(
+        "format",
+        Reader::Write,
+        "vcf, vcf.gz, bcf, hap, hap.gz, hapt, hapt.gz or pgen",
+        "",
+        "format to write (empty: by the file's name)",
+    ),
+    flag("index", Reader::Write, "true", "whether VCF.gz gets a .tbi and BCF a .csi"),
     number(
         "held_out",
         Reader::Train,
@@ -209,6 +336,9 @@ pub const TABLE: &[Spec] = &[
         "least acceptance of swaps between neighbouring rungs (Béreux et al. 2025: at least .25)",
     ),
     flag("centred", Reader::Rbm, "true", "centred gradient (Melchior et al. 2016)"),
+    whole("window", Reader::Markov, 0, 20, "10", "sites that the next one depends on (Yelmen 2021: 5 and 10)"),
+    text("checkpoint", Reader::Checkpoint, "a folder", "", "where checkpoints of an RBM go (empty: nowhere)"),
+    flag("resume", Reader::Checkpoint, "false", "whether to go on from the checkpoint there"),
     choice(
         "sampler",
         Reader::Sample,
@@ -226,7 +356,63 @@ pub const TABLE: &[Spec] = &[
     ),
     whole("rounds", Reader::Sample, 0, 1_000_000, "50", "rounds of tempering"),
     whole("round_sweeps", Reader::Sample, 1, 10_000, "5", "Gibbs sweeps of each rung between two swaps"),
-    whole("window", Reader::Markov, 0, 20, "10", "sites that the next one depends on (Yelmen 2021: 5 and 10)"),
+    text(
+        "label",
+        Reader::Stream,
+        "a label that the model knows",
+        "",
+        "population to make (empty: all in their shares)",
+    ),
+    choice(
+        "layout",
+        Reader::Stream,
+        &["haplotypes", "sites"],
+        "haplotypes",
+        "what a row of the buffer is: a haplotype or a site",
+    ),
+    choice(
+        "packing",
+        Reader::Stream,
+        &["bytes", "bits"],
+        "bytes",
+        "how alleles lie in a row: a byte or a bit each, lowest bit first",
+    ),
+    whole("haplotypes", Reader::Stream, 0, 1 << 48, "0", "number of the haplotype at which the stream ends (0: 2^48)"),
+    text("prefix", Reader::People, "a word", "HAPLOOM", "artificial people are named PREFIX_0, PREFIX_1, ..."),
+    choice(
+        "outside",
+        Reader::Augment,
+        &["drop", "refuse", "missing"],
+        "drop",
+        "what to do with records that the model does not have: leave them out, refuse the file, or write them with missing artificial genotypes",
+    ),
+    whole("components", Reader::Encode, 0, 65_536, "10", "singular vectors of W to project on, at most"),
+    whole("aats_draws", Reader::Evaluate, 1, 10_000, "5", "draws of adversarial accuracy (Yale et al. 2019)"),
+    whole("aats_most", Reader::Evaluate, 2, 1_000_000, "2500", "haplotypes a side in a draw, at most"),
+    whole("triplets", Reader::Evaluate, 1, 10_000_000, "8000", "random triplets of sites"),
+    flag(
+        "gaps",
+        Reader::Evaluate,
+        "false",
+        "whether triplets at the gaps 1, 4, 16, 64, 256, 512 and 1024 are looked at too",
+    ),
+    number(
+        "transport_reg",
+        Reader::Evaluate,
+        1e-6,
+        1e6,
+        "0.001",
+        "regularisation of the transport between principal components",
+    ),
+    whole("transport_most", Reader::Evaluate, 1, 1_000_000, "2000", "haplotypes a side in the transport, at most"),
+    whole(
+        "linkage_most",
+        Reader::Evaluate,
+        2,
+        1_000_000,
+        "10000",
+        "sites whose pairs are all looked at for LD; of more, as many are drawn",
+    ),
 ];
 
 /// Values of options. What is not set has its default.
@@ -254,7 +440,7 @@ impl Options {
         let near: Vec<&str> =
             near.iter().filter(|(d, k)| *d <= 3 || k.contains(key)).take(3).map(|(_, k)| *k).collect();
         let remedy = match near.is_empty() {
-            true => "`haploom options` lists the keys".to_string(),
+            true => "`haploom options`, haploom_option_count() and their kin list the keys".to_string(),
             false => format!("did you mean {}?", near.join(" or ")),
         };
         Err(Error::new(ErrorKind::UnknownOption, format!("there is no option '{key}'")).remedy(remedy))
@@ -272,6 +458,7 @@ impl Options {
             Bounds::Number(low, high) => value.parse::<f64>().is_ok_and(|v| (low..=high).contains(&v)),
             Bounds::Flag => matches!(value, "true" | "false"),
             Bounds::Choice(words) => words.contains(&value),
+            Bounds::Text(_) => true,
         };
         if !fits {
             return Err(Error::new(ErrorKind::InvalidOption, format!("option {key} is '{value}'"))
@@ -326,6 +513,33 @@ impl Options {
     /// The value of a flag.
     pub fn flag(&self, key: &str) -> bool {
         self.text(key) == "true"
+    }
+
+    /// A text, or nothing if it is empty.
+    pub fn given(&self, key: &str) -> Option<&str> {
+        Some(self.text(key)).filter(|text| !text.is_empty())
+    }
+
+    /// Fails if a key was set that none of these readers reads: nothing that a caller sets is without effect.
+    ///
+    /// # Errors
+    /// `UnknownOption`.
+    pub fn require_read_by(&self, readers: &[Reader]) -> Result<()> {
+        match TABLE.iter().find(|spec| self.is_set(spec.key) && !readers.contains(&spec.reader)) {
+            None => Ok(()),
+            Some(spec) => {
+                let names: Vec<&str> = readers.iter().map(|reader| reader.name()).collect();
+                let what = format!("option {} is for {}: nothing reads it here", spec.key, spec.reader.name());
+                Err(Error::new(ErrorKind::UnknownOption, what)
+                    .remedy(format!("options for {} are read here", names.join("; "))))
+            }
+        }
+    }
+
+    /// `key=value,...` of what was set among what these readers read, in the table's order; empty if nothing was.
+    pub fn chosen(&self, readers: &[Reader]) -> String {
+        let chosen = TABLE.iter().filter(|s| readers.contains(&s.reader) && self.is_set(s.key));
+        chosen.map(|s| format!("{}={}", s.key, self.text(s.key))).collect::<Vec<_>>().join(",")
     }
 
     /// `key=value,...` of what these readers read, set or default, in the table's order: goes into the model file.

@@ -3,15 +3,12 @@
 use super::CommandLine;
 use super::output::print;
 use super::terminal::Terminal;
+use crate::demo::{PANEL, PEOPLE};
 use crate::error::{Error, Result};
 use crate::io::{self, ReadOptions, WriteOptions};
 use clap::{Args, Parser};
 use std::path::PathBuf;
 
-/// 900 simulated people, 800 sites; `assets/simulate.py` made it.
-const PANEL: &[u8] = include_bytes!("../../assets/demo.bcf");
-/// Name, population and part (`train` or `held_out`) of each, with a header.
-const PEOPLE: &str = include_str!("../../assets/demo_samples.tsv");
 /// A small machine that is trained in some seconds.
 const TRAINING: &str = "batch=100,chains=200,l2=0.1,epochs=200";
 

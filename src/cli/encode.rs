@@ -1,16 +1,12 @@
 //! `haploom encode`: what a model makes of haplotypes.
 
 use super::panel_args::{PartArgs, RuleArgs, ThreadArgs, read};
-use super::select::LabelFile;
 use super::terminal::Terminal;
-use crate::error::{Error, ErrorKind, Result};
-use crate::io;
+use crate::error::Result;
+use crate::io::{self, LabelFile, ReadOptions};
 use crate::model_file;
-use crate::models::Model;
 use crate::models::encode::{Encoding, encode};
 use crate::panel::Panel;
-use crate::panel::align::align;
-use crate::panel::bits::BitMatrix;
 use crate::threads::Threads;
 use clap::Args;
 use std::fmt::Write;
@@ -56,12 +52,10 @@ impl Encode {
     /// panel that lacks sites of the model.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let model = model_file::open(&self.model)?;
-        let mut panel = read(&self.panel, &self.rules.options(&self.part, 1, self.threads)?, terminal)?;
-        panel.require_complete().map_err(|e| e.file(&self.panel))?;
-        if let Some(labels) = &self.labels {
-            panel = labels.apply(&panel, terminal)?;
-        }
-        let bits = at_sites_of(&model, &panel, terminal).map_err(|e| e.file(&self.panel))?;
+        let reading = self.rules.options(&self.part, 1, self.threads)?;
+        let panel = read(&self.panel, &ReadOptions { labels: self.labels.clone(), ..reading }, terminal)?;
+        let (bits, differences) = model.haplotypes_of(&panel, "panel").map_err(|e| e.file(&self.panel))?;
+        differences.iter().for_each(|difference| terminal.note(difference));
         let encoding = encode(&model, &bits, self.vectors, &Threads::new(self.threads.threads))
             .map_err(|e| e.file(&self.model))?;
         let mut text = header(&encoding, self.labels.is_some());
@@ -70,21 +64,6 @@ impl Encode {
         terminal.wrote(&self.output);
         Ok(())
     }
-}
-
-/// The panel's haplotypes at the model's sites, in the model's order.
-fn at_sites_of(model: &Model, panel: &Panel, terminal: &Terminal) -> Result<BitMatrix> {
-    let alignment = align(panel.sites(), &model.sites);
-    alignment.require_overlap("panel", "model")?;
-    if alignment.matched.len() < model.sites.len() {
-        let differences = alignment.differences("panel", "model").join("; ");
-        return Err(Error::new(ErrorKind::NoOverlap, format!("the panel lacks sites of the model: {differences}"))
-            .remedy("give a panel with all of the model's sites"));
-    }
-    alignment.differences("panel", "model").iter().for_each(|difference| terminal.note(difference));
-    let mut columns = vec![0; model.sites.len()];
-    alignment.matched.iter().for_each(|(of_panel, of_model)| columns[*of_model] = *of_panel);
-    panel.bits().select_columns(&columns)
 }
 
 fn header(encoding: &Encoding, labels: bool) -> String {

@@ -2,11 +2,12 @@
 
 use super::output::print;
 use super::panel_args::{PartArgs, RuleArgs, ThreadArgs, read};
-use super::select::{LabelFile, Selection};
 use super::terminal::Terminal;
+use super::train;
 use crate::error::Result;
 use crate::evaluate::{EvaluateOptions, evaluate};
-use crate::io;
+use crate::io::{self, LabelFile, ReadOptions, Selection};
+use crate::options::Reader;
 use crate::panel::region::Region;
 use crate::threads::Threads;
 use clap::Args;
@@ -45,6 +46,9 @@ pub struct Evaluate {
     /// Look at triplets of sites at the gaps 1, 4, 16, 64, 256, 512 and 1024 too
     #[arg(long)]
     gaps: bool,
+    /// Option of the evaluation; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -61,9 +65,11 @@ impl Evaluate {
     /// Those of reading, of the evaluation, and of writing.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let part = PartArgs { region: self.region.clone(), ..PartArgs::default() };
-        let options = self.rules.options(&part, self.seed, self.threads)?;
-        let mut real = read(&self.real, &options, terminal)?;
-        let mut held_out = self.test.as_ref().map(|path| read(path, &options, terminal)).transpose()?;
+        let options = train::options(&self.set, &[Reader::Evaluate])?;
+        let reading = self.rules.options(&part, self.seed, self.threads)?;
+        let labelled = ReadOptions { labels: self.labels.clone(), ..reading.clone() };
+        let mut real = read(&self.real, &labelled, terminal)?;
+        let mut held_out = self.test.as_ref().map(|path| read(path, &reading, terminal)).transpose()?;
         if let Some(file) = &self.test_samples {
             let names = Selection::from_file(file)?.names;
             let split = |exclude| real.select_samples(&real.samples().find(&names, exclude)?);
@@ -71,15 +77,12 @@ impl Evaluate {
             held_out = Some(test.map_err(|e| e.file(file))?);
             real = train.map_err(|e| e.file(file))?;
         }
-        let artificial = read(&self.artificial, &options, terminal)?;
-        if let Some(labels) = &self.labels {
-            real = labels.apply(&real, terminal)?;
-        }
+        let artificial = read(&self.artificial, &reading, terminal)?;
         let settings = EvaluateOptions {
             seed: self.seed,
             threads: Threads::new(self.threads.threads),
-            gaps: self.gaps,
-            ..EvaluateOptions::default()
+            gaps: self.gaps || options.flag("gaps"),
+            ..EvaluateOptions::from_options(&options)
         };
         let evaluation =
             terminal.watch(|progress| evaluate(&real, &artificial, held_out.as_ref(), &settings, progress))?;

@@ -2,12 +2,10 @@
 
 use super::output::{print, table};
 use super::panel_args::{PartArgs, RuleArgs, ThreadArgs};
-use super::select::LabelFile;
 use super::terminal::Terminal;
 use crate::error::{Error, Result};
-use crate::io::{self, MissingRule, UnphasedRule};
+use crate::io::{self, LabelFile, MissingRule, UnphasedRule};
 use crate::model_file;
-use crate::models::{Generator, Model};
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
 use crate::panel::sites::Sites;
@@ -46,7 +44,7 @@ impl Info {
     /// Those of reading, and of writing to standard output.
     pub fn run(self, terminal: &Terminal) -> Result<()> {
         if is_model(&self.file)? {
-            return print(&table(&describe_model(&model_file::open(&self.file)?)));
+            return print(&table(&model_file::open(&self.file)?.describe()));
         }
         let mut options = self.rules.options(&self.part, 1, self.threads)?;
         // A look into a file does not refuse what it finds there, unless it is asked to do something about it.
@@ -56,13 +54,10 @@ impl Info {
         if options.unphased == UnphasedRule::Refuse {
             options.unphased = UnphasedRule::Keep;
         }
+        options.labels = self.labels.clone();
         let read = io::read_panel(&self.file, &options)?;
         read.notices.iter().for_each(|notice| terminal.note(notice));
-        let mut panel = read.panel;
-        if let Some(labels) = &self.labels {
-            panel = labels.apply(&panel, terminal)?;
-        }
-        print(&table(&describe_panel(&panel)))
+        print(&table(&describe_panel(&read.panel)))
     }
 }
 
@@ -88,42 +83,10 @@ impl Lines {
     }
 
     fn add_contigs(&mut self, sites: &Sites) {
-        for contig in sites.contigs() {
-            let mut positions = sites.iter().filter(|s| s.contig == contig).map(|s| s.position);
-            let first = positions.next().unwrap_or_default();
-            let (count, last) = positions.fold((1, first), |(n, _), position| (n + 1, position));
+        for (contig, first, last, count) in sites.spans() {
             self.add("contig", format!("{contig}:{first}-{last}, {}", super::terminal::count(count, "site", "sites")));
         }
     }
-}
-
-fn describe_model(model: &Model) -> Vec<(String, String)> {
-    let mut lines = Lines::default();
-    lines.add("kind", format!("model, {}", model.kind().name()));
-    lines.add("sites", model.sites.len());
-    lines.add_contigs(&model.sites);
-    match &model.generator {
-        Generator::Bernoulli(_) => {}
-        Generator::Markov(markov) => lines.add("window", format!("{} sites", markov.window)),
-        Generator::Rbm(sampled) => {
-            lines.add("hidden units", format!("{}, {}", sampled.rbm.hidden_units(), sampled.rbm.hidden.name()));
-            lines.add("chains start from", sampled.start.name());
-            lines.add("Gibbs sweeps to a haplotype", sampled.sweeps);
-            lines.add("rungs of the tempering ladder", sampled.ladder.len());
-        }
-    }
-    let from = &model.provenance;
-    lines.add("trained by", format!("haploom {}", from.version));
-    lines.add("seed", from.seed);
-    lines.add("options", &from.options);
-    lines.add("updates", from.updates);
-    lines.add("training haplotypes", from.haplotypes);
-    lines.add("SHA-256 of the training panel", &from.panel_sha256);
-    for (name, value) in &from.metrics {
-        lines.add(format!("measured {name}"), format!("{value:.4}"));
-    }
-    lines.add("what it may leak", model.leak());
-    lines.0
 }
 
 fn describe_panel(panel: &Panel) -> Vec<(String, String)> {

@@ -6,21 +6,13 @@ use super::train;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::ReadOptions;
 use crate::model_file;
-use crate::models::Model;
 use crate::options::Reader;
-use crate::panel::bits::BitMatrix;
 use crate::panel::region::Region;
-use crate::panel::samples::Samples;
-use crate::panel::sites::Sites;
-use crate::sample::{SampleSettings, Sampler};
+use crate::sample::{Artificial, SampleSettings, Sampler};
 use crate::threads::Threads;
 use clap::Args;
-use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Haplotypes between two reports of progress.
-const PORTION: usize = 480;
 
 /// Arguments that say which haplotypes to make.
 #[derive(Args)]
@@ -51,40 +43,12 @@ pub struct MakeArgs {
     set: Vec<String>,
 }
 
-/// Artificial haplotypes and whose they are.
-pub struct Made {
-    /// The sites.
-    pub sites: Sites,
-    /// A row a haplotype, a column a site.
-    pub bits: BitMatrix,
-    /// The people.
-    pub samples: Samples,
-    /// Lines for the header of VCF and BCF.
-    pub header_lines: Vec<(String, String)>,
-}
-
 impl MakeArgs {
-    /// Fails unless the haplotypes asked for make people.
-    ///
-    /// # Errors
-    /// `InvalidArgument`.
-    fn check(&self) -> Result<()> {
-        let (what, number) = match (self.n % 2, self.first % 2) {
-            (1, _) => (format!("{} haplotypes do not pair into people", self.n), self.n as u64),
-            (0, 1) => (format!("haplotype {} is somebody's second", self.first), self.first),
-            _ if self.n == 0 => return Err(Error::argument("no haplotypes are asked for").remedy("give -n 2 or more")),
-            _ => return Ok(()),
-        };
-        let flag = if self.n % 2 == 1 { "-n" } else { "--first" };
-        Err(Error::argument(what).remedy(format!("give {flag} {} or {}", number - 1, number.saturating_add(1))))
-    }
-
     /// Opens the model and makes the haplotypes.
     ///
     /// # Errors
     /// Those of the model, the start panel and the sampler.
-    pub fn make(&self, model_path: &Path, threads: ThreadArgs, terminal: &mut Terminal) -> Result<Made> {
-        self.check()?;
+    pub fn make(&self, model_path: &Path, threads: ThreadArgs, terminal: &mut Terminal) -> Result<Artificial> {
         let options = train::options(&self.set, &[Reader::Sample])?;
         let model = Arc::new(model_file::open(model_path)?);
         let start = match &self.start {
@@ -101,47 +65,9 @@ impl MakeArgs {
             threads: Threads::new(threads.threads),
             options,
         };
-        let mut sampler = Sampler::new(model.clone(), &settings).map_err(|e| e.file(model_path))?;
+        let mut sampler = Sampler::new(model, &settings).map_err(|e| e.file(model_path))?;
         sampler.seek(self.first);
-        let bits = terminal.watch(|progress| -> Result<BitMatrix> {
-            let mut bits = BitMatrix::zeros(self.n, sampler.sites().len())?;
-            let stride = bits.stride();
-            for first in (0..self.n).step_by(PORTION) {
-                progress.step("sampling", first as u64, self.n as u64, "haplotypes")?;
-                let count = (self.n - first).min(PORTION);
-                bits.words_mut()[first * stride..][..count * stride].copy_from_slice(sampler.next(count)?.words());
-            }
-            progress.step("sampling", self.n as u64, self.n as u64, "haplotypes")?;
-            Ok(bits)
-        })?;
-        let people = self.first / 2..(self.first + self.n as u64) / 2;
-        Ok(Made {
-            sites: sampler.sites().clone(),
-            bits,
-            samples: Samples::diploid(people.map(|j| format!("{}_{j}", self.prefix)))?,
-            header_lines: self.provenance(model_path, &model)?,
-        })
-    }
-
-    /// Where artificial people come from.
-    fn provenance(&self, model_path: &Path, model: &Model) -> Result<Vec<(String, String)>> {
-        let digest = Sha256::digest(model_file::to_bytes(model)?);
-        let digest: String = digest.iter().take(16).map(|b| format!("{b:02x}")).collect();
-        let name = model_path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-        let line = |key: &str, value: String| (key.to_string(), value);
-        let mut lines = vec![
-            line("source", format!("haploom {}, artificial haplotypes", crate::VERSION)),
-            line("haploom_model", format!("{name}, {}, sha256 {digest}", model.kind().name())),
-            line("haploom_seed", self.seed.to_string()),
-            line("haploom_haplotypes", format!("{}-{}", self.first, self.first + self.n as u64 - 1)),
-        ];
-        if let Some(start) = &self.start {
-            lines.push(line("haploom_start", start.file_name().unwrap_or_default().to_string_lossy().into_owned()));
-        }
-        if !self.set.is_empty() {
-            lines.push(line("haploom_options", self.set.join(",")));
-        }
-        Ok(lines)
+        terminal.watch(|progress| sampler.people(self.n, &self.prefix, progress))
     }
 }
 

@@ -14,7 +14,6 @@ mod options;
 mod output;
 mod panel_args;
 mod sample;
-mod select;
 mod stop;
 mod terminal;
 mod train;

@@ -2,7 +2,10 @@
 
 use super::output::print;
 use crate::error::Result;
-use crate::options::TABLE;
+use crate::options::{Reader, TABLE};
+
+/// Readers of `--set`; what the others read has a flag of its own.
+const READERS: [Reader; 5] = [Reader::Train, Reader::Rbm, Reader::Markov, Reader::Sample, Reader::Evaluate];
 
 /// Prints the table of options.
 ///
@@ -11,7 +14,7 @@ use crate::options::TABLE;
 pub fn run() -> Result<()> {
     let mut text = String::new();
     let mut heading = "";
-    for spec in TABLE {
+    for spec in TABLE.iter().filter(|spec| READERS.contains(&spec.reader)) {
         if spec.reader.name() != heading {
             heading = spec.reader.name();
             text += &format!("{heading}:\n");

@@ -1,9 +1,8 @@
 //! Arguments that say which panel, and which part of it.
 
-use super::select::Selection;
 use super::terminal::{Terminal, count};
 use crate::error::Result;
-use crate::io::{self, Format, MissingRule, MultiallelicRule, ReadOptions, UnphasedRule};
+use crate::io::{self, Format, MissingRule, MultiallelicRule, ReadOptions, Selection, UnphasedRule};
 use crate::panel::Panel;
 use crate::panel::region::Region;
 use clap::Args;
@@ -76,6 +75,7 @@ impl RuleArgs {
             legend: self.legend.clone(),
             sample_file: self.sample_file.clone(),
             contig: self.contig.clone(),
+            labels: None,
             missing: self.missing,
             unphased: self.unphased,
             multiallelic: self.multiallelic,

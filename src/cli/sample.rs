@@ -5,7 +5,6 @@ use super::panel_args::{ThreadArgs, output_format};
 use super::terminal::Terminal;
 use crate::error::Result;
 use crate::io::{self, Format, WriteOptions};
-use crate::panel::Panel;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -43,15 +42,14 @@ impl Sample {
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let format = output_format(&self.output, self.output_format)?;
         let made = self.make.make(&self.model, self.threads, terminal)?;
-        let panel = Panel::new(made.sites, made.samples, made.bits)?;
         let options = WriteOptions {
             format: Some(format),
             threads: self.threads.threads,
-            header_lines: made.header_lines,
+            header_lines: made.header_lines.clone(),
             group: "AG".into(),
             ..WriteOptions::default()
         };
-        io::write_panel(&self.output, &panel, &options)?;
+        io::write_panel(&self.output, &made.into_panel()?, &options)?;
         terminal.wrote(&self.output);
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! `haploom train`: a model from a panel.
 
 use super::panel_args::{PartArgs, RuleArgs, ThreadArgs, read};
-use super::select::LabelFile;
 use super::terminal::Terminal;
 use crate::error::{Error, ErrorKind, Result};
+use crate::io::{LabelFile, ReadOptions};
 use crate::model_file;
 use crate::models::ModelKind;
-use crate::options::{Options, Reader, TABLE};
+use crate::options::{Options, Reader};
 use crate::threads::Threads;
-use crate::train::{TrainSettings, checkpoint, train};
+use crate::train::{TrainSettings, checkpoint, readers, train};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -79,13 +79,8 @@ pub fn options(set: &[String], readers: &[Reader]) -> Result<Options> {
     for text in set {
         options.set_text(text)?;
     }
-    match TABLE.iter().find(|spec| options.is_set(spec.key) && !readers.contains(&spec.reader)) {
-        Some(spec) => {
-            let what = format!("option {} is for {}: nothing reads it here", spec.key, spec.reader.name());
-            Err(Error::new(ErrorKind::UnknownOption, what).remedy("`haploom options` lists the keys"))
-        }
-        None => Ok(options),
-    }
+    options.require_read_by(readers)?;
+    Ok(options)
 }
 
 impl Train {
@@ -94,17 +89,10 @@ impl Train {
     /// # Errors
     /// Those of reading, training and writing.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
-        let readers: &[Reader] = match self.model {
-            ModelKind::Rbm => &[Reader::Train, Reader::Rbm],
-            ModelKind::Markov => &[Reader::Markov],
-            ModelKind::Bernoulli => &[],
-        };
-        let options = options(&self.set, readers)?;
-        let mut panel = read(&self.panel, &self.rules.options(&self.part, self.seed, self.threads)?, terminal)?;
+        let options = options(&self.set, readers(self.model))?;
+        let reading = self.rules.options(&self.part, self.seed, self.threads)?;
+        let panel = read(&self.panel, &ReadOptions { labels: self.labels.clone(), ..reading }, terminal)?;
         panel.require_complete().map_err(|e| e.file(&self.panel))?;
-        if let Some(labels) = &self.labels {
-            panel = labels.apply(&panel, terminal)?;
-        }
         let default_checkpoint = default_checkpoint(&self.output);
         let settings = TrainSettings {
             seed: self.seed,

@@ -15,6 +15,7 @@ mod triplets;
 pub use measure::{Evaluation, Measure};
 
 use crate::error::{Error, Result};
+use crate::options::Options;
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
 use crate::panel::sites::Sites;
@@ -65,6 +66,23 @@ impl Default for EvaluateOptions {
             transport_reg: 0.001,
             transport_most: 2000,
             linkage_most: 10_000,
+        }
+    }
+}
+
+impl EvaluateOptions {
+    /// From the keys that evaluation reads, with their defaults, and `seed` and `threads`.
+    pub fn from_options(options: &Options) -> Self {
+        EvaluateOptions {
+            seed: options.whole("seed") as u64,
+            threads: Threads::new(options.whole("threads")),
+            aats_draws: options.whole("aats_draws"),
+            aats_most: options.whole("aats_most"),
+            triplets: options.whole("triplets"),
+            gaps: options.flag("gaps"),
+            transport_reg: options.number("transport_reg"),
+            transport_most: options.whole("transport_most"),
+            linkage_most: options.whole("linkage_most"),
         }
     }
 }
@@ -497,6 +515,13 @@ fn mean_absolute_error(x: &[f64], y: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn defaults_of_the_table_are_those_of_the_struct() {
+        let (table, own) = (EvaluateOptions::from_options(&Options::new()), EvaluateOptions::default());
+        let text = |o: &EvaluateOptions| format!("{o:?}").replace(char::is_whitespace, "");
+        assert_eq!(text(&table), text(&own));
+    }
     use crate::panel::samples::{Sample, Samples};
     use crate::panel::sites::Site;
     use crate::progress::{Cancel, Event};

@@ -9,6 +9,7 @@ use super::vcf::{self, Columns, HOMOZYGOUS, Header, columns, field, pack, text, 
 use super::write::{diploid_text, header_line, info_text};
 use super::{Content, Format, bcf, sniff};
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::Options;
 use crate::panel::align::{Found, Lookup, Tally, no_overlap, renamed_contigs};
 use crate::panel::bits::{BitMatrix, words_for};
 use crate::panel::region::Region;
@@ -69,6 +70,22 @@ impl Default for AugmentOptions {
             header_lines: Vec::new(),
             index: true,
         }
+    }
+}
+
+impl AugmentOptions {
+    /// From the keys `outside`, `format`, `index` and `threads`, with their defaults.
+    ///
+    /// # Errors
+    /// `UnknownFormat`.
+    pub fn from_options(options: &Options) -> Result<Self> {
+        Ok(AugmentOptions {
+            outside: options.text("outside").parse()?,
+            threads: options.whole("threads"),
+            format: options.given("format").map(str::parse).transpose()?,
+            index: options.flag("index"),
+            ..AugmentOptions::default()
+        })
     }
 }
 

@@ -75,6 +75,37 @@ impl Source {
         // SAFETY: the descriptor is open and given away; the mode is a C string. On failure htslib leaves the
         // descriptor open, which leaks one descriptor in a process that has run out of memory.
         let fp = unsafe { htslib::bgzf_dopen(file.into_raw_fd(), c"r".as_ptr()) };
+        Self::begin(fp, path, threads)
+    }
+
+    /// Reads bytes in memory, which are copied, as if they were a file called `name`.
+    ///
+    /// # Errors
+    /// As [`Source::open`]; `OutOfMemory`.
+    pub(crate) fn from_bytes(bytes: &[u8], name: &Path, threads: usize) -> Result<Self> {
+        silence();
+        let too_large =
+            || Error::new(ErrorKind::OutOfMemory, format!("no memory for {} bytes", bytes.len())).file(name);
+        // SAFETY: a fresh allocation of at least as many bytes as are copied into it. htslib frees it with the file;
+        // where it fails to open, the buffer stays ours and is freed here.
+        let fp = unsafe {
+            let copy = libc::malloc(bytes.len().max(1));
+            if copy.is_null() {
+                return Err(too_large());
+            }
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), copy.cast::<u8>(), bytes.len());
+            let file = htslib::hopen(c"mem:".as_ptr(), c"r:".as_ptr(), copy, bytes.len());
+            if file.is_null() {
+                libc::free(copy);
+                return Err(too_large());
+            }
+            htslib::bgzf_hopen(file, c"r".as_ptr())
+        };
+        Self::begin(fp, name, threads)
+    }
+
+    /// What is the same for every source.
+    fn begin(fp: *mut htslib::BGZF, path: &Path, threads: usize) -> Result<Self> {
         let fp = NonNull::new(fp).ok_or_else(|| Error::new(ErrorKind::Io, "cannot read the file").file(path))?;
         let mut source = Source {
             fp,

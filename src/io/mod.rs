@@ -81,16 +81,19 @@ mod hapt;
 mod index;
 mod output;
 mod record;
+mod select;
 mod vcf;
 mod write;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::Options;
 use crate::panel::Panel;
 use crate::panel::region::Region;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use augment::{AugmentOptions, AugmentReport, AugmentWith, Outside, SITE_INFO, augment};
+pub use select::{LabelFile, Selection};
 pub use write::{WriteOptions, write_panel};
 
 /// The formats of panels.
@@ -228,6 +231,8 @@ pub struct ReadOptions {
     pub sample_file: Option<PathBuf>,
     /// The contig of legends whose ids do not say it.
     pub contig: Option<String>,
+    /// Labels of the people.
+    pub labels: Option<LabelFile>,
     /// Missing alleles.
     pub missing: MissingRule,
     /// Unphased genotypes.
@@ -248,12 +253,40 @@ impl Default for ReadOptions {
             legend: None,
             sample_file: None,
             contig: None,
+            labels: None,
             missing: MissingRule::default(),
             unphased: UnphasedRule::default(),
             multiallelic: MultiallelicRule::default(),
             threads: 1,
             seed: 1,
         }
+    }
+}
+
+impl ReadOptions {
+    /// From the keys that reading reads, with their defaults: [`Reader::Read`](crate::options::Reader), `region`, `threads`
+    /// and `seed`.
+    ///
+    /// # Errors
+    /// `Region`; `Io` or `Empty` for the file of samples; `InvalidOption` for two lists of samples.
+    pub fn from_options(options: &Options) -> Result<Self> {
+        let file = |key| options.given(key).map(PathBuf::from);
+        Ok(ReadOptions {
+            region: options.given("region").map(str::parse).transpose()?,
+            samples: Selection::from_options(options)?.map(|s| (s.names, s.exclude)),
+            legend: file("legend"),
+            sample_file: file("sample_file"),
+            contig: options.given("contig").map(String::from),
+            labels: options.given("labels").map(|text| {
+                let Ok(labels) = text.parse();
+                labels
+            }),
+            missing: options.text("missing").parse()?,
+            unphased: options.text("unphased").parse()?,
+            multiallelic: options.text("multiallelic").parse()?,
+            threads: options.whole("threads"),
+            seed: options.whole("seed") as u64,
+        })
     }
 }
 
@@ -285,13 +318,31 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
 /// See the table of rules above; each names the file, the record, the site and the sample as far as they are known.
 pub fn read_panel(path: &Path, options: &ReadOptions) -> Result<Read> {
     let threads = crate::threads::Threads::new(options.threads).count();
-    let mut source = bgzf::Source::open(path, threads)?;
-    match sniff(&mut source)? {
+    read_source(bgzf::Source::open(path, threads)?, options)
+}
+
+/// Reads a panel from the bytes of a file, as [`read_panel`] would read the file. `name` is what errors call it.
+///
+/// # Errors
+/// As [`read_panel`].
+pub fn read_panel_bytes(bytes: &[u8], name: &Path, options: &ReadOptions) -> Result<Read> {
+    let threads = crate::threads::Threads::new(options.threads).count();
+    read_source(bgzf::Source::from_bytes(bytes, name, threads)?, options)
+}
+
+fn read_source(mut source: bgzf::Source, options: &ReadOptions) -> Result<Read> {
+    let mut read = match sniff(&mut source)? {
         Content::Vcf => vcf::read(source, options),
         Content::Bcf => bcf::read(source, options),
         Content::Hap => haplegend::read(source, options),
         Content::Hapt => hapt::read(source, options),
+    }?;
+    if let Some(labels) = &options.labels {
+        let (panel, notice) = labels.apply(&read.panel)?;
+        read.panel = panel;
+        read.notices.extend(notice);
     }
+    Ok(read)
 }
 
 /// What a file is by its first bytes.

@@ -4,6 +4,7 @@ use super::bgzf::{IndexKind, Packing, is_dash};
 use super::output::Output;
 use super::{Format, bcf, haplegend, hapt};
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::Options;
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
 use std::path::Path;
@@ -26,6 +27,21 @@ pub struct WriteOptions {
 impl Default for WriteOptions {
     fn default() -> Self {
         WriteOptions { format: None, threads: 1, header_lines: Vec::new(), index: true, group: "Panel".into() }
+    }
+}
+
+impl WriteOptions {
+    /// From the keys `format`, `index` and `threads`, with their defaults.
+    ///
+    /// # Errors
+    /// `UnknownFormat`.
+    pub fn from_options(options: &Options) -> Result<Self> {
+        Ok(WriteOptions {
+            format: options.given("format").map(str::parse).transpose()?,
+            threads: options.whole("threads"),
+            index: options.flag("index"),
+            ..WriteOptions::default()
+        })
     }
 }
 

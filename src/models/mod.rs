@@ -6,6 +6,10 @@ pub mod markov;
 pub mod mixture;
 pub mod rbm;
 
+use crate::error::{Error, ErrorKind, Result};
+use crate::panel::Panel;
+use crate::panel::align::align;
+use crate::panel::bits::BitMatrix;
 use crate::panel::sites::Sites;
 use bernoulli::Bernoulli;
 use markov::Markov;
@@ -162,5 +166,60 @@ impl Model {
                 "no haplotype and no name, but weights fitted to people: `haploom evaluate --test` measures what samples leak (privacy_loss), and an attack with a person's genome at hand may find more"
             }
         }
+    }
+
+    /// The panel's haplotypes at the model's sites, in the model's order: a row a haplotype, a column a site; and
+    /// sentences on how the panel's sites differ from the model's. `name` is what messages call the panel.
+    ///
+    /// # Errors
+    /// `Missing`, `Unphased` or `Empty` for a panel that is not complete; `NoOverlap`, `ContigMismatch` or
+    /// `AlleleMismatch` for one that lacks sites of the model; `OutOfMemory`.
+    pub fn haplotypes_of(&self, panel: &Panel, name: &str) -> Result<(BitMatrix, Vec<String>)> {
+        panel.require_complete()?;
+        let alignment = align(panel.sites(), &self.sites);
+        alignment.require_overlap(name, "model")?;
+        let differences = alignment.differences(name, "model");
+        let (found, wanted) = (alignment.matched.len(), self.sites.len());
+        if found < wanted {
+            let what = format!("the {name} has {found} of the model's {wanted} sites: {}", differences.join("; "));
+            return Err(Error::new(ErrorKind::NoOverlap, what).remedy("give a panel with every site of the model"));
+        }
+        let mut columns = vec![0; wanted];
+        alignment.matched.iter().for_each(|(of_panel, of_model)| columns[*of_model] = *of_panel);
+        Ok((panel.bits().select_columns(&columns)?, differences))
+    }
+
+    /// What a user wants to know of the model: names and values, in the order in which they are shown.
+    pub fn describe(&self) -> Vec<(String, String)> {
+        let mut lines = Vec::new();
+        let mut add = |name: &str, value: String| lines.push((name.to_string(), value));
+        add("kind", format!("model, {}", self.kind().name()));
+        add("sites", self.sites.len().to_string());
+        for (contig, first, last, count) in self.sites.spans() {
+            let unit = if count == 1 { "site" } else { "sites" };
+            add("contig", format!("{contig}:{first}-{last}, {count} {unit}"));
+        }
+        match &self.generator {
+            Generator::Bernoulli(_) => {}
+            Generator::Markov(markov) => add("window", format!("{} sites", markov.window)),
+            Generator::Rbm(sampled) => {
+                add("hidden units", format!("{}, {}", sampled.rbm.hidden_units(), sampled.rbm.hidden.name()));
+                add("chains start from", sampled.start.name().to_string());
+                add("Gibbs sweeps to a haplotype", sampled.sweeps.to_string());
+                add("rungs of the tempering ladder", sampled.ladder.len().to_string());
+            }
+        }
+        let from = &self.provenance;
+        add("trained by", format!("haploom {}", from.version));
+        add("seed", from.seed.to_string());
+        add("options", from.options.clone());
+        add("updates", from.updates.to_string());
+        add("training haplotypes", from.haplotypes.to_string());
+        add("SHA-256 of the training panel", from.panel_sha256.clone());
+        for (name, value) in &from.metrics {
+            add(&format!("measured {name}"), format!("{value:.4}"));
+        }
+        add("what it may leak", self.leak().to_string());
+        lines
     }
 }

@@ -127,6 +127,20 @@ impl Sites {
         contigs
     }
 
+    /// What each contig spans: its name, the first and the last position, and the number of its sites.
+    pub fn spans(&self) -> Vec<(Arc<str>, u64, u64, usize)> {
+        let mut spans: Vec<(Arc<str>, u64, u64, usize)> = Vec::new();
+        for site in &self.sites {
+            match spans.last_mut() {
+                Some((contig, _, last, count)) if *contig == site.contig => {
+                    (*last, *count) = (site.position, *count + 1)
+                }
+                _ => spans.push((site.contig.clone(), site.position, site.position, 1)),
+            }
+        }
+        spans
+    }
+
     /// The numbers of the sites inside a region.
     pub fn range(&self, region: &Region) -> std::ops::Range<usize> {
         let inside = |s: &Site| region.contains(&s.contig, s.position);

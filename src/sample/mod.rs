@@ -4,6 +4,7 @@
 //! numbers of its own, and all that is summed is summed exactly. So it does not matter how many are asked for at a time,
 //! on how many threads, in which region, or after which seek.
 
+mod artificial;
 pub mod chains;
 pub mod likelihood;
 pub mod tempering;
@@ -11,9 +12,8 @@ pub mod tempering;
 use crate::compute::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::{Generator, Model, SampledRbm, Start};
-use crate::options::Options;
+use crate::options::{Options, Reader};
 use crate::panel::Panel;
-use crate::panel::align::align;
 use crate::panel::bits::BitMatrix;
 use crate::panel::region::Region;
 use crate::panel::sites::Sites;
@@ -22,10 +22,12 @@ use crate::threads::Threads;
 use chains::{Chains, Schedule};
 use std::sync::Arc;
 
+pub use artificial::Artificial;
+
 /// What a sampler is given besides its model.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SampleSettings {
-    /// The seed. Default: 0.
+    /// The seed. Default: 1.
     pub seed: u64,
     /// The sites wanted. Default: all of the model.
     pub region: Option<Region>,
@@ -40,6 +42,30 @@ pub struct SampleSettings {
     pub options: Options,
 }
 
+impl Default for SampleSettings {
+    fn default() -> Self {
+        let (threads, options) = (Threads::single(), Options::new());
+        SampleSettings { seed: 1, region: None, label: None, start: None, threads, options }
+    }
+}
+
+impl SampleSettings {
+    /// From the keys `seed`, `region`, `label`, `threads` and those of sampling, with their defaults; no start panel.
+    ///
+    /// # Errors
+    /// `Region`.
+    pub fn from_options(options: &Options) -> Result<Self> {
+        Ok(SampleSettings {
+            seed: options.whole("seed") as u64,
+            region: options.given("region").map(str::parse).transpose()?,
+            label: options.given("label").map(String::from),
+            start: None,
+            threads: Threads::new(options.whole("threads")),
+            options: options.clone(),
+        })
+    }
+}
+
 /// Haplotypes made at a time: enough to use weights well, few enough to stay in the caches.
 const BATCH: usize = 480;
 
@@ -47,6 +73,10 @@ const BATCH: usize = 480;
 pub struct Sampler {
     model: Arc<Model>,
     seed: u64,
+    region: Option<Region>,
+    /// What was set among the options, and the fingerprint of the start panel, for headers of files.
+    chosen: String,
+    start: Option<String>,
     device: Device,
     threads: Threads,
     chains: Option<Chains>,
@@ -70,7 +100,7 @@ impl Sampler {
         let device = Device::cpu(settings.threads.clone());
         let chains = match &model.generator {
             Generator::Rbm(machine) => {
-                let schedule = schedule(machine, &model.sites, settings)?;
+                let schedule = schedule(&model, machine, settings)?;
                 Some(Chains::new(&device, machine, schedule)?)
             }
             _ if settings.start.is_some() => {
@@ -92,6 +122,9 @@ impl Sampler {
         };
         Ok(Sampler {
             seed: settings.seed,
+            region: settings.region.clone(),
+            chosen: settings.options.chosen(&[Reader::Sample]),
+            start: settings.start.as_ref().map(Panel::fingerprint),
             device,
             threads: settings.threads.clone(),
             chains,
@@ -110,6 +143,11 @@ impl Sampler {
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// The region that was asked for.
+    pub fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
     }
 
     /// The number of the next haplotype.
@@ -164,14 +202,14 @@ impl Sampler {
 }
 
 /// The schedule that settings ask for.
-fn schedule(machine: &SampledRbm, sites: &Sites, settings: &SampleSettings) -> Result<Schedule> {
+fn schedule(model: &Model, machine: &SampledRbm, settings: &SampleSettings) -> Result<Schedule> {
     let options = &settings.options;
     let sweeps = match options.whole("sample_sweeps") {
         0 => machine.sweeps,
         n => n,
     };
     if let Some(start) = &settings.start {
-        return Ok(Schedule::Panel { haplotypes: start_haplotypes(start, sites)?, sweeps });
+        return Ok(Schedule::Panel { haplotypes: model.haplotypes_of(start, "start panel")?.0, sweeps });
     }
     let gibbs = |start| Ok(Schedule::Gibbs { start, sweeps });
     match options.text("sampler") {
@@ -183,25 +221,4 @@ fn schedule(machine: &SampledRbm, sites: &Sites, settings: &SampleSettings) -> R
         }
         _ => gibbs(machine.start),
     }
-}
-
-/// The rows of a start panel at the model's sites.
-fn start_haplotypes(start: &Panel, sites: &Sites) -> Result<BitMatrix> {
-    start.require_complete()?;
-    let alignment = align(start.sites(), sites);
-    alignment.require_overlap("start panel", "model")?;
-    if alignment.matched.len() < sites.len() {
-        let differences = alignment.differences("start panel", "model").join("; ");
-        return Err(Error::new(
-            ErrorKind::NoOverlap,
-            format!(
-                "the start panel has {} of the model's {} sites: {differences}",
-                alignment.matched.len(),
-                sites.len()
-            ),
-        )
-        .remedy("start from a panel with every site of the model"));
-    }
-    let columns: Vec<usize> = alignment.matched.iter().map(|(left, _)| *left).collect();
-    start.bits().select_columns(&columns)
 }

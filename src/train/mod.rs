@@ -25,9 +25,9 @@ use std::path::PathBuf;
 use stopping::Watch;
 
 /// What a run of training is given besides panel and options.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TrainSettings {
-    /// The seed. Default: 0.
+    /// The seed. Default: 1.
     pub seed: u64,
     /// The threads. Results do not depend on them. Default: one.
     pub threads: Threads,
@@ -35,6 +35,33 @@ pub struct TrainSettings {
     pub checkpoint: Option<PathBuf>,
     /// Whether to go on from the checkpoint there. Default: no.
     pub resume: bool,
+}
+
+impl Default for TrainSettings {
+    fn default() -> Self {
+        TrainSettings { seed: 1, threads: Threads::single(), checkpoint: None, resume: false }
+    }
+}
+
+impl TrainSettings {
+    /// From the keys `seed`, `threads`, `checkpoint` and `resume`, with their defaults.
+    pub fn from_options(options: &Options) -> Self {
+        TrainSettings {
+            seed: options.whole("seed") as u64,
+            threads: Threads::new(options.whole("threads")),
+            checkpoint: options.given("checkpoint").map(PathBuf::from),
+            resume: options.flag("resume"),
+        }
+    }
+}
+
+/// The options that training a model of this kind reads.
+pub fn readers(kind: ModelKind) -> &'static [Reader] {
+    match kind {
+        ModelKind::Rbm => &[Reader::Train, Reader::Rbm],
+        ModelKind::Markov => &[Reader::Markov],
+        ModelKind::Bernoulli => &[],
+    }
 }
 
 /// Trains a model on a complete panel.
@@ -50,15 +77,10 @@ pub fn train(
     progress: &mut Progress,
 ) -> Result<Model> {
     panel.require_complete()?;
-    let readers: &[Reader] = match kind {
-        ModelKind::Rbm => &[Reader::Train, Reader::Rbm],
-        ModelKind::Markov => &[Reader::Markov],
-        ModelKind::Bernoulli => &[],
-    };
     let mut provenance = Provenance {
         version: crate::VERSION.to_string(),
         seed: settings.seed,
-        options: options.describe(readers),
+        options: options.describe(readers(kind)),
         haplotypes: panel.haplotypes() as u64,
         panel_sha256: panel.fingerprint(),
         ..Provenance::default()

@@ -1,7 +1,7 @@
 //! Which people of a panel, and which group each belongs to.
 
-use super::terminal::Terminal;
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::Options;
 use crate::panel::Panel;
 use std::collections::HashMap;
 use std::fs;
@@ -18,6 +18,21 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// What the options `samples` and `samples_file` ask for.
+    ///
+    /// # Errors
+    /// As [`Selection::from_file`]; `InvalidOption` if both are there.
+    pub fn from_options(options: &Options) -> Result<Option<Self>> {
+        match (options.given("samples"), options.given("samples_file")) {
+            (Some(_), Some(_)) => {
+                Err(Error::new(ErrorKind::InvalidOption, "samples and samples_file are both set").remedy("set one"))
+            }
+            (Some(list), None) => Ok(Some(Selection::from_list(list))),
+            (None, Some(file)) => Ok(Some(Selection::from_file(file)?)),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// From a list `a,b,c` or `^a,b,c`.
     pub fn from_list(text: &str) -> Self {
         let (exclude, text) = strip_caret(text);
@@ -128,11 +143,11 @@ impl LabelFile {
         Ok(labels)
     }
 
-    /// The panel with these labels; tells if some people have none.
+    /// The panel with these labels, and a sentence if some people have none.
     ///
     /// # Errors
     /// As [`LabelFile::read`]; `UnknownName` if nobody of the panel is named in the file.
-    pub fn apply(&self, panel: &Panel, terminal: &Terminal) -> Result<Panel> {
+    pub fn apply(&self, panel: &Panel) -> Result<(Panel, Option<String>)> {
         let samples = panel.samples().with_labels(&self.read()?);
         let without = samples.iter().filter(|s| s.label.is_none()).count();
         if without == samples.len() {
@@ -141,10 +156,9 @@ impl LabelFile {
                 .file(&self.path)
                 .remedy(format!("the panel's names look like {looks}")));
         }
-        if without > 0 {
-            terminal.note(format!("{}: {without} of {} people have no label", self.path.display(), samples.len()));
-        }
-        panel.with_samples(samples)
+        let notice = (without > 0)
+            .then(|| format!("{}: {without} of {} people have no label", self.path.display(), samples.len()));
+        Ok((panel.with_samples(samples)?, notice))
     }
 
     fn malformed(&self, what: &str) -> Error {
@@ -171,7 +185,6 @@ mod tests {
     use crate::panel::bits::BitMatrix;
     use crate::panel::samples::Samples;
     use crate::panel::sites::{Site, Sites};
-    use crate::progress::Cancel;
 
     fn panel() -> Panel {
         let site =
@@ -223,13 +236,13 @@ mod tests {
 
     #[test]
     fn labels_that_name_nobody_are_refused() {
-        let terminal = Terminal::new(true, Cancel::new());
         let apply = |content: &str| {
             let file = file(content);
-            LabelFile { path: file.path().into(), column: None }.apply(&panel(), &terminal)
+            LabelFile { path: file.path().into(), column: None }.apply(&panel())
         };
         assert_eq!(apply("sample pop\nzz EUR\n").unwrap_err().kind(), ErrorKind::UnknownName);
-        let labelled = apply("sample pop\na EUR\nb AFR\n").unwrap();
+        let (labelled, notice) = apply("sample pop\na EUR\nb AFR\n").unwrap();
+        assert!(notice.unwrap().ends_with("1 of 3 people have no label"));
         let labels: Vec<Option<&str>> = labelled.samples().iter().map(|s| s.label.as_deref()).collect();
         assert_eq!(labels, [Some("EUR"), Some("AFR"), None]);
     }

@@ -1,0 +1,97 @@
+//! Artificial people: haplotypes with names, and with where they come from.
+
+use super::Sampler;
+use crate::error::{Error, Result};
+use crate::model_file;
+use crate::panel::Panel;
+use crate::panel::bits::BitMatrix;
+use crate::panel::samples::Samples;
+use crate::panel::sites::Sites;
+use crate::progress::Progress;
+use sha2::{Digest, Sha256};
+
+/// Haplotypes between two reports of progress.
+const PORTION: usize = 480;
+
+/// Artificial people.
+#[derive(Clone, Debug)]
+pub struct Artificial {
+    /// The sites.
+    pub sites: Sites,
+    /// A row a haplotype, a column a site.
+    pub bits: BitMatrix,
+    /// The people: haplotypes 2j and 2j + 1 of the stream are `PREFIX_j`.
+    pub samples: Samples,
+    /// Lines `##key=value` for the header of VCF and BCF: where they come from.
+    pub header_lines: Vec<(String, String)>,
+}
+
+impl Artificial {
+    /// As a panel.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn into_panel(self) -> Result<Panel> {
+        Panel::new(self.sites, self.samples, self.bits)
+    }
+}
+
+impl Sampler {
+    /// The people of the next `haplotypes` haplotypes.
+    ///
+    /// # Errors
+    /// `InvalidArgument` unless haplotypes pair into people; `Cancelled`; `OutOfMemory`.
+    pub fn people(&mut self, haplotypes: usize, prefix: &str, progress: &mut Progress) -> Result<Artificial> {
+        let first = self.position();
+        check(first, haplotypes)?;
+        let mut bits = BitMatrix::zeros(haplotypes, self.sites().len())?;
+        let stride = bits.stride();
+        for done in (0..haplotypes).step_by(PORTION) {
+            progress.step("sampling", done as u64, haplotypes as u64, "haplotypes")?;
+            let count = (haplotypes - done).min(PORTION);
+            bits.words_mut()[done * stride..][..count * stride].copy_from_slice(self.next(count)?.words());
+        }
+        progress.step("sampling", haplotypes as u64, haplotypes as u64, "haplotypes")?;
+        let people = first / 2..(first + haplotypes as u64) / 2;
+        Ok(Artificial {
+            sites: self.sites().clone(),
+            bits,
+            samples: Samples::diploid(people.map(|j| format!("{prefix}_{j}")))?,
+            header_lines: self.provenance(first, haplotypes as u64)?,
+        })
+    }
+
+    /// Where haplotypes come from, for the header of a file.
+    fn provenance(&self, first: u64, haplotypes: u64) -> Result<Vec<(String, String)>> {
+        let digest = Sha256::digest(model_file::to_bytes(self.model())?);
+        let digest: String = digest.iter().take(16).map(|b| format!("{b:02x}")).collect();
+        let line = |key: &str, value: String| (key.to_string(), value);
+        let mut lines = vec![
+            line("source", format!("haploom {}, artificial haplotypes", crate::VERSION)),
+            line("haploom_model", format!("{}, sha256 {digest}", self.model().kind().name())),
+            line("haploom_seed", self.seed.to_string()),
+            line("haploom_haplotypes", format!("{first}-{}", first + haplotypes - 1)),
+        ];
+        lines.extend(self.start.as_ref().map(|start| line("haploom_start", format!("panel, sha256 {start}"))));
+        if !self.chosen.is_empty() {
+            lines.push(line("haploom_options", self.chosen.clone()));
+        }
+        Ok(lines)
+    }
+}
+
+/// Fails unless the haplotypes make people.
+fn check(first: u64, haplotypes: usize) -> Result<()> {
+    let (what, remedy) = match (haplotypes % 2, first % 2) {
+        _ if haplotypes == 0 => ("no haplotypes are asked for".to_string(), "ask for 2 or more".to_string()),
+        (1, _) => (
+            format!("{haplotypes} haplotypes do not pair into people"),
+            format!("ask for {} or {} haplotypes", haplotypes - 1, haplotypes.saturating_add(1)),
+        ),
+        (_, 1) => {
+            (format!("haplotype {first} is somebody's second"), format!("begin at {} or {}", first - 1, first + 1))
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::argument(what).remedy(remedy))
+}
