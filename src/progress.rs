@@ -34,7 +34,10 @@ pub enum Event {
 
 /// Stops long work from another thread, or from a signal handler. Clones share one flag.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    flag: Arc<AtomicBool>,
+    parent: Option<Arc<AtomicBool>>,
+}
 
 impl Cancel {
     /// A flag that is not set.
@@ -44,17 +47,28 @@ impl Cancel {
 
     /// Asks the work to stop. It stops at its next step.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.flag.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes it back.
+    pub fn reset(&self) {
+        self.flag.store(false, Ordering::Relaxed);
+    }
+
+    /// A flag of its own that is also set while this one is.
+    pub fn child(&self) -> Self {
+        Cancel { flag: Arc::default(), parent: Some(self.flag.clone()) }
     }
 
     /// Whether it has been asked to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        let set = |flag: &Arc<AtomicBool>| flag.load(Ordering::Relaxed);
+        set(&self.flag) || self.parent.as_ref().is_some_and(set)
     }
 
     /// The shared flag itself, for signal handlers.
     pub fn flag(&self) -> Arc<AtomicBool> {
-        self.0.clone()
+        self.flag.clone()
     }
 }
 

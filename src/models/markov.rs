@@ -86,6 +86,21 @@ impl Markov {
         }
     }
 
+    /// The frequency of the alternate allele at each site after the alleles before it; that of the site's contexts taken
+    /// together where this context was never seen.
+    pub fn conditionals(&self, allele: impl Fn(usize) -> bool, row: &mut [f32]) {
+        let mut context = 0;
+        for (site, p) in row.iter_mut().enumerate() {
+            if self.begins(site) {
+                context = 0;
+            }
+            let all = &self.frequencies[self.offsets[site] as usize..self.offsets[site + 1] as usize];
+            let mean = || all.iter().sum::<f64>() / all.len().max(1) as f64;
+            *p = self.frequency(site, context).unwrap_or_else(mean) as f32;
+            context = self.shift(context, allele(site));
+        }
+    }
+
     /// Natural log of the probability of a haplotype; minus infinity where it is 0.
     pub fn log_density(&self, allele: impl Fn(usize) -> bool) -> f64 {
         let mut context = 0;

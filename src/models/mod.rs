@@ -1,6 +1,7 @@
 //! Generators of haplotypes: parameters and half-steps, one file a model.
 
 pub mod bernoulli;
+pub mod conditional;
 pub mod encode;
 pub mod markov;
 pub mod mixture;

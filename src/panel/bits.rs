@@ -1,6 +1,7 @@
 //! Packed bits in rows of 64-bit words, and their blocked 64 x 64 transpose.
 
 use crate::error::{Error, ErrorKind, Result};
+use std::ops::Range;
 
 /// A matrix of bits. Bit `c` of row `r` is bit `c % 64` of word `c / 64` of the row; bits past the last column are 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,6 +203,33 @@ impl BitMatrix {
         Ok(out)
     }
 
+    /// The rows and columns inside two ranges.
+    ///
+    /// # Errors
+    /// As [`BitMatrix::zeros`]; `InvalidArgument` if a range reaches past the end.
+    pub fn window(&self, rows: Range<usize>, columns: Range<usize>) -> Result<Self> {
+        if rows.start > rows.end || rows.end > self.rows || columns.start > columns.end || columns.end > self.columns {
+            return Err(Error::argument(format!(
+                "rows {rows:?} and columns {columns:?} are not inside {} x {}",
+                self.rows, self.columns
+            )));
+        }
+        let mut out = Self::zeros(rows.len(), columns.len())?;
+        let (first, shift) = (columns.start / 64, columns.start % 64);
+        let last_mask = u64::MAX >> ((64 - columns.len() % 64) % 64);
+        for (r, target) in rows.zip(out.words.chunks_exact_mut(out.stride.max(1))) {
+            let source = &self.row(r)[first..];
+            for (w, word) in target.iter_mut().enumerate() {
+                let high = if shift == 0 { 0 } else { source.get(w + 1).copied().unwrap_or(0) << (64 - shift) };
+                *word = source[w] >> shift | high;
+            }
+            if let Some(last) = target.last_mut() {
+                *last &= last_mask;
+            }
+        }
+        Ok(out)
+    }
+
     /// The rows of `self`, then those of `other`.
     ///
     /// # Errors
@@ -264,6 +292,16 @@ mod tests {
             let by_bit: Vec<u32> =
                 (0..m.columns()).map(|c| (0..m.rows()).filter(|r| m.get(*r, c)).count() as u32).collect();
             prop_assert_eq!(m.count_columns(), by_bit);
+        }
+
+        #[test]
+        fn a_window_is_a_selection(m in arbitrary(), a in 0usize..140, b in 0usize..140, c in 0usize..140, d in 0usize..140) {
+            let range = |a: usize, b: usize, n: usize| a.min(b).min(n)..a.max(b).min(n);
+            let (rows, columns) = (range(a, b, m.rows()), range(c, d, m.columns()));
+            let chosen: (Vec<usize>, Vec<usize>) = (rows.clone().collect(), columns.clone().collect());
+            let expected = m.select_rows(&chosen.0).unwrap().select_columns(&chosen.1).unwrap();
+            prop_assert_eq!(m.window(rows, columns).unwrap(), expected);
+            prop_assert!(m.window(0..m.rows() + 1, 0..m.columns()).is_err());
         }
 
         #[test]

@@ -2,6 +2,7 @@
 
 pub mod align;
 pub mod bits;
+pub mod packing;
 pub mod region;
 pub mod samples;
 pub mod sites;

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// One person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,11 +15,11 @@ pub struct Sample {
     pub label: Option<String>,
 }
 
-/// The people of a panel. Haplotypes follow each other person by person.
+/// The people of a panel. Haplotypes follow each other person by person. Clones share them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Samples {
-    samples: Vec<Sample>,
-    first_haplotype: Vec<usize>,
+    samples: Arc<Vec<Sample>>,
+    first_haplotype: Arc<Vec<usize>>,
     haplotypes: usize,
 }
 
@@ -42,7 +43,7 @@ impl Samples {
             first_haplotype.push(haplotypes);
             haplotypes += usize::from(sample.ploidy);
         }
-        Ok(Samples { samples, first_haplotype, haplotypes })
+        Ok(Samples { samples: Arc::new(samples), first_haplotype: Arc::new(first_haplotype), haplotypes })
     }
 
     /// Diploid people with these names.
@@ -91,7 +92,7 @@ impl Samples {
     /// The label of each haplotype's person; `None` unless every person has one.
     pub fn haplotype_labels(&self) -> Option<Vec<&str>> {
         let mut labels = Vec::with_capacity(self.haplotypes);
-        for sample in &self.samples {
+        for sample in self.samples.iter() {
             for _ in 0..sample.ploidy {
                 labels.push(sample.label.as_deref()?);
             }
@@ -133,7 +134,7 @@ impl Samples {
     /// The same people with labels by name; people without one keep none.
     pub fn with_labels(&self, labels: &HashMap<String, String>) -> Self {
         let mut out = self.clone();
-        for sample in &mut out.samples {
+        for sample in Arc::make_mut(&mut out.samples) {
             sample.label = labels.get(&sample.name).cloned();
         }
         out

@@ -44,10 +44,10 @@ impl Site {
     }
 }
 
-/// Sites in order: contigs in runs, positions not falling within a contig, no variant twice.
+/// Sites in order: contigs in runs, positions not falling within a contig, no variant twice. Clones share them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sites {
-    sites: Vec<Site>,
+    sites: Arc<Vec<Site>>,
 }
 
 impl Sites {
@@ -93,7 +93,7 @@ impl Sites {
                 }
             }
         }
-        Ok(Sites { sites })
+        Ok(Sites { sites: Arc::new(sites) })
     }
 
     /// How many.
@@ -119,7 +119,7 @@ impl Sites {
     /// The contigs' names, in order.
     pub fn contigs(&self) -> Vec<Arc<str>> {
         let mut contigs: Vec<Arc<str>> = Vec::new();
-        for site in &self.sites {
+        for site in self.sites.iter() {
             if contigs.last() != Some(&site.contig) {
                 contigs.push(site.contig.clone());
             }
@@ -130,7 +130,7 @@ impl Sites {
     /// What each contig spans: its name, the first and the last position, and the number of its sites.
     pub fn spans(&self) -> Vec<(Arc<str>, u64, u64, usize)> {
         let mut spans: Vec<(Arc<str>, u64, u64, usize)> = Vec::new();
-        for site in &self.sites {
+        for site in self.sites.iter() {
             match spans.last_mut() {
                 Some((contig, _, last, count)) if *contig == site.contig => {
                     (*last, *count) = (site.position, *count + 1)
