@@ -44,6 +44,7 @@ pub mod cli;
 pub mod compute;
 pub mod error;
 pub mod evaluate;
+pub mod ffi;
 pub mod io;
 pub mod linalg;
 pub mod model_file;
