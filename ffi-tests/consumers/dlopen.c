@@ -30,20 +30,29 @@ int main(int argc, char **argv) {
     int after_ten = 0;
     if (argc != 3) return 2;
     for (int round = 0; round < 100; ++round) {
+        haploom_status (*options_new)(haploom_options **);
+        haploom_status (*options_set_text)(haploom_options *, const char *);
+        void (*options_free)(haploom_options *);
         haploom_status (*panel_open)(const char *, const haploom_options *, haploom_panel **);
         size_t (*panel_haplotypes)(const haploom_panel *);
         void (*panel_free)(haploom_panel *);
+        haploom_options *options;
         haploom_panel *panel;
         void *library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
         if (!library) {
             fprintf(stderr, "%s\n", dlerror());
             return 1;
         }
+        FIND(options_new);
+        FIND(options_set_text);
+        FIND(options_free);
         FIND(panel_open);
         FIND(panel_haplotypes);
         FIND(panel_free);
-        if (panel_open(argv[2], NULL, &panel) != HAPLOOM_OK || panel_haplotypes(panel) == 0) return 3;
+        if (options_new(&options) != HAPLOOM_OK || options_set_text(options, "threads=2") != HAPLOOM_OK) return 6;
+        if (panel_open(argv[2], options, &panel) != HAPLOOM_OK || panel_haplotypes(panel) == 0) return 3;
         panel_free(panel);
+        options_free(options);
         /* And a failure, whose text is kept by the thread. */
         if (panel_open("/nowhere/at/all.bcf", NULL, &panel) == HAPLOOM_OK || panel) return 4;
         if (dlclose(library) != 0) return 5;

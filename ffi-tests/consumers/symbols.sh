@@ -2,7 +2,7 @@
 sort "$ROOT/ffi-tests/abi/symbols.txt" >kept
 [ -s kept ] || fail "symbols.txt is empty"
 [ "$(wc -l <kept)" = "$(sort -u kept | wc -l)" ] || fail "symbols.txt has a name twice"
-same() { diff kept "$1" || fail "< symbols.txt, > $1"; }
+same() { diff kept "$1" >difference || { head -n 30 difference; fail "< symbols.txt, > $1"; }; }
 
 nm -D --defined-only "$PREFIX/lib/libhaploom.so" | awk '{print $3}' | sort >exported_by_shared
 same exported_by_shared
