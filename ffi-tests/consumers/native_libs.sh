@@ -1,4 +1,4 @@
-# What the static library needs, as rustc said when it was made (native-static-libs), is what is written in pkg-config's files and CMake's.
+# What the static library needs, as rustc said when it was made (native-static-libs), is what pkg-config and CMake are told.
 native=$(cat "$ROOT/target/libraries/native-static-libs")
 [ -n "$native" ] || fail "rustc says nothing"
 grep -qxF "Libs.private: $native" "$PREFIX/lib/pkgconfig/haploom.pc" || fail "haploom.pc does not say $native"
