@@ -1,10 +1,15 @@
 # make demo: builds, and goes the whole way on an embedded simulated panel
 # make test: formatting, lints, every test, the documentation
-# make docs, make install, make clean: as usual
+# make libraries: the shared library and the static one, for programs in C and C++
+# make install: the program, both libraries, the header, and what pkg-config and CMake read, under PREFIX
+# make uninstall, make docs, make clean: as usual
 # What is missing on Debian or Ubuntu is installed, or the line that installs it is printed (.ci/packages).
 
 SHELL := /bin/bash
 PREFIX ?= /usr/local
+DESTDIR ?=
+LIBDIR ?= lib
+INCLUDEDIR ?= include
 DEMO ?= target/demo
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
@@ -18,11 +23,15 @@ ifeq ($(CLANG_HEADERS)$(BINDGEN_EXTRA_CLANG_ARGS),)
 export BINDGEN_EXTRA_CLANG_ARGS = -I$(shell cc -print-file-name=include)
 endif
 
-.PHONY: demo build test lint docs install packages test-packages third-party clean
+.PHONY: demo build libraries test ffi-test lint docs install uninstall packages test-packages third-party clean
 .DEFAULT_GOAL := build
 
 build: packages
 	$(CARGO) build --release --locked
+
+# The shared library is made with the program.
+libraries: build
+	packaging/static-library.sh
 
 demo: build
 	$(HAPLOOM) demo $(DEMO)
@@ -32,6 +41,14 @@ packages:
 
 test: $(PYTHON)/ready lint docs
 	HAPLOOM_PYTHON=$(abspath $(PYTHON)/bin/python3) $(CARGO) test --release --locked
+	$(MAKE) ffi-test
+
+# Programs that link the libraries, as installed by somebody else's packager: staged, then used where the stage lies.
+FFI := $(abspath target/ffi-tests)
+ffi-test: test-packages libraries
+	rm -rf $(FFI)
+	DESTDIR=$(FFI) PREFIX=/install LIBDIR=lib INCLUDEDIR=include packaging/install.sh
+	ffi-tests/run $(FFI)/install
 
 lint: test-packages
 	$(CARGO) fmt --check
@@ -50,8 +67,18 @@ test-packages:
 	@.ci/packages build tests
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 
-install: build
-	install -D -m 755 $(HAPLOOM) $(DESTDIR)$(PREFIX)/bin/haploom
+# Under sudo nothing is built (root has no cargo, and its files would be in the user's way): `make libraries` comes first.
+ifeq ($(SUDO_USER)$(DOAS_USER),)
+install: libraries
+endif
+install uninstall: export PREFIX := $(PREFIX)
+install uninstall: export DESTDIR := $(DESTDIR)
+install uninstall: export LIBDIR := $(LIBDIR)
+install uninstall: export INCLUDEDIR := $(INCLUDEDIR)
+install:
+	packaging/install.sh
+uninstall:
+	packaging/install.sh uninstall
 
 clean:
 	$(CARGO) clean
