@@ -50,6 +50,10 @@ ffi-test: test-packages libraries
 	DESTDIR=$(FFI) PREFIX=/install LIBDIR=lib INCLUDEDIR=include packaging/install.sh
 	ffi-tests/run $(FFI)/install
 
+# include/haploom.h and ffi-tests/abi/symbols.txt, after a change of src/ffi.
+header:
+	HAPLOOM_WRITE_HEADER=1 $(CARGO) test --release --test header
+
 lint: test-packages
 	$(CARGO) fmt --check
 	$(CARGO) clippy --release --locked --all-targets -- -D warnings

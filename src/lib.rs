@@ -45,7 +45,7 @@ pub mod compute;
 pub mod demo;
 pub mod error;
 pub mod evaluate;
-pub mod ffi;
+mod ffi;
 pub mod io;
 pub mod linalg;
 pub mod model_file;
