@@ -75,7 +75,7 @@ fn functions(header: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = header
         .match_indices("*/\n")
         .filter_map(|(end, _)| {
-            let declaration = header[end + 3..].split(';').next()?;
+            let declaration = header[end + 3..].split(';').next().filter(|text| !text.contains(['#', '/']))?;
             let name = declaration.split_once('(')?.0.rsplit([' ', '*']).next()?;
             let comment = &header[header[..end].rfind("/**")?..end];
             name.starts_with("haploom_").then(|| (name.to_string(), comment.to_string()))
