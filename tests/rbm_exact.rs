@@ -2,8 +2,10 @@
 
 use haploom::compute::{Device, Noise, States};
 use haploom::error::ErrorKind;
+use haploom::models::conditional::conditionals;
+use haploom::models::mixture::Mixture;
 use haploom::models::rbm::{HalfSteps, Hidden, Rbm};
-use haploom::models::{ModelKind, mixture::Mixture};
+use haploom::models::{Generator, Model, ModelKind, Output, Provenance, SampledRbm, Start};
 use haploom::options::Options;
 use haploom::panel::Panel;
 use haploom::panel::bits::BitMatrix;
@@ -430,6 +432,51 @@ fn steps_of_optimisers_are_those_of_their_definitions() {
         }
         let worst = parameters.iter().zip(&p).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
         assert!(worst < 1e-4, "{rule:?}: {worst}");
+    }
+}
+
+/// What a machine expects of a site given the others is the ratio of two terms of its enumerated distribution.
+#[test]
+fn conditionals_are_those_of_the_enumerated_distribution() {
+    for hidden in KINDS {
+        let rbm = machine(hidden, 7, 4, 3);
+        let distribution = Exact(&rbm).distribution();
+        let bits = BitMatrix::from_fn(1 << 7, 7, |v, i| v >> i & 1 == 1).unwrap();
+        let site = |i: u64| Site {
+            contig: "1".into(),
+            position: i + 1,
+            id: "".into(),
+            reference: "A".into(),
+            alternate: "C".into(),
+        };
+        let model = Model {
+            sites: Sites::new((0..7).map(site).collect()).unwrap(),
+            generator: Generator::Rbm(Box::new(SampledRbm {
+                output: Output { sharpness: 1.0, bias: rbm.visible_bias.clone() },
+                mixture: Mixture { shares: vec![1.0], log_odds: vec![0.0; 7] },
+                ladder: Vec::new(),
+                start: Start::Mixture,
+                sweeps: 1,
+                rbm,
+            })),
+            provenance: Provenance::default(),
+        };
+        for threads in [1, 3] {
+            let mut found = vec![0.0; 7 << 7];
+            conditionals(&model, &bits, &mut found, &Threads::new(threads), &mut Progress::none()).unwrap();
+            for v in 0..1usize << 7 {
+                for i in 0..7 {
+                    let (on, off) = (distribution[v | 1 << i], distribution[v & !(1 << i)]);
+                    let p = on / (on + off);
+                    assert!(
+                        (f64::from(found[7 * v + i]) - p).abs() < 2e-5,
+                        "{hidden:?} {v} {i}: {} {p}",
+                        found[7 * v + i]
+                    );
+                }
+            }
+        }
+        assert!(conditionals(&model, &bits, &mut [0.0; 3], &Threads::single(), &mut Progress::none()).is_err());
     }
 }
 

@@ -46,8 +46,11 @@ impl<T> Out<T> {
 /// Frees what [`Out::give`] gave; NULL is nothing.
 pub(super) fn free<T>(handle: *mut T) {
     if !handle.is_null() {
-        // SAFETY: the header asks for a handle that the library made and that was not freed before.
-        super::status::answer((), || Ok(drop(unsafe { Box::from_raw(handle) })));
+        super::status::answer((), || {
+            // SAFETY: the header asks for a handle that the library made and that was not freed before.
+            drop(unsafe { Box::from_raw(handle) });
+            Ok(())
+        });
     }
 }
 

@@ -30,7 +30,7 @@ impl haploom_model {
     }
 }
 
-fn model_of<'a>(model: Option<&'a haploom_model>) -> Result<&'a Arc<Model>> {
+fn model_of(model: Option<&haploom_model>) -> Result<&Arc<Model>> {
     required(model, "model").map(|handle| &handle.model)
 }
 

@@ -94,7 +94,7 @@ pub extern "C" fn haploom_sites_new(
         let alternates = array(alternates, n, "alternates")?;
         let mut all: Vec<Site> = Vec::new();
         all.try_reserve_exact(n).map_err(|_| Error::new(ErrorKind::OutOfMemory, format!("no memory for {n} sites")))?;
-        for i in 0..n {
+        for (i, position) in positions.iter().enumerate() {
             let name = element(contigs, i, "contigs", false)?;
             let contig: Arc<str> = match all.last() {
                 Some(previous) if &*previous.contig == name => previous.contig.clone(),
@@ -102,7 +102,7 @@ pub extern "C" fn haploom_sites_new(
             };
             let site = Site {
                 contig,
-                position: positions[i],
+                position: *position,
                 id: element(ids, i, "ids", true)?.into(),
                 reference: element(references, i, "references", false)?.into(),
                 alternate: element(alternates, i, "alternates", false)?.into(),

@@ -110,9 +110,9 @@ fn people_need_two_haplotypes_and_names_of_their_own() {
     let out = folder.path("out.bcf");
     for command in [vec!["sample", &model], vec!["augment", &panel, &model]] {
         let run = |extra: &[&str]| haploom(command.iter().chain(&["-o", &out]).chain(extra));
-        run(&["-n", "7"]).refused(2, &["7 haplotypes", "-n 6 or 8"]);
+        run(&["-n", "7"]).refused(2, &["7 haplotypes", "ask for 6 or 8"]);
         run(&["-n", "0"]).refused(2, &["no haplotypes"]);
-        run(&["-n", "4", "--first", "3"]).refused(2, &["--first 2 or 4"]);
+        run(&["-n", "4", "--first", "3"]).refused(2, &["begin at 2 or 4"]);
         run(&["-n", "4", "--label", "EUR"]).refused(1, &["model", "EUR"]);
         run(&["-n", "4", "-r", "7"]).refused(1, &["model", "region 7"]);
         assert_eq!(run(&["-n", "-4"]).status, 2);

@@ -55,7 +55,10 @@ fn a_wrong_command_line_ends_with_status_2_and_the_programs_name() {
 #[test]
 fn the_table_of_options_names_every_key_with_its_default() {
     let text = haploom(["options"]).ok().text();
-    for spec in haploom::options::TABLE {
+    // What is not for --set has a flag of its own, or is for the C library.
+    use haploom::options::Reader::{Evaluate, Markov, Rbm, Sample, Train};
+    let set = |spec: &&haploom::options::Spec| [Train, Rbm, Markov, Sample, Evaluate].contains(&spec.reader);
+    for spec in haploom::options::TABLE.iter().filter(set) {
         assert!(text.contains(&format!("{}={}", spec.key, spec.default)), "{}", spec.key);
     }
 }
