@@ -78,9 +78,8 @@ pub fn from_rows<'a>(rows: usize, columns: usize, row: impl Fn(usize) -> &'a [u8
         return BitMatrix::zeros(rows, columns);
     }
     for r in 0..rows {
-        let mut eights = row(r).chunks_exact(8);
-        words.extend((&mut eights).map(|eight| u64::from_le_bytes(eight.try_into().unwrap_or_default())));
-        let rest = eights.remainder();
+        let (eights, rest) = row(r).as_chunks::<8>();
+        words.extend(eights.iter().map(|eight| u64::from_le_bytes(*eight)));
         if !rest.is_empty() {
             let mut last = [0; 8];
             last[..rest.len()].copy_from_slice(rest);
