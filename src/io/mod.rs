@@ -1,5 +1,5 @@
-//! Panels from and to files: VCF, VCF.gz, BCF, PLINK 2's `.pgen` + `.pvar` + `.psam`, IMPUTE2's
-//! `.hap` + `.legend` + `.samples`, and `.hapt` + `.legend`.
+//! Panels from and to files: VCF, VCF.gz, BCF, PLINK 2's `.pgen` + `.pvar` + `.psam`, IMPUTE2's `.hap` + `.legend` +
+//! `.samples`, and `.hapt` + `.legend`.
 //!
 //! [`read_panel`] tells formats by content, never by name, and turns records straight into packed bits; [`write_panel`]
 //! writes any panel; [`augment`] passes real records on and appends artificial people. `-` is standard input or output.
@@ -321,7 +321,8 @@ enum Content {
 fn sniff(source: &mut bgzf::Source) -> Result<Content> {
     let path = source.path().to_path_buf();
     let head = source.peek(4096)?;
-    if head.starts_with(b"##fileformat=VCF") || head.starts_with(b"#CHROM\tPOS") {
+    let pvar = head.starts_with(b"#CHROM\tPOS\tID\tREF\tALT\n");
+    if head.starts_with(b"##fileformat=VCF") || (head.starts_with(b"#CHROM\tPOS") && !pvar) {
         return Ok(Content::Vcf);
     }
     if head.starts_with(b"BCF\x02") {
@@ -336,10 +337,12 @@ fn sniff(source: &mut bgzf::Source) -> Result<Content> {
         (b"CRAM", "CRAM"),
         (b"TBI\x01", "an index"),
         (b"CSI\x01", "an index"),
-        (b"\x6c\x1b\x01", "PLINK 1 .bed (plink2 --bfile X --make-pgen writes it without phase as .pgen)"),
-        (b"\x6c\x1b\x00", "PLINK 1 .bed (plink2 --bfile X --make-pgen writes it without phase as .pgen)"),
-        (b"#IID", "the .psam of a PLINK 2 set, of which the .pgen is named"),
-        (b"#FID", "the .psam of a PLINK 2 set, of which the .pgen is named"),
+        (b"\x6c\x1b\x01", "PLINK 1 .bed (plink2 --bfile X --make-pgen makes a .pgen of it, without phase)"),
+        (b"\x6c\x1b\x00", "PLINK 1 .bed (plink2 --bfile X --make-pgen makes a .pgen of it, without phase)"),
+        (b"#IID", "a .psam (name the .pgen beside it)"),
+        (b"#FID", "a .psam (name the .pgen beside it)"),
+        (b"#CHROM\tPOS", "a .pvar (name the .pgen beside it)"),
+        (b"##", "a VCF without its first line, or a .pvar (name the .pgen beside it)"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
         (b"\xfd7zXZ", "xz"),
         (b"BZh", "bzip2"),

@@ -101,8 +101,12 @@ impl Pgen {
                 return unknown(what, "write the set again (plink2 --pfile X --make-pgen --out Y)");
             }
             0x11 | 0x20 | 0x21 => {
-                let what = format!("the file is a .pgen of storage mode {mode:#04x}, whose index or footer is not read here");
-                return unknown(what, "write the set again with an index inside (plink2 --pfile X --make-pgen --out Y)");
+                let what =
+                    format!("the file is a .pgen of storage mode {mode:#04x}, whose index or footer is not read here");
+                return unknown(
+                    what,
+                    "write the set again with an index inside (plink2 --pfile X --make-pgen --out Y)",
+                );
             }
             _ => {
                 let what = format!("the file is a .pgen of storage mode {mode:#04x}, which is not known");

@@ -53,11 +53,14 @@ impl Haploid {
     }
 }
 
-/// A companion of `X.pgen`.
+/// The companion of `X.pgen` or, by another name, of `X`.
 fn companion(path: &Path, extension: &str) -> PathBuf {
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = name.strip_suffix(".pgen").unwrap_or(&name);
-    path.with_file_name(format!("{stem}.{extension}"))
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("pgen")) {
+        return path.with_extension(extension);
+    }
+    let mut name = path.as_os_str().to_os_string();
+    name.push(format!(".{extension}"));
+    PathBuf::from(name)
 }
 
 /// The companion, which has to be there.
@@ -127,8 +130,8 @@ pub(super) fn read(source: Source, options: &ReadOptions) -> Result<Read> {
             continue;
         }
         decoder.genotypes(&mut genotypes);
-        for column in 0..men.len() {
-            if haploid == Haploid::Everybody || (haploid == Haploid::Men && men[column]) {
+        for (column, man) in men.iter().enumerate() {
+            if haploid == Haploid::Everybody || (haploid == Haploid::Men && *man) {
                 let pair = &mut genotypes.alleles[2 * column..2 * column + 2];
                 if pair[0] != pair[1] && collector.keeps(column) {
                     return Err(two_alleles(&variant, &path).sample(collector.name(column)));

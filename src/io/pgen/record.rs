@@ -29,9 +29,10 @@ struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
     fn take(&mut self, n: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(n).ok_or_else(|| {
-            malformed(format!("the record ends {} bytes too early", n.saturating_sub(self.0.len())))
-        })?;
+        let (taken, rest) = self
+            .0
+            .split_at_checked(n)
+            .ok_or_else(|| malformed(format!("the record ends {} bytes too early", n.saturating_sub(self.0.len()))))?;
         self.0 = rest;
         Ok(taken)
     }
@@ -255,7 +256,7 @@ impl Decoder {
                 difflist(codes)?;
             }
         }
-        if people % 32 != 0
+        if !people.is_multiple_of(32)
             && let Some(last) = codes.last_mut()
         {
             *last &= (1 << (2 * (people % 32))) - 1;

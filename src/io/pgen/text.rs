@@ -26,7 +26,7 @@ fn fields(line: &str) -> impl Iterator<Item = &str> {
     line.split([' ', '\t']).filter(|f| !f.is_empty())
 }
 
-fn utf8<'a>(bytes: &'a [u8], at: impl Fn(&str) -> Error) -> Result<&'a str> {
+fn utf8(bytes: &[u8], at: impl Fn(&str) -> Error) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|_| at("the line is not UTF-8"))
 }
 
@@ -48,7 +48,9 @@ fn header(source: &mut Source, last: &[&str], remedy: &str) -> Result<Option<Vec
         }
     }
     match any {
-        true => Err(Error::new(ErrorKind::Malformed, "the header does not name the columns").file(&path).remedy(remedy)),
+        true => {
+            Err(Error::new(ErrorKind::Malformed, "the header does not name the columns").file(&path).remedy(remedy))
+        }
         false => Ok(None),
     }
 }
@@ -144,9 +146,10 @@ pub(super) fn read_people(path: &Path) -> Result<Vec<Person>> {
     let (name, sex) = match &names {
         None => (1, Some(4)),
         Some(names) => {
-            let name = names.iter().position(|n| n == "#IID" || n == "IID").ok_or_else(|| {
-                Error::new(ErrorKind::Malformed, "there is no column IID").file(path).remedy(REMEDY)
-            })?;
+            let name = names
+                .iter()
+                .position(|n| n == "#IID" || n == "IID")
+                .ok_or_else(|| Error::new(ErrorKind::Malformed, "there is no column IID").file(path).remedy(REMEDY))?;
             (name, names.iter().position(|n| n == "SEX"))
         }
     };

@@ -130,8 +130,13 @@ fn write_genotypes(path: &Path, panel: &Panel) -> Result<Output> {
     let bits = panel.bits().transpose()?;
     let missing = panel.missing().map(BitMatrix::transpose).transpose()?;
     let unphased = panel.unphased().map(BitMatrix::transpose).transpose()?;
-    let mut encoder = Encoder { panel, alleles: vec![0; words_for(2 * people)], missing: None, bits: Bits::default() };
-    encoder.missing = missing.as_ref().map(|_| vec![0; words_for(2 * people)]);
+    let mut encoder = Encoder {
+        panel,
+        alleles: vec![0; words_for(2 * people)],
+        missing: missing.as_ref().map(|_| vec![0; words_for(2 * people)]),
+        phased: Vec::new(),
+        swapped: Vec::new(),
+    };
     let mut encode = |s: usize, out: &mut Vec<u8>| {
         let planes = (bits.row(s), missing.as_ref().map(|m| m.row(s)), unphased.as_ref().map(|m| m.row(s)));
         encoder.encode(planes.0, planes.1, planes.2, out).map_err(|i| {
@@ -186,7 +191,9 @@ struct Encoder<'a> {
     /// Two bits a person.
     alleles: Vec<u64>,
     missing: Option<Vec<u64>>,
-    bits: Bits,
+    /// Of those with two different alleles: who is phased, and of these, whose first allele is the alternate one.
+    phased: Vec<bool>,
+    swapped: Vec<bool>,
 }
 
 impl Encoder<'_> {
@@ -207,11 +214,10 @@ impl Encoder<'_> {
             pairs(self.panel, missing, pairs_missing);
         }
         let mut codes_left = people.div_ceil(4);
-        let (mut phased, mut present) = (std::mem::take(&mut self.bits.phased), std::mem::take(&mut self.bits.present));
-        phased.clear();
-        present.clear();
-        // The first bit says whether the bits of who is phased follow.
-        present.push(true);
+        self.swapped.clear();
+        self.phased.clear();
+        // The first bit says whether those of who is phased follow.
+        self.phased.push(true);
         let (mut any, mut all) = (false, true);
         for (w, word) in self.alleles.iter().enumerate() {
             let gone = self.missing.as_ref().map_or(0, |m| m[w]);
@@ -228,10 +234,10 @@ impl Encoder<'_> {
             while hets != 0 {
                 let at = hets.trailing_zeros();
                 let i = 32 * w + at as usize / 2;
-                let known = !unphased.is_some_and(|u| u[i / 64] >> (i % 64) & 1 == 1);
-                present.push(known);
+                let known = unphased.is_none_or(|u| u[i / 64] >> (i % 64) & 1 == 0);
+                self.phased.push(known);
                 if known {
-                    phased.push(first >> at & 1 == 1);
+                    self.swapped.push(first >> at & 1 == 1);
                 }
                 (any, all) = (any | known, all & known);
                 hets &= hets - 1;
@@ -240,26 +246,18 @@ impl Encoder<'_> {
         match (any, all) {
             (false, _) => {}
             (true, true) => {
-                present.clear();
-                present.push(false);
-                present.extend(&phased);
-                pack(&present, out);
+                self.phased.truncate(1);
+                self.phased[0] = false;
+                self.phased.append(&mut self.swapped);
+                pack(&self.phased, out);
             }
             (true, false) => {
-                pack(&present, out);
-                pack(&phased, out);
+                pack(&self.phased, out);
+                pack(&self.swapped, out);
             }
         }
-        self.bits = Bits { phased, present };
         Ok(if any { PHASED } else { 0 })
     }
-}
-
-/// Bits of the phase track, kept for their memory.
-#[derive(Default)]
-struct Bits {
-    phased: Vec<bool>,
-    present: Vec<bool>,
 }
 
 /// Two bits a person from one bit a haplotype: the only allele of a person counts twice.
