@@ -712,6 +712,21 @@ fn other_modes_and_missing_companions_are_named() {
 }
 
 #[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("a.pgen");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::write(pipe, head(2, 1, 1, 0x40).into_iter().chain([0]).collect::<Vec<u8>>())
+    });
+    let e = read_panel(&pipe, &keeping()).unwrap_err();
+    assert_eq!((e.kind(), e.place().file.as_ref()), (ErrorKind::Io, Some(&pipe)), "{e}");
+    // The writer may find the pipe closed.
+    let _ = writer.join().unwrap();
+}
+
+#[test]
 fn companions_of_plink_1_and_of_other_columns_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let file = head(2, 1, 2, 0x40).into_iter().chain([0b10_00]).collect::<Vec<u8>>();

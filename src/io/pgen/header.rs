@@ -59,17 +59,18 @@ impl Pgen {
     /// `Io`, `UnknownFormat`, `Truncated`, `Malformed`.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let failed = |e: std::io::Error| Error::io("read the file", path, &e);
-        let file = File::open(path).map_err(failed)?;
-        let known = file.metadata().map_err(failed)?;
-        if !known.is_file() {
+        // Looked at before it is opened: a pipe whose bytes were looked into already would not open again.
+        if !std::fs::metadata(path).map_err(failed)?.is_file() {
             return Err(Error::new(ErrorKind::Io, "this is no regular file, as a .pgen has to be")
                 .file(path)
                 .remedy("copy it to a file"));
         }
+        let file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
         let mut pgen = Pgen {
             file,
             path: path.to_path_buf(),
-            length: known.len(),
+            length,
             variants: 0,
             people: 0,
             layout: Layout::Fixed { start: HEAD },
