@@ -419,7 +419,7 @@ fn a_full_disk_leaves_the_file_and_index_of_before() {
     let bits = BitMatrix::from_fn(2 * people, 60, |r, c| stream.word((r * 60 + c) as u64) & 1 == 1).unwrap();
     let large = Panel::artificial(small.sites().clone(), bits, "P").unwrap();
     let mut outcome = Vec::new();
-    for name in ["a.vcf.gz", "a.bcf"] {
+    for name in ["a.vcf.gz", "a.bcf", "a.pgen"] {
         let path = disk.join(name);
         write_panel(&path, &small, &WriteOptions::default()).unwrap();
         let list = || {

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 #[command(after_help = "\
 -n counts haplotypes; haplotypes 2j and 2j + 1 are the person PREFIX_j. Haplotype number i is a function of the model, the
 seed, the label, the start panel and i: the same for any number of threads, in any region and in whatever portions.
-The output's name says its format: .vcf, .vcf.gz (with a .tbi), .bcf (with a .csi), .hap[.gz], .hapt[.gz].
+The output's name says its format: .vcf, .vcf.gz (with a .tbi), .bcf (with a .csi), .pgen (with .pvar
+and .psam), .hap[.gz], .hapt[.gz].
 
 Examples:
   haploom sample panel.safetensors -n 5000 -o new.bcf
@@ -25,7 +26,7 @@ pub struct Sample {
     /// Panel to write; - is standard output
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
-    /// Format to write: vcf, vcf.gz, bcf, hap, hap.gz, hapt or hapt.gz, whatever the name says
+    /// Format to write: vcf, vcf.gz, bcf, pgen, hap, hap.gz, hapt or hapt.gz, whatever the name says
     #[arg(short = 'O', long, value_name = "FORMAT")]
     output_format: Option<Format>,
     #[command(flatten)]

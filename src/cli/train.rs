@@ -31,7 +31,7 @@ Examples:
   haploom train 805_SNP.hapt.gz --legend 805_SNP.legend --set hidden=200 --set updates=3000 -o quick.safetensors
   haploom train panel.bcf --model markov --set window=5 -o markov.safetensors")]
 pub struct Train {
-    /// Panel: VCF, VCF.gz, BCF, .hap[.gz] or .hapt[.gz]; - is standard input
+    /// Panel: VCF, VCF.gz, BCF, .pgen, .hap[.gz] or .hapt[.gz]; - is standard input
     panel: PathBuf,
     /// Model file to write (safetensors)
     #[arg(short, long, value_name = "MODEL")]

@@ -147,6 +147,11 @@ impl<'a> Collector<'a> {
         &self.names[column]
     }
 
+    /// Whether a person is kept, by their number in the file.
+    pub(super) fn keeps(&self, column: usize) -> bool {
+        self.keep.as_ref().is_none_or(|keep| keep.binary_search(&column).is_ok())
+    }
+
     /// Something to tell the caller at the end.
     pub(super) fn notice(&mut self, text: impl Into<String>) {
         self.notices.push(text.into());

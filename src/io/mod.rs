@@ -1,4 +1,5 @@
-//! Panels from and to files: VCF, VCF.gz, BCF, IMPUTE2's `.hap` + `.legend` + `.samples`, and `.hapt` + `.legend`.
+//! Panels from and to files: VCF, VCF.gz, BCF, PLINK 2's `.pgen` + `.pvar` + `.psam`, IMPUTE2's `.hap` + `.legend` +
+//! `.samples`, and `.hapt` + `.legend`.
 //!
 //! [`read_panel`] tells formats by content, never by name, and turns records straight into packed bits; [`write_panel`]
 //! writes any panel; [`augment`] passes real records on and appends artificial people. `-` is standard input or output.
@@ -32,6 +33,12 @@
 //! | `.hap` without sample file | people are `sample_0`, `sample_1`, ..., with a notice |
 //! | `.hapt` without legend | sites are 1 .. M on contig `unknown`, alleles `N` and `<ALT>`, with a notice |
 //! | legend ids | the contig is what stands before `:POSITION` (`15:27379578_C_A`); else [`ReadOptions::contig`], else `unknown` with a notice |
+//! | `.pgen` with an LD-compressed, sparse or multiallelic record, or with dosages | read; of dosages the hard calls, with a notice |
+//! | `.pgen` of dosages of a fixed width, or with its index elsewhere; `.bed`; `.pvar.zst`, `.psam.zst` | refused (`UnknownFormat`), with the line of plink2 that rewrites it |
+//! | one allele or two, in `.pgen` | by contig and sex, as plink2 takes them: one for men on X, one for everybody on Y and MT; a heterozygous genotype there is refused (`Ploidy`) |
+//! | `.pgen` from people with one allele elsewhere, or with two on Y or MT; half a genotype | not written: refused (`Ploidy`, `Missing`) |
+//! | order of the alleles of an unphased genotype, in `.pgen` | not kept: the lower one comes first |
+//! | `.psam` | a name is the IID; other columns but SEX are read over (`--labels X.psam:COLUMN` takes them as labels) |
 //! | GROUP of `.hapt` | read over: it says `Real` or `AG`, and is no label |
 //! | ids of `.hapt` | `X_A`, `X_B`: one person X; `X_A` alone: a haploid one; others pair up in order, as `AG0_AG1` |
 //! | `?` in `.hap`, `0*` | missing, unphased; `.hapt` holds neither: refused |
@@ -80,6 +87,7 @@ mod haplegend;
 mod hapt;
 mod index;
 mod output;
+mod pgen;
 mod record;
 mod select;
 mod vcf;
@@ -115,6 +123,8 @@ pub enum Format {
         /// Whether the files are compressed.
         gz: bool,
     },
+    /// PLINK 2's `.pgen`, `.pvar` and `.psam`.
+    Pgen,
 }
 
 impl Format {
@@ -135,9 +145,10 @@ impl Format {
             "bcf" if !gz => Ok(Format::Bcf),
             "hap" => Ok(Format::HapLegend { gz }),
             "hapt" => Ok(Format::Hapt { gz }),
+            "pgen" if !gz => Ok(Format::Pgen),
             _ => Err(Error::new(ErrorKind::UnknownFormat, "the file's name does not say its format")
                 .file(path)
-                .remedy("end it in .vcf, .vcf.gz, .bcf, .hap[.gz] or .hapt[.gz], or name the format")),
+                .remedy("end it in .vcf, .vcf.gz, .bcf, .pgen, .hap[.gz] or .hapt[.gz], or name the format")),
         }
     }
 }
@@ -145,7 +156,7 @@ impl Format {
 impl std::str::FromStr for Format {
     type Err = Error;
 
-    /// `vcf`, `vcf.gz`, `bcf`, `hap`, `hap.gz`, `hapt`, `hapt.gz`; also bcftools' `v`, `z`, `b`.
+    /// `vcf`, `vcf.gz`, `bcf`, `pgen`, `hap`, `hap.gz`, `hapt`, `hapt.gz`; also bcftools' `v`, `z`, `b`.
     fn from_str(text: &str) -> Result<Self> {
         match text {
             "vcf" | "v" => Ok(Format::Vcf),
@@ -155,8 +166,9 @@ impl std::str::FromStr for Format {
             "hap.gz" => Ok(Format::HapLegend { gz: true }),
             "hapt" => Ok(Format::Hapt { gz: false }),
             "hapt.gz" => Ok(Format::Hapt { gz: true }),
+            "pgen" => Ok(Format::Pgen),
             _ => Err(Error::new(ErrorKind::UnknownFormat, format!("there is no format '{text}'"))
-                .remedy("choose vcf, vcf.gz, bcf, hap, hap.gz, hapt or hapt.gz")),
+                .remedy("choose vcf, vcf.gz, bcf, pgen, hap, hap.gz, hapt or hapt.gz")),
         }
     }
 }
@@ -171,6 +183,7 @@ impl fmt::Display for Format {
             Format::HapLegend { gz: true } => "hap.gz",
             Format::Hapt { gz: false } => "hapt",
             Format::Hapt { gz: true } => "hapt.gz",
+            Format::Pgen => "pgen",
         })
     }
 }
@@ -312,7 +325,7 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     output.commit(None)
 }
 
-/// Reads a panel from VCF, VCF.gz, BCF, `.hap` or `.hapt`, recognised by content; `-` is standard input.
+/// Reads a panel from VCF, VCF.gz, BCF, `.pgen`, `.hap` or `.hapt`, recognised by content; `-` is standard input.
 ///
 /// # Errors
 /// See the table of rules above; each names the file, the record, the site and the sample as far as they are known.
@@ -336,6 +349,7 @@ fn read_source(mut source: bgzf::Source, options: &ReadOptions) -> Result<Read> 
         Content::Bcf => bcf::read(source, options),
         Content::Hap => haplegend::read(source, options),
         Content::Hapt => hapt::read(source, options),
+        Content::Pgen => pgen::read(source, options),
     }?;
     if let Some(labels) = &options.labels {
         let (panel, notice) = labels.apply(&read.panel)?;
@@ -352,16 +366,21 @@ enum Content {
     Bcf,
     Hap,
     Hapt,
+    Pgen,
 }
 
 fn sniff(source: &mut bgzf::Source) -> Result<Content> {
     let path = source.path().to_path_buf();
     let head = source.peek(4096)?;
-    if head.starts_with(b"##fileformat=VCF") || head.starts_with(b"#CHROM\tPOS") {
+    let pvar = head.starts_with(b"#CHROM\tPOS\tID\tREF\tALT\n");
+    if head.starts_with(b"##fileformat=VCF") || (head.starts_with(b"#CHROM\tPOS") && !pvar) {
         return Ok(Content::Vcf);
     }
     if head.starts_with(b"BCF\x02") {
         return Ok(Content::Bcf);
+    }
+    if head.starts_with(&pgen::MAGIC) && !matches!(head.get(2), Some(0 | 1)) {
+        return Ok(Content::Pgen);
     }
     let known: &[(&[u8], &str)] = &[
         (b"BCF\x04", "BCF version 1"),
@@ -369,8 +388,12 @@ fn sniff(source: &mut bgzf::Source) -> Result<Content> {
         (b"CRAM", "CRAM"),
         (b"TBI\x01", "an index"),
         (b"CSI\x01", "an index"),
-        (b"\x6c\x1b\x01", "PLINK 1 .bed"),
-        (b"\x6c\x1b", "PLINK 2 .pgen"),
+        (b"\x6c\x1b\x01", "PLINK 1 .bed (plink2 --bfile X --make-pgen makes a .pgen of it, without phase)"),
+        (b"\x6c\x1b\x00", "PLINK 1 .bed (plink2 --bfile X --make-pgen makes a .pgen of it, without phase)"),
+        (b"#IID", "a .psam (name the .pgen beside it)"),
+        (b"#FID", "a .psam (name the .pgen beside it)"),
+        (b"#CHROM\tPOS", "a .pvar (name the .pgen beside it)"),
+        (b"##", "a VCF without its first line, or a .pvar (name the .pgen beside it)"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
         (b"\xfd7zXZ", "xz"),
         (b"BZh", "bzip2"),
@@ -381,7 +404,7 @@ fn sniff(source: &mut bgzf::Source) -> Result<Content> {
     let refuse = |what: String| {
         Error::new(ErrorKind::UnknownFormat, what)
             .file(&path)
-            .remedy("give a VCF, VCF.gz, BCF, .hap[.gz] or .hapt[.gz] file")
+            .remedy("give a VCF, VCF.gz, BCF, .pgen, .hap[.gz] or .hapt[.gz] file")
     };
     if let Some((_, name)) = known.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Err(refuse(format!("the file looks like {name}, which is not read here")));

@@ -121,6 +121,32 @@ impl Output {
     }
 }
 
+/// Finishes files without indexes that belong together, the one that names the others last. All of them are whole before
+/// the first gets its name, and an older file in the last one's place goes before, so that it never stands beside others
+/// than its own.
+///
+/// # Errors
+/// `Io` if anything could not be written; the targets are as they were, unless renaming itself fails.
+pub(crate) fn commit_together(outputs: Vec<Output>) -> Result<()> {
+    let mut ready = Vec::with_capacity(outputs.len());
+    for Output { target, temporary, file, sink, .. } in outputs {
+        sink.finish()?;
+        let Some(temporary) = temporary else { continue };
+        sync(&file).map_err(|e| Error::io("write the file", &target, &e))?;
+        ready.push((temporary, target));
+    }
+    if let Some((_, last)) = ready.last() {
+        match fs::remove_file(last) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("write the file", last, &e)),
+            _ => {}
+        }
+    }
+    for (temporary, target) in &ready {
+        fs::rename(&temporary.0, target).map_err(|e| Error::io("write the file", target, &e))?;
+    }
+    Ok(())
+}
+
 /// Syncs; a file system that cannot is taken at its word.
 fn sync(file: &File) -> std::io::Result<()> {
     match file.sync_all() {

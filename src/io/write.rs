@@ -2,7 +2,7 @@
 
 use super::bgzf::{IndexKind, Packing, is_dash};
 use super::output::Output;
-use super::{Format, bcf, haplegend, hapt};
+use super::{Format, bcf, haplegend, hapt, pgen};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::panel::Panel;
@@ -16,7 +16,7 @@ pub struct WriteOptions {
     pub format: Option<Format>,
     /// Threads that compress; 0: one a processor. The bytes of the panel do not depend on it.
     pub threads: usize,
-    /// Lines `##key=value` for the header of VCF and BCF: where the panel comes from.
+    /// Lines `##key=value` for the header of VCF, BCF and `.pvar`: where the panel comes from.
     pub header_lines: Vec<(String, String)>,
     /// Whether VCF.gz gets a `.tbi` (a `.csi` if a position is past 2^29) and BCF a `.csi`. This is the default.
     pub index: bool,
@@ -48,10 +48,11 @@ impl WriteOptions {
 /// Writes a panel. The file (and its index) appears whole or not at all; `-` is standard output.
 ///
 /// VCF and BCF get `##contig` lines, FILTER `PASS`, and INFO AC, AN and AF; haploid people have genotypes of one allele,
-/// missing alleles are `.`, and unphased genotypes have a `/`.
+/// missing alleles are `.`, and unphased genotypes have a `/`. `.pgen` comes with `.pvar` and `.psam`; labels are its
+/// column `population`, and an unphased genotype of two alleles reads back as reference first.
 ///
 /// # Errors
-/// `Io`; `UnknownFormat` for a name that says none; `Missing` or `Unphased` where the format does not hold them;
+/// `Io`; `UnknownFormat` for a name that says none; `Missing`, `Unphased` or `Ploidy` where the format does not hold them;
 /// `InvalidArgument` for names that the format does not hold.
 pub fn write_panel(path: &Path, panel: &Panel, options: &WriteOptions) -> Result<()> {
     let format = match options.format {
@@ -62,6 +63,7 @@ pub fn write_panel(path: &Path, panel: &Panel, options: &WriteOptions) -> Result
     match format {
         Format::HapLegend { gz } => haplegend::write(path, panel, gz, options),
         Format::Hapt { gz } => hapt::write(path, panel, gz, options),
+        Format::Pgen => pgen::write(path, panel, options),
         Format::Vcf | Format::VcfGz | Format::Bcf => write_records(path, panel, format, options),
     }
 }

@@ -25,7 +25,7 @@ fn bcftools_reads_what_convert_writes() {
 fn every_format_comes_back_the_same() {
     let folder = Folder::new();
     let source = demo_panel().to_str().expect("text").to_string();
-    for name in ["a.vcf.gz", "a.bcf", "a.hap.gz", "a.hapt.gz", "a.hap", "a.hapt", "a.vcf"] {
+    for name in ["a.vcf.gz", "a.bcf", "a.pgen", "a.hap.gz", "a.hapt.gz", "a.hap", "a.hapt", "a.vcf"] {
         let (there, back) = (folder.path(name), folder.path("back.vcf"));
         haploom(["convert", &source, &there]).ok();
         haploom(["convert", &there, &back]).ok();
@@ -33,6 +33,37 @@ fn every_format_comes_back_the_same() {
         // Not assert_eq: megabytes.
         assert!(without_ids(&back) == without_ids(&source), "{name}");
     }
+}
+
+#[test]
+fn convert_and_plink2_take_each_others_files() {
+    let folder = Folder::new();
+    let source = demo_panel().to_str().expect("text").to_string();
+    let plink2 = |args: &[&str]| {
+        let output = Command::new("plink2").args(args).output().expect("plink2 is installed (make test installs it)");
+        assert!(output.status.success(), "plink2 {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    haploom(["convert", &source, &folder.path("ours.pgen")]).ok();
+    plink2(&["--pfile", &folder.path("ours"), "--export", "vcf", "--out", &folder.path("theirs")]);
+    plink2(&["--bcf", &source, "--make-pgen", "--out", &folder.path("theirs")]);
+    haploom(["convert", &folder.path("theirs.pgen"), &folder.path("ours.vcf")]).ok();
+    // Not assert_eq: megabytes.
+    assert!(genotypes(&folder.path("theirs.vcf")) == genotypes(&source));
+    assert!(genotypes(&folder.path("ours.vcf")) == genotypes(&source));
+    // The format by argument, a part of the file, and labels from the .psam.
+    let part = ["-r", "1:1-100000", "-s", "AFR000,AFR007"];
+    haploom(["convert", &folder.path("theirs.pgen"), &folder.path("part"), "-O", "pgen"].iter().chain(&part)).ok();
+    haploom(["convert", &source, &folder.path("part.vcf")].iter().chain(&part)).ok();
+    haploom(["convert", &folder.path("part"), &folder.path("back.vcf")]).ok();
+    assert_eq!(genotypes(&folder.path("back.vcf")), genotypes(&folder.path("part.vcf")));
+    folder.file("theirs.psam", {
+        let people = bcftools(&["query", "-l", &source]);
+        let lines = people.lines().map(|name| format!("{name}\tNA\t{}\n", &name[..3]));
+        format!("#IID\tSEX\tpopulation\n{}", lines.collect::<String>())
+    });
+    let info = haploom(["info", &folder.path("theirs.pgen"), "--labels", &folder.path("theirs.psam")]).ok();
+    assert!(String::from_utf8_lossy(&info.out).contains("people labelled AFR"));
+    haploom(["convert", &source, "-", "-O", "pgen"]).refused(2, &["three files"]);
 }
 
 #[test]
