@@ -574,10 +574,11 @@ size_t haploom_samples_find(const haploom_samples *samples,
  * Reads a panel from a file: VCF, VCF.gz, BCF, IMPUTE2's .hap + .legend + .samples, .hapt + .legend, or PLINK 2's .pgen +
  * .pvar + .psam, told by their content; "-" is standard input.
  *
- * Options: groups `reading` and `region`. What was skipped, split, filled or assumed comes as notices (see Progress).
+ * Options: groups `reading` and `region`. It reports steps in records; what was skipped, split, filled or assumed comes as
+ * notices (see Progress and cancelling).
  * On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
  * Errors: IO, UNKNOWN_FORMAT, TRUNCATED, MALFORMED, REGION; UNPHASED, MISSING, MULTIALLELIC unless options say what to do
- * about them; UNSORTED, PLOIDY, DUPLICATE, EMPTY, UNKNOWN_NAME (a sample or a column of labels), OUT_OF_MEMORY,
+ * about them; UNSORTED, PLOIDY, DUPLICATE, EMPTY, UNKNOWN_NAME (a sample or a column of labels); CANCELLED; OUT_OF_MEMORY,
  * UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT. The text names file, record, site and sample. Any thread. Since 0.1.
  */
 haploom_status haploom_panel_open(const char *path,

@@ -42,7 +42,7 @@ impl Info {
     ///
     /// # Errors
     /// Those of reading, and of writing to standard output.
-    pub fn run(self, terminal: &Terminal) -> Result<()> {
+    pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         if is_model(&self.file)? {
             return print(&table(&model_file::open(&self.file)?.describe()));
         }
@@ -55,7 +55,7 @@ impl Info {
             options.unphased = UnphasedRule::Keep;
         }
         options.labels = self.labels.clone();
-        let read = io::read_panel(&self.file, &options)?;
+        let read = terminal.watch(|progress| io::read_panel_watched(&self.file, &options, progress))?;
         read.notices.iter().for_each(|notice| terminal.note(notice));
         print(&table(&describe_panel(&read.panel)))
     }

@@ -89,8 +89,8 @@ impl RuleArgs {
 ///
 /// # Errors
 /// As [`io::read_panel`].
-pub fn read(path: &Path, options: &ReadOptions, terminal: &Terminal) -> Result<Panel> {
-    let read = io::read_panel(path, options)?;
+pub fn read(path: &Path, options: &ReadOptions, terminal: &mut Terminal) -> Result<Panel> {
+    let read = terminal.watch(|progress| io::read_panel_watched(path, options, progress))?;
     read.notices.iter().for_each(|notice| terminal.note(notice));
     terminal.say(format!("{}: {}", shown(path), size(&read.panel)));
     Ok(read.panel)

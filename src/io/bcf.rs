@@ -10,6 +10,7 @@ use super::{Read, ReadOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::bits::words_for;
 use crate::panel::sites::Site;
+use crate::progress::Progress;
 
 /// Types of values.
 pub(super) const INT8: u8 = 1;
@@ -124,14 +125,14 @@ struct Raw<'a> {
 }
 
 /// Reads a panel.
-pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
+pub(super) fn read(mut source: Source, options: &ReadOptions, progress: &mut Progress) -> Result<Read> {
     let path = source.path().to_path_buf();
     let mut header = read_header(&mut source)?;
     let dictionary = Dictionary::new(&header);
     let contigs = &dictionary.contigs;
     let contig_names = header.contig_names();
     let gt = dictionary.number("GT");
-    let mut collector = Collector::new(&path, std::mem::take(&mut header.samples), options)?;
+    let mut collector = Collector::new(&path, std::mem::take(&mut header.samples), options, progress)?;
     let start = match &options.region {
         Some(region) => index::start(&source, region, Some(contigs), collector.notices())?,
         None => Start::Beginning,

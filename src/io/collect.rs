@@ -7,6 +7,7 @@ use crate::panel::Panel;
 use crate::panel::bits::{BitMatrix, words_for};
 use crate::panel::samples::{Sample, Samples};
 use crate::panel::sites::{Site, Sites};
+use crate::progress::Progress;
 use crate::rng::{Purpose, Stream};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -73,9 +74,14 @@ struct Counts {
     unphased: u64,
 }
 
+/// Records between two reports of progress.
+const PORTION: u64 = 1024;
+
 /// Gathers sites and their alleles, a row of two slots a person for each site.
-pub(super) struct Collector<'a> {
+pub(super) struct Collector<'a, 'p> {
     options: &'a ReadOptions,
+    progress: &'a mut Progress<'p>,
+    records: u64,
     path: PathBuf,
     names: Vec<String>,
     /// The people that are kept, by their number in the file; `None` for all of them.
@@ -97,12 +103,17 @@ pub(super) struct Collector<'a> {
     notices: Vec<String>,
 }
 
-impl<'a> Collector<'a> {
+impl<'a, 'p> Collector<'a, 'p> {
     /// For a file with these people.
     ///
     /// # Errors
     /// `Duplicate`, `UnknownName`, `Empty`.
-    pub(super) fn new(path: &Path, names: Vec<String>, options: &'a ReadOptions) -> Result<Self> {
+    pub(super) fn new(
+        path: &Path,
+        names: Vec<String>,
+        options: &'a ReadOptions,
+        progress: &'a mut Progress<'p>,
+    ) -> Result<Self> {
         let named = |e: Error| e.file(path);
         if names.is_empty() {
             return Err(named(
@@ -117,6 +128,8 @@ impl<'a> Collector<'a> {
         let n = keep.as_ref().map_or(names.len(), Vec::len);
         Ok(Collector {
             options,
+            progress,
+            records: 0,
             path: path.to_path_buf(),
             names,
             keep,
@@ -175,8 +188,12 @@ impl<'a> Collector<'a> {
     /// Checks the order of a record, and says what to do with it. Every record of the file has to pass here.
     ///
     /// # Errors
-    /// `Unsorted`, `Duplicate`, `Multiallelic`, `Malformed`.
+    /// `Unsorted`, `Duplicate`, `Multiallelic`, `Malformed`; `Cancelled`.
     pub(super) fn consider(&mut self, variant: &Variant) -> Result<Verdict> {
+        if self.records.is_multiple_of(PORTION) {
+            self.progress.step("reading", self.records, 0, "records")?;
+        }
+        self.records += 1;
         let path = self.path.clone();
         let refuse =
             |kind, what: String, remedy: &str| Err(variant.at(Error::new(kind, what)).file(&path).remedy(remedy));

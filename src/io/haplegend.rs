@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::panel::Panel;
 use crate::panel::bits::words_for;
 use crate::panel::sites::Site;
+use crate::progress::Progress;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -139,7 +140,7 @@ fn read_people(path: &Path, people: usize) -> Result<Vec<String>> {
 }
 
 /// Reads a panel.
-pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
+pub(super) fn read(mut source: Source, options: &ReadOptions, progress: &mut Progress) -> Result<Read> {
     let path = source.path().to_path_buf();
     let Some(legend) = legend_of(&path, options)? else {
         return Err(Error::new(ErrorKind::Io, "the legend of the panel is not there")
@@ -162,7 +163,7 @@ pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
         Some(file) => read_people(file, people)?,
         None => (0..people).map(|i| format!("sample_{i}")).collect(),
     };
-    let mut collector = Collector::new(&path, names, options)?;
+    let mut collector = Collector::new(&path, names, options, progress)?;
     if sample_file.is_none() {
         collector.notice(format!("people are named sample_0 to sample_{} for want of a sample file", people - 1));
     }

@@ -15,11 +15,12 @@ use crate::panel::Panel;
 use crate::panel::bits::{BitMatrix, words_for};
 use crate::panel::samples::{Sample, Samples};
 use crate::panel::sites::{Site, Sites};
+use crate::progress::Progress;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Reads a panel.
-pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
+pub(super) fn read(mut source: Source, options: &ReadOptions, progress: &mut Progress) -> Result<Read> {
     let path = source.path().to_path_buf();
     let mut notices = Vec::new();
     let first = source.peek_line()?;
@@ -83,6 +84,9 @@ pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
             })?;
         }
         ids.push(id.to_string());
+        if ids.len().is_multiple_of(256) {
+            progress.step("reading", ids.len() as u64, 0, "haplotypes")?;
+        }
     }
     let samples = people(&ids).map_err(|e| e.file(&path))?;
     let bits = BitMatrix::from_words(ids.len(), m, words)?;

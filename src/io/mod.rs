@@ -97,6 +97,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::panel::Panel;
 use crate::panel::region::Region;
+use crate::progress::Progress;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -330,8 +331,16 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// See the table of rules above; each names the file, the record, the site and the sample as far as they are known.
 pub fn read_panel(path: &Path, options: &ReadOptions) -> Result<Read> {
+    read_panel_watched(path, options, &mut Progress::none())
+}
+
+/// Reads a panel as [`read_panel`] does, telling of its progress in records (of `.hapt`: in haplotypes).
+///
+/// # Errors
+/// As [`read_panel`]; `Cancelled`.
+pub fn read_panel_watched(path: &Path, options: &ReadOptions, progress: &mut Progress) -> Result<Read> {
     let threads = crate::threads::Threads::new(options.threads).count();
-    read_source(bgzf::Source::open(path, threads)?, options)
+    read_source(bgzf::Source::open(path, threads)?, options, progress)
 }
 
 /// Reads a panel from the bytes of a file, as [`read_panel`] would read the file. `name` is what errors call it.
@@ -340,16 +349,16 @@ pub fn read_panel(path: &Path, options: &ReadOptions) -> Result<Read> {
 /// As [`read_panel`].
 pub fn read_panel_bytes(bytes: &[u8], name: &Path, options: &ReadOptions) -> Result<Read> {
     let threads = crate::threads::Threads::new(options.threads).count();
-    read_source(bgzf::Source::from_bytes(bytes, name, threads)?, options)
+    read_source(bgzf::Source::from_bytes(bytes, name, threads)?, options, &mut Progress::none())
 }
 
-fn read_source(mut source: bgzf::Source, options: &ReadOptions) -> Result<Read> {
+fn read_source(mut source: bgzf::Source, options: &ReadOptions, progress: &mut Progress) -> Result<Read> {
     let mut read = match sniff(&mut source)? {
-        Content::Vcf => vcf::read(source, options),
-        Content::Bcf => bcf::read(source, options),
-        Content::Hap => haplegend::read(source, options),
-        Content::Hapt => hapt::read(source, options),
-        Content::Pgen => pgen::read(source, options),
+        Content::Vcf => vcf::read(source, options, progress),
+        Content::Bcf => bcf::read(source, options, progress),
+        Content::Hap => haplegend::read(source, options, progress),
+        Content::Hapt => hapt::read(source, options, progress),
+        Content::Pgen => pgen::read(source, options, progress),
     }?;
     if let Some(labels) = &options.labels {
         let (panel, notice) = labels.apply(&read.panel)?;

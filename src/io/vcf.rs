@@ -6,6 +6,7 @@ use super::index::{self, Start};
 use super::{Read, ReadOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::bits::words_for;
+use crate::progress::Progress;
 use std::path::Path;
 
 /// What is needed of a header.
@@ -145,11 +146,11 @@ pub(super) fn text<'a>(bytes: &'a [u8], column: &str) -> Result<&'a str> {
 }
 
 /// Reads a panel.
-pub(super) fn read(mut source: Source, options: &ReadOptions) -> Result<Read> {
+pub(super) fn read(mut source: Source, options: &ReadOptions, progress: &mut Progress) -> Result<Read> {
     let path = source.path().to_path_buf();
     let mut header = read_header(&mut source)?;
     let mut contigs = header.contig_names();
-    let mut collector = Collector::new(&path, std::mem::take(&mut header.samples), options)?;
+    let mut collector = Collector::new(&path, std::mem::take(&mut header.samples), options, progress)?;
     let start = match &options.region {
         Some(region) => index::start(&source, region, None, collector.notices())?,
         None => Start::Beginning,

@@ -16,6 +16,7 @@ use super::bgzf::{Source, is_dash};
 use super::collect::{ABSENT, Collector, Genotypes, Variant, Verdict};
 use super::{Read, ReadOptions};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
 use header::Pgen;
 use record::Decoder;
 use std::path::{Path, PathBuf};
@@ -79,7 +80,7 @@ fn existing(path: &Path, extension: &str) -> Result<PathBuf> {
 }
 
 /// Reads a panel.
-pub(super) fn read(source: Source, options: &ReadOptions) -> Result<Read> {
+pub(super) fn read(source: Source, options: &ReadOptions, progress: &mut Progress) -> Result<Read> {
     let path = source.path().to_path_buf();
     drop(source);
     if is_dash(&path) {
@@ -97,7 +98,7 @@ pub(super) fn read(source: Source, options: &ReadOptions) -> Result<Read> {
     let pvar = existing(&path, "pvar")?;
     let mut sites = text::Sites::open(&pvar)?;
     let (names, men): (Vec<String>, Vec<bool>) = people.into_iter().map(|p| (p.name, p.man)).unzip();
-    let mut collector = Collector::new(&path, names, options)?;
+    let mut collector = Collector::new(&path, names, options, progress)?;
     let mut decoder = Decoder::new(pgen.people()).map_err(|e| e.file(&path))?;
     let mut genotypes = Genotypes::default();
     let (mut index, mut dosages) = (0, 0u64);
