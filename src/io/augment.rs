@@ -310,8 +310,9 @@ pub fn augment(
         Some(IndexKind::Tbi) if last >= 1 << 29 => Some(IndexKind::CsiOfVcf),
         kind => kind,
     };
-    out.commit(kind.filter(|_| options.index && !is_dash(output)))?;
+    // The last look at whether to stop: what stops the caller may have cut the input short as well.
     progress.step("augmenting", report.records, report.records, "records")?;
+    out.commit(kind.filter(|_| options.index && !is_dash(output)))?;
     Ok(report)
 }
 

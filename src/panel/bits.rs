@@ -149,30 +149,44 @@ impl BitMatrix {
         self.words.iter().any(|w| *w != 0)
     }
 
-    /// Rows become columns, in blocks of 64 x 64.
+    /// Rows become columns, in blocks of 64 x 64, which are walked in tiles of 8 x 8: a tile's rows and columns are whole
+    /// cache lines, and 64 KiB hold both sides of it.
     ///
     /// # Errors
     /// As [`BitMatrix::zeros`].
     pub fn transpose(&self) -> Result<Self> {
+        const TILE: usize = 8;
         let mut out = Self::zeros(self.columns, self.rows)?;
-        let mut block = [0u64; 64];
-        for row_block in 0..words_for(self.rows) {
-            let rows = (self.rows - row_block * 64).min(64);
-            for column_block in 0..self.stride {
-                for (i, slot) in block.iter_mut().enumerate() {
-                    *slot = match i < rows {
-                        true => self.words[(row_block * 64 + i) * self.stride + column_block],
-                        false => 0,
-                    };
-                }
-                transpose_64x64(&mut block);
-                let columns = (self.columns - column_block * 64).min(64);
-                for (i, word) in block.iter().take(columns).enumerate() {
-                    out.words[(column_block * 64 + i) * out.stride + row_block] = *word;
+        let (row_blocks, column_blocks) = (out.stride, self.stride);
+        let tiles = |blocks: usize| (0..blocks).step_by(TILE).map(move |first| first..(first + TILE).min(blocks));
+        for row_tile in tiles(row_blocks) {
+            for column_tile in tiles(column_blocks) {
+                for column_block in column_tile {
+                    for row_block in row_tile.clone() {
+                        self.transpose_block(&mut out, row_block, column_block);
+                    }
                 }
             }
         }
         Ok(out)
+    }
+
+    #[inline]
+    fn transpose_block(&self, out: &mut Self, row_block: usize, column_block: usize) {
+        let mut block = [0u64; 64];
+        let rows = (self.rows - row_block * 64).min(64);
+        let mut from = row_block * 64 * self.stride + column_block;
+        for slot in &mut block[..rows] {
+            *slot = self.words[from];
+            from += self.stride;
+        }
+        transpose_64x64(&mut block);
+        let columns = (self.columns - column_block * 64).min(64);
+        let mut to = column_block * 64 * out.stride + row_block;
+        for word in &block[..columns] {
+            out.words[to] = *word;
+            to += out.stride;
+        }
     }
 
     /// The named rows, in the given order.
@@ -248,18 +262,24 @@ impl BitMatrix {
 
 /// Transposes a block in place: bit `c` of word `r` goes to bit `r` of word `c` (Hacker's Delight, section 7-3).
 pub fn transpose_64x64(block: &mut [u64; 64]) {
-    let mut width = 32;
-    let mut mask = 0x0000_0000_FFFF_FFFFu64;
-    while width != 0 {
-        let mut r = 0;
-        while r < 64 {
-            let swap = ((block[r] >> width) ^ block[r + width]) & mask;
-            block[r] ^= swap << width;
-            block[r + width] ^= swap;
-            r = (r + width + 1) & !width;
+    exchange::<32>(block, 0x0000_0000_FFFF_FFFF);
+    exchange::<16>(block, 0x0000_FFFF_0000_FFFF);
+    exchange::<8>(block, 0x00FF_00FF_00FF_00FF);
+    exchange::<4>(block, 0x0F0F_0F0F_0F0F_0F0F);
+    exchange::<2>(block, 0x3333_3333_3333_3333);
+    exchange::<1>(block, 0x5555_5555_5555_5555);
+}
+
+/// Exchanges the upper right and the lower left quarter of each square of 2 x `WIDTH`.
+#[inline]
+fn exchange<const WIDTH: usize>(block: &mut [u64; 64], mask: u64) {
+    for square in block.chunks_exact_mut(2 * WIDTH) {
+        let (upper, lower) = square.split_at_mut(WIDTH);
+        for (a, b) in upper.iter_mut().zip(lower) {
+            let swap = ((*a >> WIDTH) ^ *b) & mask;
+            *a ^= swap << WIDTH;
+            *b ^= swap;
         }
-        width >>= 1;
-        mask ^= mask << width;
     }
 }
 
