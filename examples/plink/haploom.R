@@ -26,10 +26,13 @@ if (!exists("haploom_run")) haploom_run <- new.env()
 Rplink <- function(PHENO, GENO, CLUSTER, COVAR) {
     run <- haploom_run
     if (!is.null(run$failure)) stop(run$failure)
-    tryCatch({
+    tryCatch(withCallingHandlers({
         if (is.null(run$snps)) begin(run, nrow(GENO))
         columns_of(run, GENO)
-    }, error = function(e) {
+    }, message = function(m) {
+        note(run, "Note: ", trimws(conditionMessage(m)))
+        invokeRestart("muffleMessage")
+    }), error = function(e) {
         # PLINK writes NA for all SNPs and says nothing; the log says why.
         run$failure <- conditionMessage(e)
         note(run, "Error: ", run$failure)
@@ -37,13 +40,15 @@ Rplink <- function(PHENO, GENO, CLUSTER, COVAR) {
     })
 }
 
-# The log of a run, and Rserve's standard error.
+# A line in the log of a run and on Rserve's standard error, once.
 note <- function(run, ...) {
-    message(...)
+    line <- paste0(...)
+    if (line %in% run$noted) return()
+    cat(line, "\n", file = stderr(), sep = "")
     log <- run$settings$log
-    if (log == "") log <- paste0(run$settings$bfile, ".haploom.log")
-    if (log != ".haploom.log") cat(..., "\n", file = log, sep = "", append = !is.null(run$log))
-    run$log <- log
+    if (log == "" && run$settings$bfile != "") log <- paste0(run$settings$bfile, ".haploom.log")
+    if (log != "") cat(line, "\n", file = log, sep = "", append = length(run$noted) > 0)
+    run$noted <- c(run$noted, line)
 }
 
 # The first call of a run: reads the .bim and the model, samples, predicts.
@@ -133,12 +138,12 @@ match_sites <- function(bim, sites) {
 format_whole <- function(x) format(as.numeric(x), scientific = FALSE, trim = TRUE)
 
 # For each site of the model, the squared correlation of alleles with the model's probabilities, over the haplotypes of a
-# panel; people by people, so that no more than some 30 million probabilities are in memory.
-predicted <- function(model, sites, panel) {
+# panel. So many people at a time that some 30 million probabilities are in memory.
+predicted <- function(model, sites, panel, people_at_once = max(1, 15e6 %/% nrow(sites))) {
     key <- function(s) paste(s$contig, format_whole(s$position), s$reference, s$alternate)
     columns <- match(key(sites), key(haploom::sites(panel)))
     people <- haploom::samples(panel)$name
-    portions <- split(people, (seq_along(people) - 1) %/% max(1, 15e6 %/% nrow(sites)))
+    portions <- split(people, (seq_along(people) - 1) %/% people_at_once)
     sums <- matrix(0, 5, nrow(sites))
     n <- 0
     for (portion in portions) {
@@ -158,7 +163,7 @@ predicted <- function(model, sites, panel) {
     covariance <- means[5, ] - means[1, ] * means[2, ]
     variances <- cbind(means[3, ] - means[1, ]^2, means[4, ] - means[2, ]^2)
     # A probability that is the same for all comes out as rounding noise.
-    ifelse(variances[, 1] > 1e-12 & variances[, 2] > 1e-12, covariance^2 / (variances[, 1] * variances[, 2]), NA)
+    unname(ifelse(variances[, 1] > 1e-12 & variances[, 2] > 1e-12, covariance^2 / (variances[, 1] * variances[, 2]), NA))
 }
 
 # What PLINK expects: for each SNP the number of values, then the values.
