@@ -7,8 +7,8 @@ bcftools view "$PANEL" >panel.vcf
 header=$(grep -c '^#' panel.vcf)
 mkfifo pipe
 
-interrupt() { # SIGNAL OLD: sends it when the temporary file is there; OLD is what out/x.bcf holds before, or empty
-    local signal=$1 old=$2 pid status=0
+interrupt() { # SIGNAL OLD [REST]: sends it when the temporary file is there; OLD is what out/x.bcf holds before, or empty
+    local signal=$1 old=$2 rest=${3-records} pid status=0
     # A script's background jobs ignore INT, which the plugin respects: it is put back to its default.
     env --default-signal="$signal" bcftools +haploom-augment -m model -n 200 -Ob -o out/x.bcf <pipe 2>stderr &
     pid=$!
@@ -21,14 +21,14 @@ interrupt() { # SIGNAL OLD: sends it when the temporary file is there; OLD is wh
     done
     compgen -G 'out/.x.bcf.*.tmp' || fail "no temporary file after a minute"
     kill -s "$signal" $pid
-    tail -n +$((header + 101)) panel.vcf >&3 || true
+    [ "$rest" = nothing ] || tail -n +$((header + 101)) panel.vcf >&3 || true
     exec 3>&-
     wait $pid || status=$?
     cat stderr
     [ $status = $((128 + $(kill -l "$signal"))) ] || fail "$signal: status $status"
     grep -x '\[haploom-augment\] Interrupted' stderr
     if [ -n "$old" ]; then
-        cmp "$old" out/x.bcf
+        cmp "$old" out/x.bcf || fail "$signal: what was there is gone"
         [ "$(ls -A out)" = x.bcf ] || fail "$signal: left $(ls -A out)"
     else
         [ -z "$(ls -A out)" ] || fail "$signal: left $(ls -A out)"
@@ -38,6 +38,8 @@ for signal in INT TERM HUP; do interrupt $signal ''; done
 bcftools +haploom-augment -m model -n 10 -Ob -o whole.bcf "$PANEL"
 cp whole.bcf out/x.bcf
 interrupt INT whole.bcf
+# In a terminal Ctrl-C ends the command before in the pipe too: what it has written so far is not the whole panel.
+interrupt INT whole.bcf nothing
 
 # Who had told it to ignore HUP (nohup) is obeyed.
 env --ignore-signal=HUP bcftools +haploom-augment -m model -n 10 -Ob -o out/x.bcf <pipe 2>stderr &
