@@ -67,7 +67,7 @@ pointer <- function(object, class, what = class, call = sys.call(sys.parent())) 
     if (!inherits(object, class)) {
         made_by <- c(panel = "panel(), demo_panel() or as_panel()", model = "train(), read_model() or model_from_raw()",
                      sampler = "sampler()")[[kind]]
-        refuse(what, " has to be a ", kind, ", as ", made_by, " makes it, and not ", class(object)[1], call = call)
+        refuse(what, " has to be a ", kind, " (see ", made_by, ") and not ", class(object)[1], call = call)
     }
     if (is_gone(object)) refuse(gone_text(kind), call = call)
     object$pointer
@@ -104,7 +104,7 @@ check_text <- function(text, what, call = sys.call(sys.parent())) {
 check_count <- function(n, what, least = 1, most = 2^53, call = sys.call(sys.parent())) {
     force(call)
     if (!is.numeric(n) || length(n) != 1 || is.na(n) || n < least || n > most || n != floor(n)) {
-        refuse(what, " has to be one whole number, at least ", least, if (most < 2^53) paste(" and at most", most), call = call)
+        refuse(what, " has to be one whole number, at least ", least, if (most < 2^53) paste0(" and at most ", most), call = call)
     }
     as.double(n)
 }

@@ -220,9 +220,8 @@ summary.haploom_panel <- function(object, ...) {
               list(shape = shape, contigs = contig_lines(columns),
                    labels = if (all(is.na(label))) NULL else table(label, useNA = "ifany", dnn = NULL),
                    frequencies = summary(frequency),
-                   minor = c("one allele only" = sum(minor == 0, na.rm = TRUE), "MAF up to 1%" = sum(minor > 0 & minor <= 0.01, na.rm = TRUE),
-                             "MAF 1% to 5%" = sum(minor > 0.01 & minor <= 0.05, na.rm = TRUE),
-                             "MAF over 5%" = sum(minor > 0.05, na.rm = TRUE)),
+                   minor = table(cut(minor, c(-Inf, 0, 0.01, 0.05, 0.5),
+                                     c("one allele", "MAF up to 1%", "MAF 1% to 5%", "MAF over 5%"))),
                    fingerprint = .Call(C_panel_fingerprint, pointer)))
 }
 
@@ -230,7 +229,7 @@ print.summary.haploom_panel <- function(x, ...) {
     cat(sprintf("%-22s%.0f\n", c("haplotypes", "samples", "sites", "missing alleles", "unphased genotypes"),
                 x$shape[c("haplotypes", "samples", "sites", "missing", "unphased")]), sep = "")
     cat(x$contigs, sep = "\n")
-    cat(sprintf("%-22s%d\n", paste("sites:", names(x$minor)), x$minor), sep = "")
+    cat(sprintf("%-22s%d\n", paste("sites,", names(x$minor)), x$minor), sep = "")
     if (!is.null(x$labels)) {
         cat("labels of samples\n")
         print(x$labels)

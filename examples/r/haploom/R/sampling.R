@@ -14,12 +14,16 @@ new_sampler <- function(model, start, first, keys, call) {
     model <- model_pointer(model, call = call)
     if (!is.null(start)) start <- panel_pointer(start, "start", call = call)
     first <- check_count(first, "first", 0, call = call)
-    structure(list(pointer = answer(.Call(C_sampler_new, model, start, first, keys), call)), class = "haploom_sampler")
+    structure(list(pointer = answer(.Call(C_sampler_new, model, start, first, keys), call), process = Sys.getpid()),
+              class = "haploom_sampler")
 }
 
 sampler_pointer <- function(object, call = sys.call(sys.parent())) {
     force(call)
-    pointer(object, "haploom_sampler", "sampler", call)
+    pointer <- pointer(object, "haploom_sampler", "sampler", call)
+    # A sampler may have threads, which a fork (parallel::mclapply) does not take along. Panels and models have none.
+    if (object$process != Sys.getpid()) refuse("this sampler was made in another process; make one here", call = call)
+    pointer
 }
 
 position <- function(sampler) .Call(C_sampler_position, sampler_pointer(sampler))
