@@ -51,7 +51,8 @@ SEXP sampler_next(SEXP pointer, SEXP count, SEXP raw, SEXP progress) {
     haploom_status status = HAPLOOM_OK;
     use(pointer);
     size_t done = 0;
-    while (done < n && status == HAPLOOM_OK) {
+    int stopped = 0;
+    while (done < n && !stopped) {
         size_t wanted = n - done < piece ? n - done : piece, got = 0;
         status = haploom_sampler_next(sampler, RAW(buffer), wanted * sites, &got);
         if (status != HAPLOOM_OK || got == 0) break;
@@ -64,10 +65,10 @@ SEXP sampler_next(SEXP pointer, SEXP count, SEXP raw, SEXP progress) {
             }
         }
         done += got;
-        if (call_step(call, "sampling", "haplotypes", (double)done, (double)n)) break;
+        stopped = call_step(call, "sampling", "haplotypes", (double)done, (double)n);
     }
     release(pointer);
-    if (status == HAPLOOM_OK && done < n) status = haploom_sampler_seek(sampler, began);
+    if (status == HAPLOOM_OK && (stopped || done < n)) status = haploom_sampler_seek(sampler, began);
     SEXP list = reply(call, status, matrix);
     UNPROTECT(4);
     return list;
