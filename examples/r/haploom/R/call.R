@@ -114,6 +114,3 @@ check_progress <- function(progress, call = sys.call(sys.parent())) {
     if (is.function(progress) || isTRUE(progress) || isFALSE(progress)) return(progress)
     refuse("progress has to be TRUE, FALSE or a function of an event", call = call)
 }
-
-# Threads of calls that do not say it.
-default_threads <- function() getOption("haploom.threads", 1L)

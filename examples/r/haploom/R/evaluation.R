@@ -1,6 +1,7 @@
 # How close artificial haplotypes are to real ones, and how much they leak.
 
-evaluate <- function(real, artificial, held_out = NULL, ..., seed = 1, threads = default_threads(), progress = interactive()) {
+evaluate <- function(real, artificial, held_out = NULL, ..., seed = 1, threads = getOption("haploom.threads", 1),
+                     progress = interactive()) {
     keys <- settings(..., seed = seed, threads = threads)
     real <- panel_pointer(real, "real")
     artificial <- panel_pointer(artificial, "artificial")
@@ -14,13 +15,14 @@ evaluate <- function(real, artificial, held_out = NULL, ..., seed = 1, threads =
     structure(frame, class = c("haploom_evaluation", "data.frame"), table = value$table, json = value$json, sizes = value$sizes)
 }
 
+# A part of the numbers is a plain data frame: the table is of all of them.
+`[.haploom_evaluation` <- function(x, ...) {
+    part <- NextMethod()
+    if (inherits(part, "haploom_evaluation")) as.data.frame(part) else part
+}
+
 print.haploom_evaluation <- function(x, ...) {
-    table <- attr(x, "table")
-    if (is.null(table)) {
-        print(as.data.frame(x), ...)
-    } else {
-        cat(sub("\n*$", "\n", table))
-    }
+    cat(sub("\n*$", "\n", attr(x, "table")))
     invisible(x)
 }
 

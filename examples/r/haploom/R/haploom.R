@@ -15,4 +15,5 @@ haploom_options <- function() as.data.frame(.Call(C_options_table), stringsAsFac
     }
 }
 
-.onUnload <- function(libpath) library.dynam.unload("haploom", libpath)
+# There is no .onUnload: objects outlive the namespace, and R frees them by code of this package's shared object, which
+# therefore has to stay.

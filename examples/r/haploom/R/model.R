@@ -2,9 +2,11 @@
 
 new_model <- function(pointer, measured = NULL) structure(list(pointer = pointer, measured = measured), class = "haploom_model")
 
-train <- function(panel, kind = "rbm", ..., seed = 1, threads = default_threads(), checkpoint = NULL, resume = FALSE,
-                  progress = interactive()) {
-    keys <- settings(..., seed = seed, threads = threads, checkpoint = expanded(checkpoint), resume = if (isFALSE(resume)) NULL else resume)
+train <- function(panel, kind = "rbm", ..., seed = 1, threads = getOption("haploom.threads", 1), checkpoint = NULL,
+                  resume = FALSE, k = NULL, progress = interactive()) {
+    # The option k is an argument, as R would else take k = 10 for an abbreviated kind = 10.
+    keys <- settings(..., k = k, seed = seed, threads = threads, checkpoint = expanded(checkpoint),
+                     resume = if (isFALSE(resume)) NULL else resume)
     pointer <- panel_pointer(panel)
     reply <- .Call(C_model_train, pointer, check_text(kind, "kind"), keys, check_progress(progress))
     remedy <- if (is.null(checkpoint)) "" else "; the same call with resume = TRUE goes on from the checkpoint"
@@ -51,7 +53,7 @@ print.haploom_model <- function(x, ...) {
     invisible(x)
 }
 
-conditionals <- function(model, panel, threads = default_threads(), progress = interactive()) {
+conditionals <- function(model, panel, threads = getOption("haploom.threads", 1), progress = interactive()) {
     keys <- settings(threads = threads)
     model <- model_pointer(model)
     pointer <- panel_pointer(panel)
@@ -60,7 +62,7 @@ conditionals <- function(model, panel, threads = default_threads(), progress = i
     matrix
 }
 
-encode <- function(model, panel, components = NULL, ..., threads = default_threads(), progress = interactive()) {
+encode <- function(model, panel, components = NULL, ..., threads = getOption("haploom.threads", 1), progress = interactive()) {
     keys <- settings(components = components, ..., threads = threads)
     pointer <- panel_pointer(panel)
     value <- answer(.Call(C_model_encode, model_pointer(model), pointer, keys, check_progress(progress)))
@@ -93,7 +95,9 @@ plot.haploom_encoding <- function(x, components = c(1, 2), labels = x$haplotypes
     if (length(components) != 2 || !all(components %in% seq_len(ncol(x$projections)))) {
         refuse("components have to be two of the ", ncol(x$projections), " components")
     }
-    if (length(labels) != nrow(x$projections)) refuse("there are ", length(labels), " labels for ", nrow(x$projections), " haplotypes")
+    if (length(labels) != nrow(x$projections)) {
+        refuse("there are ", length(labels), " labels for ", nrow(x$projections), " haplotypes")
+    }
     group <- factor(ifelse(is.na(labels), "no label", as.character(labels)))
     if (is.null(col)) col <- hcl.colors(max(3, nlevels(group)), "Dark 3")[seq_len(nlevels(group))]
     col <- rep_len(col, nlevels(group))

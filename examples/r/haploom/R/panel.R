@@ -1,10 +1,11 @@
 # Panels: haplotypes x biallelic sites.
 
-new_panel <- function(pointer) structure(list(pointer = pointer), class = "haploom_panel")
+# A panel does not change, so its names are made once, when they are asked for: windows of a large panel are then cheap.
+new_panel <- function(pointer) structure(list(pointer = pointer, kept = new.env(parent = emptyenv())), class = "haploom_panel")
 
 panel <- function(file, region = NULL, samples = NULL, samples_file = NULL, labels = NULL, missing = NULL, unphased = NULL,
                   multiallelic = NULL, legend = NULL, sample_file = NULL, contig = NULL, ...,
-                  threads = default_threads(), progress = interactive()) {
+                  threads = getOption("haploom.threads", 1), progress = interactive()) {
     keys <- settings(region = region, samples = samples, samples_file = expanded(samples_file), labels = expanded(labels),
                      missing = missing, unphased = unphased, multiallelic = multiallelic, legend = expanded(legend),
                      sample_file = expanded(sample_file), contig = contig, ..., threads = threads)
@@ -94,7 +95,7 @@ with_labels <- function(panel, labels) {
     new_panel(answer(.Call(C_panel_with_samples, pointer, people)))
 }
 
-write_panel <- function(panel, file, format = NULL, index = NULL, ..., threads = default_threads(),
+write_panel <- function(panel, file, format = NULL, index = NULL, ..., threads = getOption("haploom.threads", 1),
                         progress = interactive()) {
     keys <- settings(format = format, index = index, ..., threads = threads)
     answer(.Call(C_panel_write, panel_pointer(panel), check_text(file, "file"), keys, check_progress(progress)))
@@ -132,7 +133,7 @@ haplotype_names <- function(people) {
 frequencies <- function(panel) {
     pointer <- panel_pointer(panel)
     numbers <- answer(.Call(C_panel_frequencies, pointer))
-    names(numbers) <- site_names(.Call(C_sites_of, pointer))
+    names(numbers) <- dimnames(panel)[[2]]
     numbers
 }
 
@@ -145,12 +146,14 @@ dim.haploom_panel <- function(x) {
 
 dimnames.haploom_panel <- function(x) {
     pointer <- panel_pointer(x, "x")
-    list(haplotype_names(.Call(C_samples_of, pointer)), site_names(.Call(C_sites_of, pointer)))
+    if (is.null(x$kept$names)) {
+        x$kept$names <- list(haplotype_names(.Call(C_samples_of, pointer)), site_names(.Call(C_sites_of, pointer)))
+    }
+    x$kept$names
 }
 
 as.matrix.haploom_panel <- function(x, haplotypes = NULL, sites = NULL, raw = FALSE, ...) {
     pointer <- panel_pointer(x, "x")
-    shape <- .Call(C_panel_shape, pointer)
     names <- dimnames(x)
     haplotypes <- chosen(haplotypes, names[[1]], "haplotypes", sys.call())
     sites <- chosen(sites, names[[2]], "sites", sys.call())

@@ -1,8 +1,9 @@
 # Artificial haplotypes: streams, matrices, panels, augmented files.
 
-sampler <- function(model, region = NULL, label = NULL, seed = 1, first = 0, start = NULL, ..., threads = default_threads()) {
-    call <- sys.call()
-    new_sampler(model, start, first, settings(region = region, label = label, seed = seed, ..., threads = threads), call)
+sampler <- function(model, region = NULL, label = NULL, seed = 1, first = 0, start = NULL, ...,
+                    threads = getOption("haploom.threads", 1)) {
+    keys <- settings(region = region, label = label, seed = seed, ..., threads = threads)
+    new_sampler(model, start, first, keys, sys.call())
 }
 
 new_sampler <- function(model, start, first, keys, call) {
@@ -60,24 +61,28 @@ print.haploom_sampler <- function(x, ...) {
 }
 
 sample_haplotypes <- function(model, n, seed = 1, first = 0, region = NULL, label = NULL, start = NULL, prefix = "HAPLOOM", ...,
-                              raw = FALSE, threads = default_threads(), progress = interactive()) {
+                              raw = FALSE, threads = getOption("haploom.threads", 1), progress = interactive()) {
     call <- sys.call()
-    stream <- new_sampler(model, start, first, settings(region = region, label = label, seed = seed, ..., threads = threads), call)
+    keys <- settings(region = region, label = label, seed = seed, ..., threads = threads)
+    stream <- new_sampler(model, start, first, keys, call)
     haplotype_matrix(stream, n, check_text(prefix, "prefix"), raw, progress, call)
 }
 
 sample_panel <- function(model, n, seed = 1, first = 0, region = NULL, label = NULL, start = NULL, prefix = NULL, ...,
-                         threads = default_threads(), progress = interactive()) {
+                         threads = getOption("haploom.threads", 1), progress = interactive()) {
     call <- sys.call()
-    stream <- new_sampler(model, start, first, settings(region = region, label = label, seed = seed, ..., threads = threads), call)
+    keys <- settings(region = region, label = label, seed = seed, ..., threads = threads)
+    stream <- new_sampler(model, start, first, keys, call)
     n <- check_count(n, "n")
     new_panel(answer(.Call(C_sampler_panel, stream$pointer, n, settings(prefix = prefix), check_progress(progress)), call))
 }
 
 augment <- function(model, input, output, n, seed = 1, first = 0, region = NULL, label = NULL, start = NULL, prefix = NULL,
-                    outside = NULL, format = NULL, index = NULL, ..., threads = default_threads(), progress = interactive()) {
+                    outside = NULL, format = NULL, index = NULL, ...,
+                    threads = getOption("haploom.threads", 1), progress = interactive()) {
     call <- sys.call()
-    stream <- new_sampler(model, start, first, settings(region = region, label = label, seed = seed, ..., threads = threads), call)
+    keys <- settings(region = region, label = label, seed = seed, ..., threads = threads)
+    stream <- new_sampler(model, start, first, keys, call)
     n <- check_count(n, "n")
     keys <- settings(prefix = prefix, outside = outside, format = format, index = index, threads = threads)
     reply <- .Call(C_sampler_augment, stream$pointer, n, check_text(input, "input"), check_text(output, "output"), keys,

@@ -27,7 +27,10 @@ test_that("without held-out people there is no floor and no privacy loss", {
 test_that("an evaluation prints as the library's table, and a part of it as a data frame", {
     expect_output(print(closeness), "400 artificial haplotypes against 1200 real ones, 400 held out, 189 sites")
     part <- closeness[c("ld_r", "aa_syn"), ]
-    expect_output(print(as.data.frame(part)), "ld_r")
+    expect_s3_class(part, "data.frame", exact = TRUE)
+    expect_identical(part$name, c("ld_r", "aa_syn"))
+    expect_s3_class(head(closeness), "data.frame", exact = TRUE)
+    expect_identical(closeness["ld_r", "value"], closeness$value[closeness$name == "ld_r"])
     plain <- as.data.frame(closeness)
     expect_s3_class(plain, "data.frame", exact = TRUE)
     expect_null(attr(plain, "table"))

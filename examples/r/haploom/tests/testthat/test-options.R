@@ -19,6 +19,22 @@ test_that("every option that an argument of a function names is known to the lib
     }
 })
 
+test_that("no option is taken for an abbreviated argument", {
+    readers <- list(train = "training|checkpoints", panel = "reading|region", write_panel = "writing",
+                    sampler = "sampling|stream|region", sample_haplotypes = "sampling|stream|region", sample_panel = "sampling|region|people",
+                    augment = "sampling|region|people|augmentation|writing", encode = "encoding", evaluate = "evaluation")
+    known <- haploom_options()
+    for (name in names(readers)) {
+        arguments <- names(formals(name))
+        early <- arguments[seq_len(match("...", arguments) - 1)]
+        keys <- setdiff(known$key[grepl(readers[[name]], known$group)], arguments)
+        taken <- vapply(keys, function(key) any(startsWith(early, key)), NA)
+        expect_identical(keys[taken], character(0), info = name)
+    }
+    expect_identical(as.raw(train_quickly(people, k = 5)), as.raw(model))
+    expect_status(train(people, k = 0), "INVALID_OPTION", "option k", "train")
+})
+
 test_that("the library says its version", {
     expect_match(haploom_version()$library, "^[0-9]+\\.[0-9]+\\.[0-9]+$")
     expect_match(haploom_version()$build, "htslib")

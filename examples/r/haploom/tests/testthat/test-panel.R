@@ -203,7 +203,8 @@ test_that("wrong windows are refused", {
 })
 
 test_that("panels print and summarise themselves", {
-    expect_output(print(people), "1200 haplotypes of 600 samples, 189 sites\n  contig 1: 189 sites from 8570 to 998927\n  labels: AFR 200")
+    expect_output(print(people), "1200 haplotypes of 600 samples, 189 sites\n  contig 1: 189 sites from 8570 to 998927\n")
+    expect_output(print(people), "\n  labels: AFR 200, EAS 200, EUR 200")
     about <- summary(people)
     expect_s3_class(about, "summary.haploom_panel")
     expect_identical(sum(about$minor), 189L)

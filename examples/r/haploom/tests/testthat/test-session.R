@@ -157,6 +157,7 @@ test_that("objects that were tampered with give errors", {
     expect_error(as.raw(wrong), "not a pointer to a haploom_model")
     expect_error(dim(structure(list(pointer = NULL), class = "haploom_panel")), class = "haploom_error")
     expect_error(dim(structure(list(), class = "haploom_panel")), class = "haploom_error")
+    expect_error(dim(structure(1, class = "haploom_panel")))
 })
 
 test_that("handles are freed in any order", {
@@ -169,6 +170,18 @@ test_that("handles are freed in any order", {
     expect_identical(next_haplotypes(stream, 3), expected)
     rm(stream)
     expect_silent(gc())
+})
+
+test_that("objects may outlive the namespace, and a session may end in a progress function", {
+    script <- temporary(".R")
+    run <- function(...) {
+        writeLines(c("library(haploom)", ...), script)
+        system2(file.path(R.home("bin"), "Rscript"), shQuote(script), stdout = FALSE, stderr = FALSE)
+    }
+    expect_identical(run("m <- train(demo_panel('train'), 'markov'); s <- sampler(m)", "unloadNamespace('haploom')",
+                         "rm(m)", "invisible(gc())", "library(haploom)", "stopifnot(nrow(next_haplotypes(s, 2)) == 2)",
+                         "quit(status = 5)"), 5L)
+    expect_identical(run("train(demo_panel('train'), progress = function(event) if (event$done == 2) quit(status = 7))"), 7L)
 })
 
 test_that("forked workers use panels and models, and no samplers", {
