@@ -46,7 +46,7 @@ settings <- function(..., call = sys.call(sys.parent())) {
         if (!(is.character(value) || is.logical(value) || is.numeric(value)) || length(value) == 0 || anyNA(value)) {
             refuse("option ", key, " has to be a text, a number or TRUE or FALSE, and not NA", call = call)
         }
-        if (is.character(value)) value <- paste(value, collapse = ",")
+        if (is.character(value)) value <- paste(enc2utf8(value), collapse = ",")
         if (length(value) != 1) refuse("option ", key, " takes one value, and there are ", length(value), call = call)
         given[[key]] <- as.vector(value)
     }

@@ -211,3 +211,10 @@ test_that("panels print and summarise themselves", {
     expect_output(print(about), "MAF over 5%")
     expect_output(print(summary(as_panel(matrix(NA, 2, 2), two_sites))), "missing alleles       4")
 })
+
+test_that("names may be in any alphabet and any encoding of R", {
+    p <- as_panel(matrix(0:1, 2, 2), transform(two_sites, id = c("\u03b1", NA)), "zo\u00eb")
+    expect_identical(dimnames(p), list(c("zo\u00eb_1", "zo\u00eb_2"), c("\u03b1", "22:200:G:TT")))
+    expect_identical(nrow(subset_panel(p, samples = iconv("zo\u00eb", "UTF-8", "latin1"))), 2L)
+    expect_status(subset_panel(p, samples = "zo\u00e9"), "UNKNOWN_NAME", "zo\u00e9", "subset_panel")
+})
