@@ -1,0 +1,4 @@
+library(testthat)
+library(haploom)
+
+test_check("haploom")
