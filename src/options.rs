@@ -361,7 +361,7 @@ pub const TABLE: &[Spec] = &[
         Reader::Stream,
         "a label that the model knows",
         "",
-        "population to make (empty: all in their shares)",
+        "population to make (empty: all in their shares); no kind of model learns labels yet",
     ),
     choice(
         "layout",
@@ -437,8 +437,12 @@ impl Options {
         }
         let mut near: Vec<(usize, &str)> = TABLE.iter().map(|s| (edit_distance(key, s.key), s.key)).collect();
         near.sort();
-        let near: Vec<&str> =
-            near.iter().filter(|(d, k)| *d <= 3 || k.contains(key)).take(3).map(|(_, k)| *k).collect();
+        let near: Vec<&str> = near
+            .iter()
+            .filter(|(d, k)| *d <= (key.len() / 3).clamp(1, 3) || k.contains(key))
+            .take(3)
+            .map(|(_, k)| *k)
+            .collect();
         let remedy = match near.is_empty() {
             true => "`haploom options`, haploom_option_count() and their kin list the keys".to_string(),
             false => format!("did you mean {}?", near.join(" or ")),

@@ -56,7 +56,9 @@ impl Encode {
         let panel = read(&self.panel, &ReadOptions { labels: self.labels.clone(), ..reading }, terminal)?;
         let (bits, differences) = model.haplotypes_of(&panel, "panel").map_err(|e| e.file(&self.panel))?;
         differences.iter().for_each(|difference| terminal.note(difference));
-        let encoding = encode(&model, &bits, self.vectors, &Threads::new(self.threads.threads))
+        let threads = Threads::new(self.threads.threads);
+        let encoding = terminal
+            .watch(|progress| encode(&model, &bits, self.vectors, &threads, progress))
             .map_err(|e| e.file(&self.model))?;
         let mut text = header(&encoding, self.labels.is_some());
         (0..bits.rows()).for_each(|h| line(&mut text, &panel, h, self.labels.is_some(), &encoding));

@@ -38,8 +38,8 @@ pub extern "C" fn haploom_encode(
         let encoding = watched(options, |progress| {
             let (bits, differences) = model.haplotypes_of(panel, "panel")?;
             differences.into_iter().for_each(|difference| progress.notice(difference));
-            progress.check()?;
-            encode(model, &bits, settings.whole("components"), &Threads::new(settings.whole("threads")))
+            let threads = Threads::new(settings.whole("threads"));
+            encode(model, &bits, settings.whole("components"), &threads, progress)
         })?;
         out.give(haploom_encoding { encoding, haplotypes: panel.haplotypes() });
         Ok(())

@@ -144,7 +144,8 @@ pub extern "C" fn haploom_evaluation_table(
     })
 }
 
-/// The sizes of an evaluation: real, artificial and held-out haplotypes (0 without), and the sites that all panels share.
+/// The sizes of an evaluation: real and artificial haplotypes; held-out ones that the floors are taken from (at most as many
+/// as there are artificial ones, 0 without held-out people); and the sites that all panels share.
 /// Each place may be NULL. Errors: INVALID_ARGUMENT. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_sizes(

@@ -191,8 +191,8 @@ pub extern "C" fn haploom_model_info(
 }
 
 /// How well a model knows a panel: for each haplotype and each site of the model, the probability of the alternate allele
-/// given all other alleles of the haplotype (of a Markov model: given those in the window before it; of a Bernoulli model:
-/// its frequency). Exact, without sampling.
+/// given all other alleles of the haplotype (of a Markov model: given those in the window before it, which may make it 0 or
+/// 1; of a Bernoulli model: its frequency). Exact, without sampling.
 ///
 /// `probabilities` takes `n` numbers from 0 to 1, haplotypes of the panel x sites of the model, a row a haplotype; n has
 /// to be their product. Options: none but `threads`.

@@ -53,7 +53,7 @@ impl haploom_sampler {
 /// number. They should be people other than those the model was trained on.
 /// Options: groups `sampling`, `stream` and `region`. The model and the start panel may be freed before the sampler.
 /// On success `*sampler` is a handle that you free with haploom_sampler_free(); else it is NULL.
-/// Errors: REGION, EMPTY (no site of the model in the region), UNKNOWN_NAME (a label), NO_OVERLAP, CONTIG_MISMATCH or
+/// Errors: REGION (also for a contig that the model does not have), EMPTY (no site of the model in the region), UNKNOWN_NAME (a label), NO_OVERLAP, CONTIG_MISMATCH or
 /// ALLELE_MISMATCH (a start panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION,
 /// INVALID_ARGUMENT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -208,9 +208,10 @@ fn fill(sampler: &mut Sampler, n: usize, buffer: &mut [u8], stride: usize, site_
 
 /// The next `haplotypes` haplotypes as a panel of people PREFIX_j, whose haplotypes are numbers 2j and 2j + 1.
 ///
-/// Options: group `artificial people`. The stream's end does not matter here.
+/// `haplotypes` is even, and the stream stands at an even number. Options: group `artificial people`. The stream's end does
+/// not matter here.
 /// On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
-/// Errors: INVALID_ARGUMENT unless haplotypes pair into people; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION; INTERNAL.
+/// Errors: INVALID_ARGUMENT for haplotypes that do not pair into people; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION; INTERNAL.
 /// One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_panel(

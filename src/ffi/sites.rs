@@ -111,8 +111,11 @@ pub extern "C" fn haploom_sites_new(
             if site.contig.is_empty() || site.reference.is_empty() || site.alternate.is_empty() {
                 return Err(at("a contig or an allele is empty"));
             }
-            if site.position == 0 || site.reference == site.alternate {
-                return Err(at("position 0, or two alleles that are equal"));
+            if site.position == 0 {
+                return Err(at("the position is 0: positions count from 1"));
+            }
+            if site.reference == site.alternate {
+                return Err(at("the two alleles are equal"));
             }
             all.push(site);
         }

@@ -325,7 +325,7 @@ fn augmented_header(header: &Header, artificial: &AugmentWith, options: &Augment
     if let Some(clash) = artificial.samples.iter().find(|s| real.contains(s.name.as_str())) {
         return Err(Error::new(ErrorKind::Duplicate, "an artificial person has the name of a real one")
             .sample(&clash.name)
-            .remedy("choose another prefix for artificial people (--prefix)"));
+            .remedy("choose another prefix (--prefix) for artificial people"));
     }
     let known: HashSet<&str> = header.contigs.iter().map(|(c, _)| c.as_str()).collect();
     let contigs = artificial.sites.contigs();

@@ -6,6 +6,7 @@ use crate::compute::{Device, States};
 use crate::error::{Error, ErrorKind, Result};
 use crate::linalg::svd;
 use crate::panel::bits::BitMatrix;
+use crate::progress::Progress;
 use crate::threads::Threads;
 
 /// Haplotypes in the latent space of an RBM.
@@ -26,8 +27,14 @@ pub struct Encoding {
 /// Encodes haplotypes: `bits` has a row a haplotype and a column a site of the model, in the model's order.
 ///
 /// # Errors
-/// `InvalidArgument` for a model without hidden units or for other sites; `OutOfMemory`.
-pub fn encode(model: &Model, bits: &BitMatrix, components: usize, threads: &Threads) -> Result<Encoding> {
+/// `InvalidArgument` for a model without hidden units or for other sites; `Cancelled`; `OutOfMemory`.
+pub fn encode(
+    model: &Model,
+    bits: &BitMatrix,
+    components: usize,
+    threads: &Threads,
+    progress: &mut Progress,
+) -> Result<Encoding> {
     let Generator::Rbm(machine) = &model.generator else {
         return Err(Error::argument(format!("a {} model has no hidden units to encode with", model.kind().name()))
             .remedy("encode with an RBM"));
@@ -51,6 +58,7 @@ pub fn encode(model: &Model, bits: &BitMatrix, components: usize, threads: &Thre
     };
     const BATCH: usize = 512;
     for first in (0..bits.rows()).step_by(BATCH) {
+        progress.step("encoding", first as u64, bits.rows() as u64, "haplotypes")?;
         let rows: Vec<usize> = (first..(first + BATCH).min(bits.rows())).collect();
         let mut visible = States::zeros(&device, rows.len(), sites)?;
         visible.unpack(bits, &rows)?;
@@ -66,5 +74,6 @@ pub fn encode(model: &Model, bits: &BitMatrix, components: usize, threads: &Thre
             encoding.hidden.extend(row);
         }
     }
+    progress.step("encoding", bits.rows() as u64, bits.rows() as u64, "haplotypes")?;
     Ok(encoding)
 }

@@ -90,12 +90,12 @@ impl Sampler {
     /// A stream that begins at haplotype 0.
     ///
     /// # Errors
-    /// `Empty` for a region without sites of the model; `UnknownName` for a label; `InvalidOption` for an option that the
+    /// `Empty` for a region without sites of the model, `Region` for a contig that it does not have; `UnknownName` for a label; `InvalidOption` for an option that the
     /// model cannot follow; `NoOverlap` and its kin for a start panel that lacks sites of the model; `OutOfMemory`.
     pub fn new(model: Arc<Model>, settings: &SampleSettings) -> Result<Self> {
         if let Some(label) = &settings.label {
             return Err(Error::new(ErrorKind::UnknownName, format!("the model knows no label '{label}'"))
-                .remedy("it was trained without labels: train on the people of that population alone (-S)"));
+                .remedy("no kind of model learns labels yet: train on the people of that population alone"));
         }
         let device = Device::cpu(settings.threads.clone());
         let chains = match &model.generator {
@@ -114,7 +114,9 @@ impl Sampler {
                 let columns: Vec<usize> = model.sites.range(region).collect();
                 if columns.is_empty() {
                     let contigs: Vec<String> = model.sites.contigs().iter().map(|c| c.to_string()).collect();
-                    return Err(Error::new(ErrorKind::Empty, format!("the model has no site in region {region}"))
+                    let known = contigs.contains(&region.contig);
+                    let kind = if known { ErrorKind::Empty } else { ErrorKind::Region };
+                    return Err(Error::new(kind, format!("the model has no site in region {region}"))
                         .remedy(format!("its contigs are {}", contigs.join(", "))));
                 }
                 (model.sites.select(&columns)?, Some(columns))

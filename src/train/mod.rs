@@ -85,6 +85,7 @@ pub fn train(
         panel_sha256: panel.fingerprint(),
         ..Provenance::default()
     };
+    progress.check()?;
     let generator = match kind {
         ModelKind::Bernoulli => Generator::Bernoulli(Bernoulli { frequencies: panel.frequencies() }),
         ModelKind::Markov => {
@@ -145,7 +146,8 @@ fn train_rbm(
             Trainer::restore(data.clone(), of_run, threads.clone(), mixture, state)?
         }
         (None, true) => {
-            return Err(Error::argument("to resume, say where the checkpoint is").remedy("add --checkpoint FOLDER"));
+            return Err(Error::argument("to resume, say where the checkpoint is")
+                .remedy("give the folder as checkpoint (--checkpoint)"));
         }
         _ => Trainer::new(data.clone(), of_run, threads.clone())?,
     };
@@ -161,11 +163,11 @@ fn train_rbm(
             save(&trainer)?;
             return Err(match &settings.checkpoint {
                 Some(folder) => stopped.remedy(format!(
-                    "update {} is kept in {}: the same command with --resume goes on from there",
+                    "update {} is kept in {}: the same work with resume (--resume) goes on from there",
                     trainer.updates_done(),
                     folder.display()
                 )),
-                None => stopped.remedy("with --checkpoint FOLDER nothing would have been lost"),
+                None => stopped.remedy("with a folder for a checkpoint (--checkpoint) nothing would have been lost"),
             });
         }
         if let Err(failed) = trainer.step() {
