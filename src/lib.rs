@@ -46,6 +46,7 @@ pub mod demo;
 pub mod error;
 pub mod evaluate;
 mod ffi;
+pub mod hmm;
 pub mod io;
 pub mod linalg;
 pub mod model_file;

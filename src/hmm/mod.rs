@@ -1,0 +1,3 @@
+//! Hidden Markov models along the genome, over packed panels: they serve imputation, painting, likelihoods and drawing.
+
+pub mod copying;
