@@ -141,7 +141,7 @@ static void stream(const char *file, size_t window, size_t haplotypes) {
     check(haploom_options_new(&options));
     check(haploom_options_set_text(options, "packing=bits"));
     check(haploom_sampler_new(model, NULL, options, &sampler));
-    size = haploom_sampler_bytes(sampler, window);
+    size = haploom_sampler_buffer_size(sampler, window);
     buffer = malloc(size);
     t = now();
     while (done < haplotypes) {

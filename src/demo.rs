@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::{ReadOptions, read_panel_bytes};
 use crate::panel::Panel;
+use crate::progress::Progress;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -27,7 +28,7 @@ pub enum Part {
 /// # Errors
 /// `OutOfMemory`.
 pub fn panel(part: Part) -> Result<Panel> {
-    let read = read_panel_bytes(PANEL, Path::new("demo panel"), &ReadOptions::default())?;
+    let read = read_panel_bytes(PANEL, Path::new("demo panel"), &ReadOptions::default(), &mut Progress::none())?;
     let mut labels = HashMap::new();
     let mut names = Vec::new();
     for line in PEOPLE.lines().skip(1) {

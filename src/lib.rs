@@ -49,6 +49,7 @@ mod ffi;
 pub mod hmm;
 pub mod io;
 pub mod linalg;
+pub mod memory;
 pub mod model_file;
 pub mod models;
 pub mod options;

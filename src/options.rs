@@ -40,6 +40,8 @@ pub enum Reader {
     Call,
     /// What takes a part of a panel or a model.
     Region,
+    /// What takes some people of a panel.
+    Select,
     /// Reading of panels.
     Read,
     /// Writing of panels.
@@ -72,6 +74,7 @@ impl Reader {
         match self {
             Reader::Call => "every call",
             Reader::Region => "region",
+            Reader::Select => "selection",
             Reader::Read => "reading",
             Reader::Write => "writing",
             Reader::Train => "training",
@@ -175,14 +178,14 @@ pub const TABLE: &[Spec] = &[
     ),
     text(
         "samples",
-        Reader::Read,
+        Reader::Select,
         "names separated by commas, or ^ and names to leave out",
         "",
         "people to take, in the file's order (empty: all)",
     ),
     text(
         "samples_file",
-        Reader::Read,
+        Reader::Select,
         "a file, or ^ and a file of names to leave out",
         "",
         "file of people to take, one a line (empty: all)",
@@ -230,12 +233,12 @@ pub const TABLE: &[Spec] = &[
         "sample file of a .hap file (empty: beside it, under the same name)",
     ),
     text("contig", Reader::Read, "a name", "", "contig of legends whose ids do not say it"),
-    text(
+    choice(
         "format",
         Reader::Write,
-        "vcf, vcf.gz, bcf, hap, hap.gz, hapt, hapt.gz or pgen",
-        "",
-        "format to write (empty: by the file's name)",
+        &["auto", "vcf", "vcf.gz", "bcf", "hap", "hap.gz", "hapt", "hapt.gz", "pgen"],
+        "auto",
+        "format to write (auto: by the file's name)",
     ),
     flag("index", Reader::Write, "true", "whether VCF.gz gets a .tbi and BCF a .csi"),
     number(
@@ -439,12 +442,12 @@ impl Options {
         near.sort();
         let near: Vec<&str> = near
             .iter()
-            .filter(|(d, k)| *d <= (key.len() / 3).clamp(1, 3) || k.contains(key))
+            .filter(|(d, k)| *d <= (key.len() / 2).clamp(1, 3) || k.contains(key))
             .take(3)
             .map(|(_, k)| *k)
             .collect();
         let remedy = match near.is_empty() {
-            true => "`haploom options`, haploom_option_count() and their kin list the keys".to_string(),
+            true => "`haploom options` lists the keys, in C haploom_option_describe()".to_string(),
             false => format!("did you mean {}?", near.join(" or ")),
         };
         Err(Error::new(ErrorKind::UnknownOption, format!("there is no option '{key}'")).remedy(remedy))
@@ -456,11 +459,11 @@ impl Options {
     /// `UnknownOption`, or `InvalidOption` for a wrong type or a value out of bounds.
     pub fn set(&mut self, key: &str, value: &str) -> Result<&mut Self> {
         let spec = Self::spec(key)?;
-        let value = value.trim();
+        let value = if matches!(spec.bounds, Bounds::Text(_)) { value } else { value.trim() };
         let fits = match spec.bounds {
             Bounds::Whole(low, high) => value.parse::<i64>().is_ok_and(|v| (low..=high).contains(&v)),
             Bounds::Number(low, high) => value.parse::<f64>().is_ok_and(|v| (low..=high).contains(&v)),
-            Bounds::Flag => matches!(value, "true" | "false"),
+            Bounds::Flag => matches!(value, "true" | "false" | "1" | "0"),
             Bounds::Choice(words) => words.contains(&value),
             Bounds::Text(_) => true,
         };
@@ -468,6 +471,11 @@ impl Options {
             return Err(Error::new(ErrorKind::InvalidOption, format!("option {key} is '{value}'"))
                 .remedy(format!("it has to be {}", spec.bounds)));
         }
+        let value = match (spec.bounds, value) {
+            (Bounds::Flag, "1") => "true",
+            (Bounds::Flag, "0") => "false",
+            _ => value,
+        };
         self.values.insert(spec.key, value.to_string());
         Ok(self)
     }
@@ -480,11 +488,21 @@ impl Options {
         let mut next = self.clone();
         for pair in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
             let Some((key, value)) = pair.split_once('=') else {
-                return Err(Error::new(ErrorKind::InvalidOption, format!("'{pair}' is not key=value")));
+                return Err(Error::new(ErrorKind::InvalidOption, format!("'{pair}' is not key=value"))
+                    .remedy("pairs are separated by commas; a value that holds one is set by itself, by key"));
             };
-            next.set(key.trim(), value)?;
+            next.set(key.trim(), value.trim())?;
         }
         *self = next;
+        Ok(self)
+    }
+
+    /// Takes a key back to its default, as if it had never been set.
+    ///
+    /// # Errors
+    /// `UnknownOption`.
+    pub fn unset(&mut self, key: &str) -> Result<&mut Self> {
+        self.values.remove(Self::spec(key)?.key);
         Ok(self)
     }
 

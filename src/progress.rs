@@ -66,6 +66,17 @@ impl Cancel {
         set(&self.flag) || self.parent.as_ref().is_some_and(set)
     }
 
+    /// Fails with `Cancelled` if it has been asked to stop.
+    ///
+    /// # Errors
+    /// `Cancelled`.
+    pub fn check(&self) -> Result<()> {
+        match self.is_cancelled() {
+            true => Err(Error::new(ErrorKind::Cancelled, "stopped on request")),
+            false => Ok(()),
+        }
+    }
+
     /// The shared flag itself, for signal handlers.
     pub fn flag(&self) -> Arc<AtomicBool> {
         self.flag.clone()
@@ -109,10 +120,7 @@ impl<'a> Progress<'a> {
 
     /// Fails with `Cancelled` if the caller wants to stop.
     pub fn check(&self) -> Result<()> {
-        match self.is_cancelled() {
-            true => Err(Error::new(ErrorKind::Cancelled, "stopped on request")),
-            false => Ok(()),
-        }
+        self.cancel.check()
     }
 
     /// Whether the caller wants to stop.

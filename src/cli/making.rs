@@ -64,6 +64,7 @@ impl MakeArgs {
             start,
             threads: Threads::new(threads.threads),
             options,
+            ..SampleSettings::default()
         };
         let mut sampler = Sampler::new(model, &settings).map_err(|e| e.file(model_path))?;
         sampler.seek(self.first);

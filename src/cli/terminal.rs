@@ -225,12 +225,45 @@ pub fn count(n: usize, one: &str, many: &str) -> String {
 
 /// The last line of a command that failed, on standard error, `--quiet` or not.
 pub fn report_error(error: &Error) {
-    eprintln!("haploom: {error}");
+    eprintln!("haploom: {}", as_flags(&error.to_string()));
+}
+
+/// Options that have a flag of their own here; `--set` takes the others.
+const FLAGS: [&str; 9] =
+    ["missing", "unphased", "multiallelic", "legend", "contig", "prefix", "outside", "checkpoint", "resume"];
+
+/// `option key=value`, as the library advises, in the words of this command line: `--key value` or `--set key=value`.
+fn as_flags(text: &str) -> String {
+    let mut parts = text.split("option ");
+    let mut out = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let assignment =
+            part.split_once('=').filter(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+        out += &match assignment {
+            Some(("resume", rest)) => format!("--resume{}", rest.strip_prefix("true").unwrap_or(rest)),
+            Some((key, rest)) if FLAGS.contains(&key) => format!("--{key} {rest}"),
+            Some(_) => format!("--set {part}"),
+            None => format!("option {part}"),
+        };
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_of_the_library_becomes_flags() {
+        let cases = [
+            ("fill with option missing=reference (or x)", "fill with --missing reference (or x)"),
+            ("train with option ladder=true, or go", "train with --set ladder=true, or go"),
+            ("the same with option resume=true goes on", "the same with --resume goes on"),
+            ("there is no option 'x'; did you mean a?", "there is no option 'x'; did you mean a?"),
+            ("option l2 is '9'; it has to be 1", "option l2 is '9'; it has to be 1"),
+        ];
+        cases.iter().for_each(|(text, flags)| assert_eq!(as_flags(text), *flags));
+    }
 
     #[test]
     fn times_sizes_and_rates_read_well() {

@@ -84,7 +84,7 @@ pub extern "C" fn haploom_encoding_projections(encoding: Option<&haploom_encodin
     answer(std::ptr::null(), || Ok(required(encoding, "encoding")?.encoding.projections.as_ptr()))
 }
 
-/// Singular values of the weights, a number for each component, falling. They belong to the encoding and end with it; NULL
+/// Singular values of the weights, one for each component, in decreasing order. They belong to the encoding and end with it; NULL
 /// for NULL. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_singular_values(encoding: Option<&haploom_encoding>) -> *const f64 {

@@ -65,7 +65,7 @@ pub extern "C" fn haploom_evaluation_count(evaluation: Option<&haploom_evaluatio
 }
 
 /// Number `i` (from 0) of an evaluation: its name ("ld_r", "aa_truth", "privacy_loss", ...), which does not change between
-/// versions; its title in words; what else to know of it ("" for nothing). Each place may be NULL. The texts live as long as
+/// versions; its title in words; what else to know of it ("" for nothing). Each output pointer may be NULL. The texts live as long as
 /// the evaluation. Errors: INVALID_ARGUMENT past the last one. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_describe(
@@ -89,7 +89,7 @@ pub extern "C" fn haploom_evaluation_describe(
 }
 
 /// A number by its name: its value; its floor, the same number between real and held-out people; the best that can be; and
-/// its standard deviation over draws. Each is NaN where it is not defined, and each place may be NULL.
+/// its standard deviation over draws. Each is NaN where it is not defined, and each output pointer may be NULL.
 /// Errors: UNKNOWN_NAME (the text lists the names); INVALID_ARGUMENT. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_get(
@@ -146,7 +146,7 @@ pub extern "C" fn haploom_evaluation_table(
 
 /// The sizes of an evaluation: real and artificial haplotypes; held-out ones that the floors are taken from (at most as many
 /// as there are artificial ones, 0 without held-out people); and the sites that all panels share.
-/// Each place may be NULL. Errors: INVALID_ARGUMENT. Since 0.1.
+/// Each output pointer may be NULL. Errors: INVALID_ARGUMENT. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_sizes(
     evaluation: Option<&haploom_evaluation>,

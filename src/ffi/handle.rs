@@ -21,6 +21,13 @@ pub(super) fn required<'a, T>(handle: Option<&'a T>, name: &str) -> Result<&'a T
     handle.ok_or_else(|| Error::argument(format!("{name} is NULL")))
 }
 
+/// A handle that has to be there, of a kind that looks after its own exclusive use.
+pub(super) fn shared<'a, T>(handle: *const T, name: &str) -> Result<&'a T> {
+    check(handle, name)?;
+    // SAFETY: not NULL, aligned, and the header asks for a handle that the library made and that is not freed yet.
+    Ok(unsafe { &*handle })
+}
+
 /// A handle that is used exclusively and has to be there.
 pub(super) fn exclusive<'a, T>(handle: Option<&'a mut T>, name: &str) -> Result<&'a mut T> {
     handle.ok_or_else(|| Error::argument(format!("{name} is NULL")))

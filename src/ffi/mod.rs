@@ -9,6 +9,20 @@
 
 #![allow(unsafe_code, non_camel_case_types)]
 
+// What the header lets several threads use at once has to be fit for it.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<panel::haploom_panel>();
+    shared::<model::haploom_model>();
+    shared::<encode::haploom_encoding>();
+    shared::<evaluate::haploom_evaluation>();
+    shared::<sites::haploom_sites>();
+    shared::<sites::haploom_samples>();
+    shared::<progress::haploom_cancel>();
+    const fn movable<T: Send>() {}
+    movable::<sampler::haploom_sampler>();
+};
+
 mod augment;
 mod encode;
 mod evaluate;

@@ -39,14 +39,15 @@ fn model_of(model: Option<&haploom_model>) -> Result<&Arc<Model>> {
 /// Trains a model on a complete panel (phased, nothing missing).
 ///
 /// `kind`: "rbm" (a restricted Boltzmann machine, for most uses), "markov" (windows of sites) or "bernoulli" (frequencies
-/// alone). Options: groups `training`, `training, RBM` or `training, Markov` by kind, and `checkpoints`. The same panel,
+/// alone). Options: groups `training`, `training, RBM` and `checkpoints`, or
+/// `training, Markov`, by kind. The same panel,
 /// kind, options and seed give the same model for any number of threads. It reports steps in updates, and what it measures.
 ///
 /// With `checkpoint` a stopped training of an RBM leaves its state in that folder, whole, and the same call with `resume`
-/// goes on from there and ends with the same model. A checkpoint says more of the panel than the model does.
+/// goes on from there and ends with the same model. A checkpoint contains more of the panel than the model does.
 /// On success `*model` is a handle that you free with haploom_model_free(); else it is NULL.
 /// Errors: EMPTY, MISSING, UNPHASED; DIVERGED; CANCELLED; CHECKPOINT_MISMATCH, IO; OUT_OF_MEMORY, UNKNOWN_OPTION,
-/// INVALID_ARGUMENT. Any thread. Since 0.1.
+/// INVALID_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_train(
     panel: Option<&haploom_panel>,
@@ -62,7 +63,10 @@ pub extern "C" fn haploom_train(
             Error::argument(format!("there is no kind of model '{name}'"))
                 .remedy(format!("choose one of {}", ModelKind::ALL.map(ModelKind::name).join(", ")))
         })?;
-        let groups: Vec<Reader> = readers(kind).iter().copied().chain([Reader::Checkpoint]).collect();
+        let mut groups = readers(kind).to_vec();
+        if kind == ModelKind::Rbm {
+            groups.push(Reader::Checkpoint);
+        }
         let settings = options_for(options, &groups)?;
         let model = watched(options, |progress| {
             train(panel, kind, &settings, &TrainSettings::from_options(&settings), progress)
@@ -163,14 +167,14 @@ fn info(handle: &haploom_model) -> &[CString] {
     })
 }
 
-/// How many things there are to know of a model: its size, its training, what was measured, what it may leak. 0 for NULL.
+/// How many entries a model's description has: its size, its training, what was measured, what it may leak. 0 for NULL.
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_info_count(model: Option<&haploom_model>) -> usize {
     answer(0, || Ok(info(required(model, "model")?).len() / 2))
 }
 
-/// Thing number `i` (from 0) to know of a model: its name and its value, for people to read. Each place may be NULL. The
+/// Entry `i` (from 0) of a model's description: its name and its value, for people to read. Each output pointer may be NULL. The
 /// texts live as long as the model. Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_info(
@@ -182,7 +186,7 @@ pub extern "C" fn haploom_model_info(
     guard(|| {
         let info = info(required(model, "model")?);
         if i >= info.len() / 2 {
-            return Err(Error::argument(format!("there are {} things, and none is number {i}", info.len() / 2)));
+            return Err(Error::argument(format!("there are {} entries, and none is number {i}", info.len() / 2)));
         }
         put(name, info[2 * i].as_ptr());
         put(value, info[2 * i + 1].as_ptr());

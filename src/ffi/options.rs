@@ -30,9 +30,14 @@ pub(super) fn options_for(given: Option<&haploom_options>, readers: &[Reader]) -
     Ok(given.options.clone())
 }
 
+/// The flag by which the caller stops the call.
+pub(super) fn cancel_of(given: Option<&haploom_options>) -> Cancel {
+    given.and_then(|given| given.cancel.clone()).unwrap_or_default()
+}
+
 /// Does work whose events go where the options say.
 pub(super) fn watched<T>(given: Option<&haploom_options>, work: impl FnOnce(&mut Progress) -> Result<T>) -> Result<T> {
-    let outer = given.and_then(|given| given.cancel.clone()).unwrap_or_default();
+    let outer = cancel_of(given);
     let Some(callback) = given.and_then(|given| given.callback) else {
         return work(&mut Progress::new(&mut |_| (), outer));
     };
@@ -52,7 +57,7 @@ pub(super) fn watched<T>(given: Option<&haploom_options>, work: impl FnOnce(&mut
 ///
 /// Makes options, all at their defaults. Functions that take options take NULL for the defaults too.
 ///
-/// Each function says which groups of keys it reads; `threads` and `seed` are read by every function. A key that was set
+/// Each function says which groups of keys it reads; `threads` and `seed` are accepted by every function. A key that was set
 /// and that the function does not read is an error (HAPLOOM_UNKNOWN_OPTION): nothing that you set is without effect. A
 /// function reads options while it runs and does not keep them: they may be freed or changed after it returned.
 ///
@@ -109,14 +114,19 @@ pub extern "C" fn haploom_options_set_int(
     set(options, key, write, "a whole number")
 }
 
-/// Sets a key to a number. Errors as for haploom_options_set_int(). Since 0.1.
+/// Sets a key to a number; keys that take whole numbers take one without a fraction. Errors as for
+/// haploom_options_set_int(). Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_set_double(
     options: Option<&mut haploom_options>,
     key: *const c_char,
     value: f64,
 ) -> haploom_status {
-    let write = |bounds: &Bounds| matches!(bounds, Bounds::Number(..)).then(|| value.to_string());
+    let write = |bounds: &Bounds| match bounds {
+        Bounds::Number(..) => Some(value.to_string()),
+        Bounds::Whole(..) if value.fract() == 0.0 && value.abs() < 9e15 => Some(format!("{value:.0}")),
+        _ => None,
+    };
     set(options, key, write, "a number")
 }
 
@@ -135,6 +145,7 @@ pub extern "C" fn haploom_options_set_string(
 }
 
 /// Sets several keys at once: "epochs=200,l2=0.1". Values that hold a comma go through haploom_options_set_string().
+/// Files that options name are UTF-8.
 /// If one fails none is set. Errors as for haploom_options_set_int(). Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_set_text(
@@ -144,6 +155,30 @@ pub extern "C" fn haploom_options_set_text(
     guard(|| {
         let options = exclusive(options, "options")?;
         options.options.set_text(text(assignments, "assignments")?)?;
+        Ok(())
+    })
+}
+
+/// Takes a key back to its default, as if it had never been set. Errors: UNKNOWN_OPTION, INVALID_ARGUMENT. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn haploom_options_unset(options: Option<&mut haploom_options>, key: *const c_char) -> haploom_status {
+    guard(|| {
+        exclusive(options, "options")?.options.unset(text(key, "key")?)?;
+        Ok(())
+    })
+}
+
+/// A copy of options: values, progress function and cancel handle. On success `*copy` is a handle that you free with
+/// haploom_options_free(); else it is NULL. Errors: INVALID_ARGUMENT. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn haploom_options_copy(
+    options: Option<&haploom_options>,
+    copy: *mut *mut haploom_options,
+) -> haploom_status {
+    guard(|| {
+        let out = Out::new(copy, "copy")?;
+        let haploom_options { options, callback, cancel } = required(options, "options")?;
+        out.give(haploom_options { options: options.clone(), callback: *callback, cancel: cancel.clone() });
         Ok(())
     })
 }
@@ -167,8 +202,9 @@ pub extern "C" fn haploom_options_get(
 /// Where events of calls with these options go. `progress` NULL means nowhere, which is the default.
 ///
 /// The function is called on the thread that made the call, with `user` as it is given here. What it answers decides:
-/// 0 goes on, anything else stops the call with HAPLOOM_CANCELLED. It must return: leaving it by longjmp or by a C++
-/// exception is forbidden and ends the process or worse. It may call functions of this library on other handles.
+/// 0 goes on, anything else stops the call with HAPLOOM_CANCELLED, unless its work is done already. It must return: leaving it by longjmp or by a C++
+/// exception is forbidden and ends the process or worse. It may call functions of this library on other handles, but must
+/// not use, change or free a handle or a buffer of the call that is running.
 /// Errors: INVALID_ARGUMENT. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_set_progress(
@@ -182,7 +218,8 @@ pub extern "C" fn haploom_options_set_progress(
     })
 }
 
-/// The handle by which calls with these options can be stopped from any thread; NULL for none, which is the default.
+/// The flag by which calls with these options can be stopped from any thread (a sampler looks at the flag of the options that
+/// it was made with, in every call); NULL for none, which is the default.
 /// The options keep what they need of it: it may be freed before them. Errors: INVALID_ARGUMENT. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_set_cancel(
@@ -236,13 +273,13 @@ pub extern "C" fn haploom_option_count() -> usize {
 }
 
 /// What option number `i` (from 0) is: its key; its type, one of HAPLOOM_TYPE_...; its default as text; its bounds in words;
-/// the group it belongs to, which says what reads it; and what it does. Each place may be NULL. The texts are static.
+/// the group it belongs to, which says what reads it; and what it does. Each output pointer may be NULL. The texts are static.
 /// Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_option_describe(
     i: usize,
     key: *mut *const c_char,
-    type_: *mut i32,
+    r#type: *mut i32,
     default_value: *mut *const c_char,
     bounds: *mut *const c_char,
     group: *mut *const c_char,
@@ -260,7 +297,7 @@ pub extern "C" fn haploom_option_describe(
             Bounds::Text(_) => HAPLOOM_TYPE_TEXT,
         };
         put(key, texts.key.as_ptr());
-        put(type_, kind);
+        put(r#type, kind);
         put(default_value, texts.default.as_ptr());
         put(bounds, texts.bounds.as_ptr());
         put(group, texts.reader.as_ptr());

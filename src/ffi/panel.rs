@@ -36,6 +36,9 @@ pub(super) fn panel_of<'a>(panel: Option<&'a haploom_panel>, name: &str) -> Resu
     required(panel, name).map(|handle| &handle.panel)
 }
 
+/// What reading of panels reads.
+const READING: &[Reader] = &[Reader::Read, Reader::Select, Reader::Region];
+
 /// A row is a haplotype, its columns are sites.
 pub const HAPLOOM_HAPLOTYPE_MAJOR: i32 = 0;
 /// A row is a site, its columns are haplotypes.
@@ -57,7 +60,7 @@ const _: () = assert!(HAPLOOM_MISSING_ALLELE == MISSING);
 /// Reads a panel from a file: VCF, VCF.gz, BCF, IMPUTE2's .hap + .legend + .samples, .hapt + .legend, or PLINK 2's .pgen +
 /// .pvar + .psam, told by their content; "-" is standard input.
 ///
-/// Options: groups `reading` and `region`. It reports steps in records; what was skipped, split, filled or assumed comes as
+/// Options: groups `reading`, `selection` and `region`. It reports steps in records; what was skipped, split, filled or assumed comes as
 /// notices (see Progress and cancelling).
 /// On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
 /// Errors: IO, UNKNOWN_FORMAT, TRUNCATED, MALFORMED, REGION; UNPHASED, MISSING, MULTIALLELIC unless options say what to do
@@ -72,10 +75,37 @@ pub extern "C" fn haploom_panel_open(
     guard(|| {
         let out = Out::new(panel, "panel")?;
         let file = self::path(path, "path")?;
-        let reading = ReadOptions::from_options(&options_for(options, &[Reader::Read, Reader::Region])?)?;
+        let reading = ReadOptions::from_options(&options_for(options, READING)?)?;
         let panel = watched(options, |progress| {
             let read = io::read_panel_watched(file, &reading, progress)?;
             read.notices.into_iter().for_each(|notice| progress.notice(notice));
+            progress.check()?;
+            Ok(read.panel)
+        })?;
+        out.give(haploom_panel::new(panel));
+        Ok(())
+    })
+}
+
+/// Reads a panel from the bytes of a file in memory, as haploom_panel_open() reads the file (of VCF, VCF.gz and BCF; not
+/// through an index). `name` is what errors call it. Options, `*panel` and errors as there. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn haploom_panel_open_bytes(
+    bytes: *const u8,
+    size: usize,
+    name: *const c_char,
+    options: Option<&haploom_options>,
+    panel: *mut *mut haploom_panel,
+) -> haploom_status {
+    guard(|| {
+        let out = Out::new(panel, "panel")?;
+        let bytes = array(bytes, size, "bytes")?;
+        let name = self::path(name, "name")?;
+        let reading = ReadOptions::from_options(&options_for(options, READING)?)?;
+        let panel = watched(options, |progress| {
+            let read = io::read_panel_bytes(bytes, name, &reading, progress)?;
+            read.notices.into_iter().for_each(|notice| progress.notice(notice));
+            progress.check()?;
             Ok(read.panel)
         })?;
         out.give(haploom_panel::new(panel));
@@ -84,7 +114,7 @@ pub extern "C" fn haploom_panel_open(
 }
 
 /// The embedded demo panel: 900 simulated people of three labelled populations at 800 sites. `part` is one of
-/// HAPLOOM_DEMO_...; On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
+/// HAPLOOM_DEMO_... . On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
 /// Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_demo(part: i32, panel: *mut *mut haploom_panel) -> haploom_status {
@@ -122,7 +152,7 @@ fn sites_of(sites: Option<&haploom_sites>) -> Result<Sites> {
 }
 
 /// How far an array of rows reaches, in bytes.
-fn extent(rows: usize, row_stride: usize, columns: usize, column_stride: usize) -> Result<usize> {
+pub(super) fn extent(rows: usize, row_stride: usize, columns: usize, column_stride: usize) -> Result<usize> {
     let last = |n: usize, stride: usize| n.saturating_sub(1).checked_mul(stride);
     let reach = match (last(rows, row_stride), last(columns, column_stride)) {
         (Some(a), Some(b)) => a.checked_add(b).and_then(|sum| sum.checked_add(1)),
@@ -137,7 +167,7 @@ fn extent(rows: usize, row_stride: usize, columns: usize, column_stride: usize) 
 ///
 /// The allele of haplotype h at site s is at `alleles[h * haplotype_stride + s * site_stride]`, strides in bytes: rows of
 /// haplotypes have strides (sites, 1), rows of sites (1, haplotypes), and more where rows are padded. `sites` and `samples`
-/// stay yours; their number of sites and of haplotypes says the shape. `samples` NULL makes diploid people sample_0, ...
+/// stay yours; the panel has as many sites as `sites`. `samples` NULL makes diploid people sample_0, ...
 /// On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
 /// Errors: INVALID_ARGUMENT (also for another byte: the text names haplotype and site), EMPTY, OUT_OF_MEMORY.
 /// Any thread. Since 0.1.
@@ -157,7 +187,6 @@ pub extern "C" fn haploom_panel_from_bytes(
         if haplotypes == 0 {
             return Err(Error::new(ErrorKind::Empty, "there are no haplotypes"));
         }
-        let samples = samples_of(samples, haplotypes)?;
         let reach = extent(haplotypes, haplotype_stride, sites.len(), site_stride)?;
         let alleles = array(alleles, reach, "alleles")?;
         let (bits, missing) = match site_stride {
@@ -184,6 +213,7 @@ pub extern "C" fn haploom_panel_from_bytes(
                     .site(&site.contig, site.position)
             }
         })?;
+        let samples = samples_of(samples, haplotypes)?;
         out.give(haploom_panel::new(Panel::with_planes(sites, samples, bits, Some(missing), None)?));
         Ok(())
     })
@@ -237,7 +267,7 @@ fn pack_rows<'a>(rows: usize, columns: usize, bytes: impl Fn(usize) -> &'a [u8])
 ///
 /// `layout` HAPLOOM_HAPLOTYPE_MAJOR: a row is a haplotype, `haplotypes` rows. HAPLOOM_SITE_MAJOR: a row is a site. Rows are
 /// `stride` bytes apart, at least as many as their bits fill; bits past the last column do not count. `sites` and `samples`
-/// as for haploom_panel_from_bytes(). Haplotype-major rows are copied at the speed of memory; site-major ones are turned.
+/// as for haploom_panel_from_bytes(). Haplotype-major rows are copied at the speed of memory; site-major ones are transposed.
 /// On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
 /// Errors: INVALID_ARGUMENT, EMPTY, OUT_OF_MEMORY. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -256,12 +286,12 @@ pub extern "C" fn haploom_panel_from_bits(
         if haplotypes == 0 {
             return Err(Error::new(ErrorKind::Empty, "there are no haplotypes"));
         }
-        let samples = samples_of(samples, haplotypes)?;
         let (rows, columns) = shape(layout, haplotypes, sites.len())?;
         let width = check_stride(stride, columns)?;
         let bytes = array(bits, extent(rows, stride, width, 1)?, "bits")?;
         let bits = from_rows(rows, columns, |r| &bytes[r * stride..][..width])?;
         let bits = if layout == HAPLOOM_SITE_MAJOR { bits.transpose()? } else { bits };
+        let samples = samples_of(samples, haplotypes)?;
         out.give(haploom_panel::new(Panel::new(sites, samples, bits)?));
         Ok(())
     })
@@ -349,7 +379,7 @@ fn range(first: usize, count: usize, of: usize, name: &str) -> Result<Range<usiz
 /// allele of its haplotype h at its site s goes to `buffer[h * haplotype_stride + s * site_stride]`; other bytes stay as
 /// they are. `size` is the size of `buffer` in bytes.
 /// Errors: INVALID_ARGUMENT for a window that is not inside the panel, a buffer that is too small (the text says what is
-/// needed), or strides by which two alleles meet; OUT_OF_MEMORY. Any thread. Since 0.1.
+/// needed), or strides that map two alleles to one byte; OUT_OF_MEMORY. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_to_bytes(
     panel: Option<&haploom_panel>,
@@ -380,7 +410,7 @@ pub extern "C" fn haploom_panel_to_bytes(
         };
         if !apart {
             return Err(Error::argument(format!(
-                "with strides {haplotype_stride} and {site_stride} two alleles meet in a byte"
+                "strides {haplotype_stride} and {site_stride} map two alleles to one byte"
             )));
         }
         let buffer = array_mut(buffer, reach, "buffer")?;
@@ -401,7 +431,7 @@ pub extern "C" fn haploom_panel_to_bytes(
     })
 }
 
-fn check_size(size: usize, needed: usize) -> Result<()> {
+pub(super) fn check_size(size: usize, needed: usize) -> Result<()> {
     match size >= needed {
         true => Ok(()),
         false => Err(Error::argument(format!("the buffer has {size} bytes, and {needed} are needed"))),
@@ -511,7 +541,7 @@ pub extern "C" fn haploom_panel_select(
     guard(|| {
         let out = Out::new(selected, "selected")?;
         let mut panel = panel_of(panel, "panel")?.clone();
-        let options = options_for(options, &[Reader::Read, Reader::Region])?;
+        let options = options_for(options, &[Reader::Select, Reader::Region])?;
         if let Some(region) = options.given("region") {
             panel = panel.in_region(&region.parse()?)?;
         }
@@ -541,11 +571,30 @@ pub extern "C" fn haploom_panel_with_samples(
     })
 }
 
+/// A panel of the people of `panel`, then those of `other`: a reference panel and artificial people, say. Both have the same
+/// sites in the same order.
+/// On success `*both` is a handle that you free with haploom_panel_free(); else it is NULL.
+/// Errors: NO_OVERLAP, naming the first site that differs; DUPLICATE for a name that both have; OUT_OF_MEMORY;
+/// INVALID_ARGUMENT. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn haploom_panel_append(
+    panel: Option<&haploom_panel>,
+    other: Option<&haploom_panel>,
+    both: *mut *mut haploom_panel,
+) -> haploom_status {
+    guard(|| {
+        let out = Out::new(both, "both")?;
+        let (panel, other) = (panel_of(panel, "panel")?, panel_of(other, "other")?);
+        out.give(haploom_panel::new(panel.append(other)?));
+        Ok(())
+    })
+}
+
 /// Writes a panel to a file, whole or not at all; "-" is standard output. The name says the format (.vcf, .vcf.gz, .bcf,
 /// .hap[.gz], .hapt[.gz], .pgen) unless the option `format` does; VCF.gz and BCF get an index.
 ///
-/// Options: group `writing`.
-/// Errors: IO, UNKNOWN_FORMAT; MISSING or UNPHASED where the format cannot hold them; EMPTY, OUT_OF_MEMORY,
+/// Options: group `writing`. VCF and BCF report steps in records.
+/// Errors: IO, UNKNOWN_FORMAT; MISSING or UNPHASED where the format cannot hold them; EMPTY; CANCELLED; OUT_OF_MEMORY,
 /// UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT (also for names that the format cannot hold). Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_write(
@@ -557,6 +606,6 @@ pub extern "C" fn haploom_panel_write(
         let panel = panel_of(panel, "panel")?;
         let file = self::path(path, "path")?;
         let writing = WriteOptions::from_options(&options_for(options, &[Reader::Write])?)?;
-        io::write_panel(file, panel, &writing)
+        watched(options, |progress| io::write_panel_watched(file, panel, &writing, progress))
     })
 }

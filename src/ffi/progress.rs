@@ -15,10 +15,10 @@ pub struct haploom_event {
     value: f64,
 }
 
-/// What is told of progress; see haploom_options_set_progress(). 0 goes on, anything else stops the call.
+/// A progress function; see haploom_options_set_progress(). 0 goes on, anything else stops the call.
 pub type haploom_progress_fn = Option<extern "C" fn(user: *mut c_void, event: *const haploom_event) -> i32>;
 
-/// A wish to stop, which any thread may utter.
+/// A flag that stops calls; any thread may set it.
 pub struct haploom_cancel(Cancel);
 
 impl haploom_cancel {
@@ -71,7 +71,7 @@ impl Callback {
     }
 }
 
-/// `done` of `total` units of a phase are done. Of one call there may be some thousands.
+/// `done` of `total` units of a phase are done. A call may send thousands of these.
 pub const HAPLOOM_EVENT_STEP: i32 = 1;
 /// A number was measured on the way: its name is the text, its step is `done`.
 pub const HAPLOOM_EVENT_MEASURED: i32 = 2;
@@ -134,7 +134,7 @@ pub extern "C" fn haploom_cancel_free(cancel: *mut haploom_cancel) {
     free(cancel);
 }
 
-/// Asks the calls that look at this handle to stop; they fail with HAPLOOM_CANCELLED at their next step. It stays asked
+/// Sets the flag: calls that look at it stop; they fail with HAPLOOM_CANCELLED at their next step. It stays set
 /// until haploom_cancel_reset(). Any thread at any time, signal handlers too. NULL is fine. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_cancel_request(cancel: Option<&haploom_cancel>) {
@@ -143,7 +143,7 @@ pub extern "C" fn haploom_cancel_request(cancel: Option<&haploom_cancel>) {
     }
 }
 
-/// Takes the wish to stop back, so that the handle serves again. NULL is fine. Any thread. Since 0.1.
+/// Clears the flag, so that the handle serves again. NULL is fine. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_cancel_reset(cancel: Option<&haploom_cancel>) {
     if let Some(cancel) = cancel {

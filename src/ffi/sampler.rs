@@ -1,9 +1,9 @@
 //! Streams of artificial haplotypes.
 
-use super::handle::{Out, array_mut, exclusive, free, path, put, required};
+use super::handle::{Out, array_mut, free, path, put, required, shared};
 use super::model::haploom_model;
-use super::options::{haploom_options, options_for, watched};
-use super::panel::{haploom_panel, pack_bytes, unpack_rows};
+use super::options::{cancel_of, haploom_options, options_for, watched};
+use super::panel::{check_size, extent, haploom_panel, pack_bytes, unpack_rows};
 use super::sites::haploom_sites;
 use super::status::{answer, guard, haploom_status};
 use crate::error::{Error, ErrorKind, Result};
@@ -11,31 +11,74 @@ use crate::io::{self, WriteOptions};
 use crate::options::Reader;
 use crate::panel::packing::bytes_for;
 use crate::sample::{SampleSettings, Sampler};
+use std::cell::UnsafeCell;
 use std::ffi::c_char;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 /// A stream of artificial haplotypes. One thread at a time may use it.
 pub struct haploom_sampler {
-    sampler: Sampler,
-    sites: OnceLock<haploom_sites>,
+    /// IDLE, BUSY or POISONED: what is behind `sampler` is touched by the one call that made it BUSY.
+    state: AtomicU8,
+    sampler: UnsafeCell<Sampler>,
+    /// The sampler's position when it was last idle.
+    position: AtomicU64,
+    sites: haploom_sites,
     end: u64,
     site_major: bool,
     bits: bool,
-    /// Whether a call that changes it ended in a panic.
-    poisoned: bool,
 }
 
-impl haploom_sampler {
-    /// Does something to the sampler; if that panics, the sampler is of no more use.
-    pub(super) fn change<T>(&mut self, work: impl FnOnce(&mut Sampler) -> Result<T>) -> Result<T> {
-        if self.poisoned {
+const IDLE: u8 = 0;
+const BUSY: u8 = 1;
+const POISONED: u8 = 2;
+
+/// A call at work on a sampler. If it ends by a panic, the sampler is of no more use.
+struct Work<'a> {
+    handle: &'a haploom_sampler,
+    left_whole: bool,
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        self.handle.state.store(if self.left_whole { IDLE } else { POISONED }, Ordering::Release);
+    }
+}
+
+/// Does something with a sampler that nobody else uses. Where it fails the stream goes back to where it was.
+pub(super) fn with<T>(
+    sampler: *mut haploom_sampler,
+    work: impl FnOnce(&haploom_sampler, &mut Sampler) -> Result<T>,
+) -> Result<T> {
+    let handle = shared(sampler, "sampler")?;
+    match handle.state.compare_exchange(IDLE, BUSY, Ordering::Acquire, Ordering::Relaxed) {
+        Ok(_) => {}
+        Err(POISONED) => {
             return Err(Error::new(ErrorKind::Internal, "the sampler failed by a defect before")
                 .remedy("free it, and make another one"));
         }
-        self.poisoned = true;
-        let done = work(&mut self.sampler);
-        self.poisoned = false;
-        done
+        Err(_) => {
+            return Err(Error::argument("the sampler is in use by another call")
+                .remedy("make a sampler for each thread, and leave it alone in its own progress function"));
+        }
+    }
+    let mut at_work = Work { handle, left_whole: false };
+    // SAFETY: the state was IDLE and is BUSY now, so this call alone looks behind the cell until it is IDLE again.
+    let sampler = unsafe { &mut *handle.sampler.get() };
+    let first = sampler.position();
+    let done = work(handle, sampler);
+    if done.is_err() {
+        sampler.seek(first);
+    }
+    handle.position.store(sampler.position(), Ordering::Relaxed);
+    at_work.left_whole = true;
+    done
+}
+
+impl haploom_sampler {
+    /// Rows and columns of a buffer for so many haplotypes.
+    fn shape(&self, haplotypes: usize) -> (usize, usize) {
+        let sites = self.sites.sites.len();
+        if self.site_major { (sites, haplotypes) } else { (haplotypes, sites) }
     }
 
     /// Bytes that a row of `columns` alleles fills.
@@ -50,8 +93,9 @@ impl haploom_sampler {
 /// the start panel, the options of group `sampling` and i: the same bytes for any threads, buffers, regions and seeks.
 ///
 /// `start` (may be NULL): haplotypes that the chains of an RBM start from; haplotype i starts from number i modulo their
-/// number. They should be people other than those the model was trained on.
-/// Options: groups `sampling`, `stream` and `region`. The model and the start panel may be freed before the sampler.
+/// number. They should be samples that were not used in training.
+/// Options: groups `sampling` (for an RBM alone), `stream` and `region`; their cancel handle stops every call of the sampler.
+/// The model and the start panel may be freed before the sampler.
 /// On success `*sampler` is a handle that you free with haploom_sampler_free(); else it is NULL.
 /// Errors: REGION (also for a contig that the model does not have), EMPTY (no site of the model in the region), UNKNOWN_NAME (a label), NO_OVERLAP, CONTIG_MISMATCH or
 /// ALLELE_MISMATCH (a start panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION,
@@ -64,22 +108,26 @@ pub extern "C" fn haploom_sampler_new(
     sampler: *mut *mut haploom_sampler,
 ) -> haploom_status {
     guard(|| {
+        let given = options;
         let out = Out::new(sampler, "sampler")?;
         let model = required(model, "model")?.model.clone();
         let options = options_for(options, &[Reader::Sample, Reader::Stream, Reader::Region])?;
         let mut settings = SampleSettings::from_options(&options)?;
         settings.start = start.map(|start| start.panel.clone());
+        settings.cancel = cancel_of(given);
+        let sampler = Sampler::new(model, &settings)?;
         let last = 1 << 48;
         out.give(haploom_sampler {
-            sampler: Sampler::new(model, &settings)?,
-            sites: OnceLock::new(),
+            state: AtomicU8::new(IDLE),
+            position: AtomicU64::new(0),
+            sites: haploom_sites::new(sampler.sites()),
+            sampler: UnsafeCell::new(sampler),
             end: match options.whole("haplotypes") as u64 {
                 0 => last,
                 end => end.min(last),
             },
             site_major: options.text("layout") == "sites",
             bits: options.text("packing") == "bits",
-            poisoned: false,
         });
         Ok(())
     })
@@ -94,46 +142,42 @@ pub extern "C" fn haploom_sampler_free(sampler: *mut haploom_sampler) {
 /// The sites of the haplotypes, in order: those of the model inside the region. They belong to the sampler and end with it;
 /// NULL for NULL. Since 0.1.
 #[unsafe(no_mangle)]
-pub extern "C" fn haploom_sampler_sites(sampler: Option<&haploom_sampler>) -> *const haploom_sites {
-    answer(std::ptr::null(), || {
-        let handle = required(sampler, "sampler")?;
-        Ok(std::ptr::from_ref(handle.sites.get_or_init(|| haploom_sites::new(handle.sampler.sites()))))
-    })
+pub extern "C" fn haploom_sampler_sites(sampler: *const haploom_sampler) -> *const haploom_sites {
+    answer(std::ptr::null(), || Ok(std::ptr::from_ref(&shared(sampler, "sampler")?.sites)))
 }
 
 /// The number of the next haplotype; 0 for NULL. Since 0.1.
 #[unsafe(no_mangle)]
-pub extern "C" fn haploom_sampler_position(sampler: Option<&haploom_sampler>) -> u64 {
-    answer(0, || Ok(required(sampler, "sampler")?.sampler.position()))
+pub extern "C" fn haploom_sampler_position(sampler: *const haploom_sampler) -> u64 {
+    answer(0, || Ok(shared(sampler, "sampler")?.position.load(Ordering::Relaxed)))
 }
 
 /// Goes to haplotype number `i`: the next one is it, as if the stream had been read up to there.
-/// Errors: INVALID_ARGUMENT past the end of the stream. Since 0.1.
+/// Errors: INVALID_ARGUMENT past the end of the stream. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
-pub extern "C" fn haploom_sampler_seek(sampler: Option<&mut haploom_sampler>, i: u64) -> haploom_status {
+pub extern "C" fn haploom_sampler_seek(sampler: *mut haploom_sampler, i: u64) -> haploom_status {
     guard(|| {
-        let handle = exclusive(sampler, "sampler")?;
-        if i > handle.end {
-            return Err(Error::argument(format!("the stream ends at haplotype {}, and {i} is past it", handle.end)));
-        }
-        handle.change(|sampler| {
+        with(sampler, |handle, sampler| {
+            if i > handle.end {
+                return Err(Error::argument(format!(
+                    "the stream ends at haplotype {}, and {i} is past it",
+                    handle.end
+                )));
+            }
             sampler.seek(i);
             Ok(())
         })
     })
 }
 
-/// Bytes of a buffer that takes `haplotypes` haplotypes at once in the stream's layout and packing; 0 for NULL and where a
-/// size_t cannot say it. Since 0.1.
+/// Bytes of a buffer that takes `haplotypes` haplotypes at once in the stream's layout and packing, without gaps between
+/// rows; 0 for NULL and where a size_t cannot say it. Since 0.1.
 #[unsafe(no_mangle)]
-pub extern "C" fn haploom_sampler_bytes(sampler: Option<&haploom_sampler>, haplotypes: usize) -> usize {
+pub extern "C" fn haploom_sampler_buffer_size(sampler: *const haploom_sampler, haplotypes: usize) -> usize {
     answer(0, || {
-        let handle = required(sampler, "sampler")?;
-        let sites = handle.sampler.sites().len();
-        let size = match handle.site_major {
-            true => sites.checked_mul(handle.width(haplotypes)),
-            false => haplotypes.checked_mul(handle.width(sites)),
-        };
+        let handle = shared(sampler, "sampler")?;
+        let (rows, columns) = handle.shape(haplotypes);
+        let size = rows.checked_mul(handle.width(columns));
         size.ok_or_else(|| Error::argument(format!("{haplotypes} haplotypes do not fit in memory")))
     })
 }
@@ -144,59 +188,104 @@ pub extern "C" fn haploom_sampler_bytes(sampler: Option<&haploom_sampler>, haplo
 /// default) a row is a byte for each site, 0 or 1; with `packing` bits it is (sites + 7) / 8 bytes, lowest bit first, the
 /// bits after the last site 0. `layout` sites: a row is a site, and rows are size / sites bytes apart (rounded down), so a
 /// row has room for that many haplotypes as bytes, 8 times as many as bits; what is past the last haplotype becomes 0.
-/// `size` is the size of `buffer` in bytes; haploom_sampler_bytes() says what n haplotypes need.
-/// Errors: INVALID_ARGUMENT, also for a buffer that takes no haplotype; OUT_OF_MEMORY; INTERNAL. The stream stays where it
-/// was then. One thread at a time. Since 0.1.
+/// `size` is the size of `buffer` in bytes. For a given number of haplotypes, or rows further apart, take
+/// haploom_sampler_fill().
+/// Errors: INVALID_ARGUMENT, also for a buffer that takes no haplotype; CANCELLED by the flag of the options that the
+/// sampler was made with; OUT_OF_MEMORY. The stream stays where it was then. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_next(
-    sampler: Option<&mut haploom_sampler>,
+    sampler: *mut haploom_sampler,
     buffer: *mut u8,
     size: usize,
     haplotypes: *mut usize,
 ) -> haploom_status {
     guard(|| {
         put(haplotypes, 0);
-        let handle = exclusive(sampler, "sampler")?;
-        let sites = handle.sampler.sites().len();
-        let (stride, room) = match handle.site_major {
-            true => (size / sites, size / sites * if handle.bits { 8 } else { 1 }),
-            false => (handle.width(sites), size / handle.width(sites)),
-        };
-        let first = handle.sampler.position();
-        let left = usize::try_from(handle.end - first.min(handle.end)).unwrap_or(usize::MAX);
-        if left == 0 {
-            return Ok(());
-        }
-        if room == 0 {
-            let needed = if handle.site_major { sites } else { stride };
-            return Err(Error::argument(format!("the buffer has {size} bytes, and a haplotype needs {needed}")));
-        }
-        let n = room.min(left);
-        let buffer = array_mut(buffer, size, "buffer")?;
-        let (site_major, bits) = (handle.site_major, handle.bits);
-        let done = handle.change(|sampler| fill(sampler, n, buffer, stride, site_major, bits));
-        if done.is_err() {
-            let _ = handle.change(|sampler| {
-                sampler.seek(first);
-                Ok(())
-            });
-        }
-        done?;
+        let n = with(sampler, |handle, sampler| {
+            let sites = handle.sites.sites.len();
+            let (stride, room) = match handle.site_major {
+                true => (size / sites, size / sites * if handle.bits { 8 } else { 1 }),
+                false => (handle.width(sites), size / handle.width(sites)),
+            };
+            let n = room.min(left(handle, sampler));
+            if left(handle, sampler) > 0 && room == 0 {
+                let needed = if handle.site_major { sites } else { stride };
+                return Err(Error::argument(format!("the buffer has {size} bytes, and a haplotype needs {needed}")));
+            }
+            required_place(haplotypes)?;
+            let buffer = array_mut(buffer, if n > 0 { size } else { 0 }, "buffer")?;
+            if handle.site_major {
+                buffer.fill(0);
+            }
+            fill(handle, sampler, n, buffer, stride)?;
+            Ok(n)
+        })?;
         put(haplotypes, n);
         Ok(())
     })
 }
 
+/// Puts the next `haplotypes` haplotypes into a buffer, rows `stride` bytes apart (0: without gaps), in the stream's layout
+/// and packing; fewer at the stream's end. `*filled` becomes their number. Bytes between rows stay as they are: the buffer
+/// may be a part of a larger matrix, such as the columns behind those of real haplotypes.
+///
+/// `size` is the size of `buffer` in bytes, counted from its first row to the end of its last one.
+/// Errors: INVALID_ARGUMENT for a stride that is smaller than a row or a buffer that is too small (the text says what is
+/// needed); CANCELLED by the flag of the options that the sampler was made with; OUT_OF_MEMORY. The stream stays where it
+/// was then. One thread at a time. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn haploom_sampler_fill(
+    sampler: *mut haploom_sampler,
+    haplotypes: usize,
+    buffer: *mut u8,
+    size: usize,
+    stride: usize,
+    filled: *mut usize,
+) -> haploom_status {
+    guard(|| {
+        put(filled, 0);
+        let n = with(sampler, |handle, sampler| {
+            let n = haplotypes.min(left(handle, sampler));
+            let (rows, columns) = handle.shape(n);
+            let width = handle.width(columns);
+            let stride = if stride == 0 { width } else { stride };
+            if stride < width {
+                return Err(Error::argument(format!("stride is {stride}, and a row fills {width} bytes")));
+            }
+            required_place(filled)?;
+            if n == 0 {
+                return Ok(0);
+            }
+            let reach = extent(rows, stride, width, 1)?;
+            check_size(size, reach)?;
+            fill(handle, sampler, n, array_mut(buffer, reach, "buffer")?, stride)?;
+            Ok(n)
+        })?;
+        put(filled, n);
+        Ok(())
+    })
+}
+
+/// The place for the number of haplotypes has to be there: without it a caller would not know what is in the buffer.
+fn required_place(place: *mut usize) -> Result<()> {
+    match place.is_null() {
+        true => Err(Error::argument("the place for the number of haplotypes is NULL")),
+        false => Ok(()),
+    }
+}
+
+/// Haplotypes up to the stream's end.
+fn left(handle: &haploom_sampler, sampler: &Sampler) -> usize {
+    usize::try_from(handle.end.saturating_sub(sampler.position())).unwrap_or(usize::MAX)
+}
+
 /// Haplotypes made between two writes to the caller's buffer: a multiple of 8, and of the sampler's own batches.
 const PORTION: usize = 1920;
 
-fn fill(sampler: &mut Sampler, n: usize, buffer: &mut [u8], stride: usize, site_major: bool, bits: bool) -> Result<()> {
-    if site_major {
-        buffer.fill(0);
-    }
+fn fill(handle: &haploom_sampler, sampler: &mut Sampler, n: usize, buffer: &mut [u8], stride: usize) -> Result<()> {
     for first in (0..n).step_by(PORTION) {
         let made = sampler.next((n - first).min(PORTION))?;
-        match (site_major, bits) {
+        match (handle.site_major, handle.bits) {
             (false, true) => pack_bytes(&made, &mut buffer[first * stride..], stride),
             (false, false) => unpack_rows(&made, &mut buffer[first * stride..], stride, 1),
             (true, true) => pack_bytes(&made.transpose()?, &mut buffer[first / 8..], stride),
@@ -211,21 +300,20 @@ fn fill(sampler: &mut Sampler, n: usize, buffer: &mut [u8], stride: usize, site_
 /// `haplotypes` is even, and the stream stands at an even number. Options: group `artificial people`. The stream's end does
 /// not matter here.
 /// On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
-/// Errors: INVALID_ARGUMENT for haplotypes that do not pair into people; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION; INTERNAL.
-/// One thread at a time. Since 0.1.
+/// Errors: INVALID_ARGUMENT for haplotypes that do not pair into people; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION. The
+/// stream stays where it was then. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_panel(
-    sampler: Option<&mut haploom_sampler>,
+    sampler: *mut haploom_sampler,
     haplotypes: usize,
     options: Option<&haploom_options>,
     panel: *mut *mut haploom_panel,
 ) -> haploom_status {
     guard(|| {
         let out = Out::new(panel, "panel")?;
-        let handle = exclusive(sampler, "sampler")?;
-        let settings = options_for(options, &[Reader::People])?;
-        let people = watched(options, |progress| {
-            handle.change(|sampler| sampler.people(haplotypes, settings.text("prefix"), progress))
+        let people = with(sampler, |_, sampler| {
+            let settings = options_for(options, &[Reader::People])?;
+            watched(options, |progress| sampler.people(haplotypes, settings.text("prefix"), progress))
         })?;
         out.give(haploom_panel::new(people.into_panel()?));
         Ok(())
@@ -237,27 +325,28 @@ pub extern "C" fn haploom_sampler_panel(
 ///
 /// Options: groups `artificial people` and `writing`.
 /// Errors: INVALID_ARGUMENT unless haplotypes pair into people; IO, UNKNOWN_FORMAT; CANCELLED; OUT_OF_MEMORY,
-/// UNKNOWN_OPTION, INVALID_OPTION; INTERNAL. One thread at a time. Since 0.1.
+/// UNKNOWN_OPTION, INVALID_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_write(
-    sampler: Option<&mut haploom_sampler>,
+    sampler: *mut haploom_sampler,
     haplotypes: usize,
     path: *const c_char,
     options: Option<&haploom_options>,
 ) -> haploom_status {
     guard(|| {
-        let handle = exclusive(sampler, "sampler")?;
         let file = self::path(path, "path")?;
-        let settings = options_for(options, &[Reader::People, Reader::Write])?;
-        let writing = WriteOptions::from_options(&settings)?;
-        if writing.format.is_none() {
-            // Asked before the work, so that it does not fail at its end.
-            io::Format::from_name(file)?;
-        }
-        let people = watched(options, |progress| {
-            handle.change(|sampler| sampler.people(haplotypes, settings.text("prefix"), progress))
-        })?;
-        let writing = WriteOptions { header_lines: people.header_lines.clone(), group: "AG".into(), ..writing };
-        io::write_panel(file, &people.into_panel()?, &writing)
+        with(sampler, |_, sampler| {
+            let settings = options_for(options, &[Reader::People, Reader::Write])?;
+            let writing = WriteOptions::from_options(&settings)?;
+            if writing.format.is_none() {
+                // Asked before the work, so that it does not fail at its end.
+                io::Format::from_name(file)?;
+            }
+            watched(options, |progress| {
+                let people = sampler.people(haplotypes, settings.text("prefix"), progress)?;
+                let writing = WriteOptions { header_lines: people.header_lines.clone(), group: "AG".into(), ..writing };
+                io::write_panel_watched(file, &people.into_panel()?, &writing, progress)
+            })
+        })
     })
 }

@@ -27,14 +27,27 @@ struct Texts {
 }
 
 impl Texts {
-    fn new<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+    fn new<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Result<Self> {
         let (mut bytes, mut starts) = (Vec::new(), Vec::new());
+        let (count, size) = texts.clone().fold((0, 0), |(count, size), text| (count + 1, size + text.len() + 1));
+        if bytes.try_reserve_exact(size).is_err() || starts.try_reserve_exact(count).is_err() {
+            return Err(Error::new(ErrorKind::OutOfMemory, format!("no memory for {count} texts")));
+        }
         for text in texts {
             starts.push(bytes.len());
             bytes.extend(text.bytes().filter(|b| *b != 0));
             bytes.push(0);
         }
-        Texts { bytes, starts }
+        Ok(Texts { bytes, starts })
+    }
+
+    /// Those of a handle, made if they are not there yet.
+    fn of<'a, 'b>(cell: &'b OnceLock<Self>, texts: impl Iterator<Item = &'a str> + Clone) -> Result<&'b Self> {
+        if let Some(made) = cell.get() {
+            return Ok(made);
+        }
+        let made = Texts::new(texts)?;
+        Ok(cell.get_or_init(|| made))
     }
 
     fn get(&self, i: usize) -> *const c_char {
@@ -57,7 +70,9 @@ impl haploom_samples {
 /// A text of an array, which may be NULL where `optional`.
 fn element<'a>(texts: &[*const c_char], i: usize, name: &str, optional: bool) -> Result<&'a str> {
     match texts.get(i) {
-        Some(pointer) if !pointer.is_null() => text(*pointer, name),
+        Some(pointer) if !pointer.is_null() => {
+            text(*pointer, name).map_err(|_| Error::argument(format!("{name}[{i}] is not UTF-8")))
+        }
         _ if optional => Ok(""),
         _ => Err(Error::argument(format!("{name}[{i}] is NULL"))),
     }
@@ -137,7 +152,27 @@ pub extern "C" fn haploom_sites_count(sites: Option<&haploom_sites>) -> usize {
     answer(0, || Ok(required(sites, "sites")?.sites.len()))
 }
 
-/// Site number `i` (from 0). Each place may be NULL. The texts live as long as `sites`; an absent identifier is "".
+/// The number of the site with this contig, position, reference and alternate allele, from 0; SIZE_MAX if there is none (see
+/// haploom_last_status()). Takes time in proportion to the number of sites. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn haploom_sites_find(
+    sites: Option<&haploom_sites>,
+    contig: *const c_char,
+    position: u64,
+    reference: *const c_char,
+    alternate: *const c_char,
+) -> usize {
+    answer(usize::MAX, || {
+        let sites = &required(sites, "sites")?.sites;
+        let contig = text(contig, "contig")?;
+        let alleles = [text(reference, "reference")?, text(alternate, "alternate")?];
+        let is = |s: &Site| s.position == position && &*s.contig == contig && [&*s.reference, &*s.alternate] == alleles;
+        let none = || Error::new(ErrorKind::UnknownName, "there is no such site").site(contig, position);
+        sites.iter().position(is).ok_or_else(none)
+    })
+}
+
+/// Site number `i` (from 0). Each output pointer may be NULL. The texts live as long as `sites`; an absent identifier is "".
 /// Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sites_get(
@@ -157,9 +192,8 @@ pub extern "C" fn haploom_sites_get(
         }
         put(position, sites[i].position);
         if [contig, id, reference, alternate].iter().any(|place| !place.is_null()) {
-            let texts = handle.texts.get_or_init(|| {
-                Texts::new(sites.iter().flat_map(|s| [&*s.contig, &*s.id, &*s.reference, &*s.alternate]))
-            });
+            let all = sites.iter().flat_map(|s| [&*s.contig, &*s.id, &*s.reference, &*s.alternate]);
+            let texts = Texts::of(&handle.texts, all)?;
             for (k, place) in [contig, id, reference, alternate].into_iter().enumerate() {
                 put(place, texts.get(4 * i + k));
             }
@@ -172,7 +206,8 @@ pub extern "C" fn haploom_sites_get(
 /// super-populations (NULL as a whole or in an element for none). Everything is copied.
 ///
 /// On success `*samples` is a handle that you free with haploom_samples_free(); else it is NULL.
-/// Errors: DUPLICATE, PLOIDY (the text names the sample), EMPTY for n = 0, INVALID_ARGUMENT. Any thread. Since 0.1.
+/// Errors: DUPLICATE, PLOIDY (the text names the sample), EMPTY for n = 0, OUT_OF_MEMORY, INVALID_ARGUMENT (also for an empty
+/// name). Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_samples_new(
     n: usize,
@@ -194,6 +229,9 @@ pub extern "C" fn haploom_samples_new(
             .map_err(|_| Error::new(ErrorKind::OutOfMemory, format!("no memory for {n} samples")))?;
         for i in 0..n {
             let label = element(labels, i, "labels", true)?;
+            if element(names, i, "names", false)?.is_empty() {
+                return Err(Error::argument(format!("names[{i}] is empty")));
+            }
             all.push(Sample {
                 name: element(names, i, "names", false)?.to_string(),
                 ploidy: ploidy.get(i).copied().unwrap_or(2),
@@ -218,7 +256,7 @@ pub extern "C" fn haploom_samples_count(samples: Option<&haploom_samples>) -> us
 }
 
 /// Sample number `i` (from 0): its name, its ploidy (1 or 2), its label (NULL if it has none) and the number of its first
-/// haplotype. Each place may be NULL. The texts live as long as `samples`.
+/// haplotype. Each output pointer may be NULL. The texts live as long as `samples`.
 /// Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_samples_get(
@@ -235,9 +273,8 @@ pub extern "C" fn haploom_samples_get(
         let Some(sample) = samples.as_slice().get(i) else {
             return Err(Error::argument(format!("there are {} samples, and none is number {i}", samples.len())));
         };
-        let texts = handle.texts.get_or_init(|| {
-            Texts::new(samples.iter().flat_map(|s| [s.name.as_str(), s.label.as_deref().unwrap_or_default()]))
-        });
+        let all = samples.iter().flat_map(|s| [s.name.as_str(), s.label.as_deref().unwrap_or_default()]);
+        let texts = Texts::of(&handle.texts, all)?;
         put(name, texts.get(2 * i));
         put(ploidy, sample.ploidy);
         put(label, sample.label.as_ref().map_or(std::ptr::null(), |_| texts.get(2 * i + 1)));
@@ -246,7 +283,8 @@ pub extern "C" fn haploom_samples_get(
     })
 }
 
-/// The number of the sample called `name`, from 0; SIZE_MAX if there is none. Takes time in proportion to their number.
+/// The number of the sample called `name`, from 0; SIZE_MAX if there is none (see
+/// haploom_last_status()). Takes time in proportion to their number.
 /// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_samples_find(samples: Option<&haploom_samples>, name: *const c_char) -> usize {
@@ -265,7 +303,7 @@ mod tests {
 
     #[test]
     fn texts_end_where_they_should() {
-        let texts = Texts::new(["a", "", "b\0c"].into_iter());
+        let texts = Texts::new(["a", "", "b\0c"].into_iter()).unwrap();
         // SAFETY: each text ends with a 0.
         let get = |i| unsafe { CStr::from_ptr(texts.get(i)) }.to_str().unwrap();
         assert_eq!([get(0), get(1), get(2)], ["a", "", "bc"]);

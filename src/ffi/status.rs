@@ -8,7 +8,8 @@ use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Once;
 
-/// What a function answers: HAPLOOM_OK, or one of the negative numbers below. Numbers are never reused.
+/// What a function answers: HAPLOOM_OK, or one of the negative numbers above, in blocks: general, -100 files, -200 what is in
+/// a panel, -300 model files, -400 training, -500 devices (none yet). Numbers are never reused; new ones may come.
 pub type haploom_status = i32;
 
 /// All went well.
@@ -65,7 +66,7 @@ pub const HAPLOOM_MODEL_TOO_OLD: i32 = -301;
 pub const HAPLOOM_MODEL_TOO_NEW: i32 = -302;
 /// The model file contradicts itself.
 pub const HAPLOOM_MODEL_CORRUPT: i32 = -303;
-/// Training left the finite numbers or its bounds.
+/// Training produced infinite or undefined numbers, or left its bounds.
 pub const HAPLOOM_DIVERGED: i32 = -400;
 /// A checkpoint belongs to another panel or to other options.
 pub const HAPLOOM_CHECKPOINT_MISMATCH: i32 = -401;
@@ -122,7 +123,10 @@ pub(super) fn guard(work: impl FnOnce() -> Result<()>) -> haploom_status {
 /// Runs the body of a function that answers with a value; `otherwise` where it fails, with the error kept.
 pub(super) fn answer<T>(otherwise: T, work: impl FnOnce() -> Result<T>) -> T {
     match caught(work) {
-        Ok(value) => value,
+        Ok(value) => {
+            let _ = LAST.try_with(|last| last.borrow_mut().0 = HAPLOOM_OK);
+            value
+        }
         Err(error) => {
             remember(&error);
             otherwise
@@ -132,8 +136,19 @@ pub(super) fn answer<T>(otherwise: T, work: impl FnOnce() -> Result<T>) -> T {
 
 fn remember(error: &Error) -> haploom_status {
     // A thread that is ending has no place left for its last error; the status says enough then.
-    let _ = LAST.try_with(|last| *last.borrow_mut() = (error.status(), error.to_string()));
+    let _ = LAST.try_with(|last| *last.borrow_mut() = (error.status(), one_line(error)));
     error.status()
+}
+
+/// An error's text on one line, whatever names it holds.
+fn one_line(error: &Error) -> String {
+    let text = error.to_string();
+    match text.contains(char::is_control) {
+        true => {
+            text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+        }
+        false => text,
+    }
 }
 
 fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -194,8 +209,8 @@ pub extern "C" fn haploom_last_error(buffer: *mut c_char, capacity: usize) -> us
     LAST.try_with(|last| copy_text(&last.borrow().1, buffer, capacity)).unwrap_or(0)
 }
 
-/// The status of the last call that failed on this thread; HAPLOOM_OK if none has. It serves functions that answer with a
-/// value, which is 0 or NULL where they fail. Each thread has its own. Since 0.1.
+/// The status of this thread's last call of a getter, a function that answers with a value: HAPLOOM_OK, or why the value is
+/// 0, NULL or NaN. After a call that answers with a status, that status if it failed. Each thread has its own. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_last_status() -> haploom_status {
     LAST.try_with(|last| last.borrow().0).unwrap_or(HAPLOOM_OK)

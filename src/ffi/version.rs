@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-/// The version of this header, as three numbers and a text; and as one number, MAJOR * 1000000 + MINOR * 1000 + PATCH.
+/// The version of this header, as three numbers, and as one: MAJOR * 1000000 + MINOR * 1000 + PATCH.
 pub const HAPLOOM_VERSION_MAJOR: i32 = 0;
 /// See HAPLOOM_VERSION_MAJOR.
 pub const HAPLOOM_VERSION_MINOR: i32 = 1;

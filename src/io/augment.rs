@@ -82,7 +82,7 @@ impl AugmentOptions {
         Ok(AugmentOptions {
             outside: options.text("outside").parse()?,
             threads: options.whole("threads"),
-            format: options.given("format").map(str::parse).transpose()?,
+            format: Format::from_option(options)?,
             index: options.flag("index"),
             ..AugmentOptions::default()
         })
@@ -325,7 +325,7 @@ fn augmented_header(header: &Header, artificial: &AugmentWith, options: &Augment
     if let Some(clash) = artificial.samples.iter().find(|s| real.contains(s.name.as_str())) {
         return Err(Error::new(ErrorKind::Duplicate, "an artificial person has the name of a real one")
             .sample(&clash.name)
-            .remedy("choose another prefix (--prefix) for artificial people"));
+            .remedy("name artificial people otherwise with option prefix=NAME"));
     }
     let known: HashSet<&str> = header.contigs.iter().map(|(c, _)| c.as_str()).collect();
     let contigs = artificial.sites.contigs();
@@ -482,8 +482,9 @@ impl Work<'_> {
                     Outside::Drop => return Ok(Step::Skip),
                     Outside::Refuse => {
                         let what = format!("{} ({})", refusal.1, name());
-                        return Err(at(Error::new(refusal.0, what)
-                            .remedy("drop such records (--outside drop) or leave them missing (--outside missing)")));
+                        return Err(at(Error::new(refusal.0, what).remedy(
+                            "drop such records (option outside=drop) or leave them missing (option outside=missing)",
+                        )));
                     }
                     Outside::Missing => {}
                 }

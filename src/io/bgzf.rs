@@ -86,8 +86,9 @@ impl Source {
         silence();
         let too_large =
             || Error::new(ErrorKind::OutOfMemory, format!("no memory for {} bytes", bytes.len())).file(name);
-        // SAFETY: a fresh allocation of at least as many bytes as are copied into it. htslib frees it with the file;
-        // where it fails to open, the buffer stays ours and is freed here.
+        // SAFETY: a fresh allocation of at least as many bytes as are copied into it. It belongs to htslib from `hopen` on,
+        // which frees it with the file, and also where it fails once it knows the scheme; where it fails before, in want of
+        // memory for its tables, the copy is lost, which is the safe side.
         let fp = unsafe {
             let copy = libc::malloc(bytes.len().max(1));
             if copy.is_null() {
@@ -96,10 +97,14 @@ impl Source {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), copy.cast::<u8>(), bytes.len());
             let file = htslib::hopen(c"mem:".as_ptr(), c"r:".as_ptr(), copy, bytes.len());
             if file.is_null() {
-                libc::free(copy);
                 return Err(too_large());
             }
-            htslib::bgzf_hopen(file, c"r".as_ptr())
+            let fp = htslib::bgzf_hopen(file, c"r".as_ptr());
+            if fp.is_null() {
+                htslib::hclose(file);
+                return Err(too_large());
+            }
+            fp
         };
         Self::begin(fp, name, threads)
     }

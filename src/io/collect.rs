@@ -231,7 +231,7 @@ impl<'a, 'p> Collector<'a, 'p> {
             match self.options.multiallelic {
                 MultiallelicRule::Refuse => {
                     let what = format!("the site has {} alternate alleles", variant.alternates.len());
-                    let remedy = "split such sites (--multiallelic split, or bcftools norm -m-) or drop them";
+                    let remedy = "split such sites (option multiallelic=split, or bcftools norm -m-) or drop them";
                     return refuse(ErrorKind::Multiallelic, what, remedy);
                 }
                 MultiallelicRule::Drop => {
@@ -328,7 +328,7 @@ impl<'a, 'p> Collector<'a, 'p> {
                     let text = |a: i32| if a == MISSING { ".".to_string() } else { a.to_string() };
                     let what = format!("genotype {}/{} is not phased", text(alleles[0]), text(alleles[1]));
                     return Err(self.at_person(variant, column, ErrorKind::Unphased, what).remedy(
-                        "phase the file first (Beagle, SHAPEIT), or take alleles as written with --unphased as-written",
+                        "phase the file first (Beagle, SHAPEIT), or take alleles as written with option unphased=as-written",
                     ));
                 }
                 self.counts.unphased += 1;
@@ -340,9 +340,9 @@ impl<'a, 'p> Collector<'a, 'p> {
                 MissingRule::Refuse => {
                     let column = self.keep.as_ref().map_or(missing[0] / 2, |k| k[missing[0] / 2]);
                     let what = "an allele is missing".to_string();
-                    return Err(self
-                        .at_person(variant, column, ErrorKind::Missing, what)
-                        .remedy("impute the file first, or fill with --missing reference|frequency|drop-site"));
+                    return Err(self.at_person(variant, column, ErrorKind::Missing, what).remedy(
+                        "impute the file first, or fill with option missing=reference (or frequency, drop-site)",
+                    ));
                 }
                 MissingRule::DropSite => {
                     self.counts.missing_dropped += 1;

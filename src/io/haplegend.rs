@@ -145,7 +145,7 @@ pub(super) fn read(mut source: Source, options: &ReadOptions, progress: &mut Pro
     let Some(legend) = legend_of(&path, options)? else {
         return Err(Error::new(ErrorKind::Io, "the legend of the panel is not there")
             .file(companion(&path, "legend"))
-            .remedy("put it beside the .hap file under the same name, or name it with --legend"));
+            .remedy("put it beside the .hap file under the same name, or name it with option legend=FILE"));
     };
     let first = source.peek_line()?;
     let columns = first.split(u8::is_ascii_whitespace).filter(|t| !t.is_empty()).count();

@@ -103,7 +103,7 @@ use std::path::{Path, PathBuf};
 
 pub use augment::{AugmentOptions, AugmentReport, AugmentWith, Outside, SITE_INFO, augment};
 pub use select::{LabelFile, Selection};
-pub use write::{WriteOptions, write_panel};
+pub use write::{WriteOptions, write_panel, write_panel_watched};
 
 /// The formats of panels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +151,16 @@ impl Format {
                 .file(path)
                 .remedy("end it in .vcf, .vcf.gz, .bcf, .pgen, .hap[.gz] or .hapt[.gz], or name the format")),
         }
+    }
+}
+
+impl Format {
+    /// The format that the option `format` asks for; `None` for `auto`, by name.
+    ///
+    /// # Errors
+    /// None: the option takes no other words.
+    pub(crate) fn from_option(options: &Options) -> Result<Option<Self>> {
+        Some(options.text("format")).filter(|word| *word != "auto").map(str::parse).transpose()
     }
 }
 
@@ -347,9 +357,9 @@ pub fn read_panel_watched(path: &Path, options: &ReadOptions, progress: &mut Pro
 ///
 /// # Errors
 /// As [`read_panel`].
-pub fn read_panel_bytes(bytes: &[u8], name: &Path, options: &ReadOptions) -> Result<Read> {
+pub fn read_panel_bytes(bytes: &[u8], name: &Path, options: &ReadOptions, progress: &mut Progress) -> Result<Read> {
     let threads = crate::threads::Threads::new(options.threads).count();
-    read_source(bgzf::Source::from_bytes(bytes, name, threads)?, options, &mut Progress::none())
+    read_source(bgzf::Source::from_bytes(bytes, name, threads)?, options, progress)
 }
 
 fn read_source(mut source: bgzf::Source, options: &ReadOptions, progress: &mut Progress) -> Result<Read> {

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
+use crate::progress::Progress;
 use std::path::Path;
 
 /// How to write a panel.
@@ -37,7 +38,7 @@ impl WriteOptions {
     /// `UnknownFormat`.
     pub fn from_options(options: &Options) -> Result<Self> {
         Ok(WriteOptions {
-            format: options.given("format").map(str::parse).transpose()?,
+            format: Format::from_option(options)?,
             threads: options.whole("threads"),
             index: options.flag("index"),
             ..WriteOptions::default()
@@ -55,6 +56,16 @@ impl WriteOptions {
 /// `Io`; `UnknownFormat` for a name that says none; `Missing`, `Unphased` or `Ploidy` where the format does not hold them;
 /// `InvalidArgument` for names that the format does not hold.
 pub fn write_panel(path: &Path, panel: &Panel, options: &WriteOptions) -> Result<()> {
+    write_panel_watched(path, panel, options, &mut Progress::none())
+}
+
+/// Writes a panel as [`write_panel`] does; VCF and BCF tell of their progress in records and can be stopped on the way,
+/// other formats before they begin.
+///
+/// # Errors
+/// As [`write_panel`]; `Cancelled`. The target is as it was then.
+pub fn write_panel_watched(path: &Path, panel: &Panel, options: &WriteOptions, progress: &mut Progress) -> Result<()> {
+    progress.check()?;
     let format = match options.format {
         Some(format) => format,
         None => Format::from_name(path)?,
@@ -64,7 +75,7 @@ pub fn write_panel(path: &Path, panel: &Panel, options: &WriteOptions) -> Result
         Format::HapLegend { gz } => haplegend::write(path, panel, gz, options),
         Format::Hapt { gz } => hapt::write(path, panel, gz, options),
         Format::Pgen => pgen::write(path, panel, options),
-        Format::Vcf | Format::VcfGz | Format::Bcf => write_records(path, panel, format, options),
+        Format::Vcf | Format::VcfGz | Format::Bcf => write_records(path, panel, format, options, progress),
     }
 }
 
@@ -149,7 +160,13 @@ pub(super) fn header_line(key: &str, value: &str) -> Result<String> {
     }
 }
 
-fn write_records(path: &Path, panel: &Panel, format: Format, options: &WriteOptions) -> Result<()> {
+fn write_records(
+    path: &Path,
+    panel: &Panel,
+    format: Format,
+    options: &WriteOptions,
+    progress: &mut Progress,
+) -> Result<()> {
     let named = |e: Error| e.file(path);
     if panel.haplotypes() == 0 || panel.sites().is_empty() {
         return Err(named(Error::new(ErrorKind::Empty, "the panel has no haplotypes or no sites")));
@@ -167,6 +184,9 @@ fn write_records(path: &Path, panel: &Panel, format: Format, options: &WriteOpti
     let contigs = panel.sites().contigs();
     let mut contig = 0;
     for (s, site) in panel.sites().iter().enumerate() {
+        if s.is_multiple_of(1024) {
+            progress.step("writing", s as u64, panel.sites().len() as u64, "records")?;
+        }
         let at = |e: Error| named(e).site(&site.contig, site.position);
         if contigs[contig] != site.contig {
             contig += 1;

@@ -12,6 +12,12 @@ pub struct BitMatrix {
     words: Vec<u64>,
 }
 
+/// The error of a matrix that memory does not hold.
+pub(super) fn too_large(rows: usize, columns: usize) -> Error {
+    Error::new(ErrorKind::OutOfMemory, format!("no memory for {rows} x {columns} bits"))
+        .remedy("choose a smaller region or fewer haplotypes")
+}
+
 /// Words that hold `n` bits.
 pub fn words_for(n: usize) -> usize {
     n.div_ceil(64)
@@ -24,13 +30,9 @@ impl BitMatrix {
     /// `OutOfMemory` if `rows x columns` bits cannot be had.
     pub fn zeros(rows: usize, columns: usize) -> Result<Self> {
         let stride = words_for(columns);
-        let too_large = || {
-            Error::new(ErrorKind::OutOfMemory, format!("no memory for {rows} x {columns} bits"))
-                .remedy("choose a smaller region or fewer haplotypes")
-        };
-        let n = rows.checked_mul(stride).ok_or_else(too_large)?;
+        let n = rows.checked_mul(stride).ok_or_else(|| too_large(rows, columns))?;
         let mut words = Vec::new();
-        words.try_reserve_exact(n).map_err(|_| too_large())?;
+        words.try_reserve_exact(n).map_err(|_| too_large(rows, columns))?;
         words.resize(n, 0);
         Ok(BitMatrix { rows, columns, stride, words })
     }

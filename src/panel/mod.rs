@@ -28,9 +28,9 @@ pub struct Panel {
 struct Inner {
     sites: Sites,
     samples: Samples,
-    bits: BitMatrix,
-    missing: Option<BitMatrix>,
-    unphased: Option<BitMatrix>,
+    bits: Arc<BitMatrix>,
+    missing: Option<Arc<BitMatrix>>,
+    unphased: Option<Arc<BitMatrix>>,
 }
 
 impl Panel {
@@ -54,6 +54,18 @@ impl Panel {
         missing: Option<BitMatrix>,
         unphased: Option<BitMatrix>,
     ) -> Result<Self> {
+        let shared = |plane: Option<BitMatrix>| plane.filter(BitMatrix::any).map(Arc::new);
+        Self::sharing(sites, samples, Arc::new(bits), shared(missing), shared(unphased))
+    }
+
+    /// A panel of planes that other panels may have too.
+    fn sharing(
+        sites: Sites,
+        samples: Samples,
+        bits: Arc<BitMatrix>,
+        missing: Option<Arc<BitMatrix>>,
+        unphased: Option<Arc<BitMatrix>>,
+    ) -> Result<Self> {
         let check = |what: &str, m: &BitMatrix, rows: usize| match m.rows() == rows && m.columns() == sites.len() {
             true => Ok(()),
             false => Err(Error::argument(format!(
@@ -63,8 +75,6 @@ impl Panel {
                 sites.len()
             ))),
         };
-        let missing = missing.filter(BitMatrix::any);
-        let unphased = unphased.filter(BitMatrix::any);
         check("haplotypes", &bits, samples.haplotypes())?;
         missing.iter().try_for_each(|m| check("missing alleles", m, samples.haplotypes()))?;
         unphased.iter().try_for_each(|m| check("unphased genotypes", m, samples.len()))?;
@@ -101,12 +111,12 @@ impl Panel {
 
     /// Missing alleles: a row a haplotype, a column a site; `None` if there are none.
     pub fn missing(&self) -> Option<&BitMatrix> {
-        self.inner.missing.as_ref()
+        self.inner.missing.as_deref()
     }
 
     /// Unphased heterozygous genotypes: a row a person, a column a site; `None` if there are none.
     pub fn unphased(&self) -> Option<&BitMatrix> {
-        self.inner.unphased.as_ref()
+        self.inner.unphased.as_deref()
     }
 
     /// Number of haplotypes.
@@ -139,14 +149,14 @@ impl Panel {
             return Err(Error::new(ErrorKind::Missing, "an allele is missing")
                 .site(&site.contig, site.position)
                 .sample(name)
-                .remedy("impute the file first, or fill with --missing reference|frequency|drop-site"));
+                .remedy("impute the file first, or fill with option missing=reference (or frequency, drop-site)"));
         }
         if let Some((i, site)) = self.unphased().and_then(first) {
             return Err(Error::new(ErrorKind::Unphased, "a genotype is not phased")
                 .site(&site.contig, site.position)
                 .sample(&self.samples().as_slice()[i].name)
                 .remedy(
-                    "phase the file first (Beagle, SHAPEIT), or take alleles as written with --unphased as-written",
+                    "phase the file first (Beagle, SHAPEIT), or take alleles as written with option unphased=as-written",
                 ));
         }
         Ok(())
@@ -181,6 +191,40 @@ impl Panel {
         )
     }
 
+    /// The people of this panel, then those of another one at the same sites.
+    ///
+    /// # Errors
+    /// `NoOverlap`, naming the first site that differs; `Duplicate` for a name that both have; `OutOfMemory`.
+    pub fn append(&self, other: &Panel) -> Result<Self> {
+        let (ours, theirs) = (self.sites(), other.sites());
+        let differs = ours.iter().zip(theirs.iter()).position(|(a, b)| !a.same_variant(b));
+        if let Some(s) = differs.or((ours.len() != theirs.len()).then_some(ours.len().min(theirs.len()))) {
+            let name = |sites: &Sites| sites.as_slice().get(s).map_or("none".to_string(), sites::Site::name);
+            let what = format!("site {s} is {} in one panel and {} in the other", name(ours), name(theirs));
+            return Err(Error::new(ErrorKind::NoOverlap, what).remedy("take the same sites of both"));
+        }
+        let samples = self.samples().iter().chain(other.samples().iter()).cloned().collect();
+        let rows = [self.samples().len(), other.samples().len()];
+        let join = |a: Option<&BitMatrix>, b: Option<&BitMatrix>, rows: [usize; 2]| -> Result<Option<BitMatrix>> {
+            if a.is_none() && b.is_none() {
+                return Ok(None);
+            }
+            let empty = |n| BitMatrix::zeros(n, ours.len());
+            let (a, b) = (
+                a.map_or_else(|| empty(rows[0]), |a| Ok(a.clone()))?,
+                b.map_or_else(|| empty(rows[1]), |b| Ok(b.clone()))?,
+            );
+            a.stack(&b).map(Some)
+        };
+        Panel::with_planes(
+            ours.clone(),
+            Samples::new(samples)?,
+            self.bits().stack(other.bits())?,
+            join(self.missing(), other.missing(), [self.haplotypes(), other.haplotypes()])?,
+            join(self.unphased(), other.unphased(), rows)?,
+        )
+    }
+
     /// The panel inside a region.
     ///
     /// # Errors
@@ -199,7 +243,7 @@ impl Panel {
     /// `InvalidArgument` if the shapes disagree.
     pub fn with_samples(&self, samples: Samples) -> Result<Self> {
         let Inner { sites, bits, missing, unphased, .. } = &*self.inner;
-        Panel::with_planes(sites.clone(), samples, bits.clone(), missing.clone(), unphased.clone())
+        Panel::sharing(sites.clone(), samples, bits.clone(), missing.clone(), unphased.clone())
     }
 
     /// SHA-256 of the packed haplotypes (shape, then the words, little endian), in hexadecimal.

@@ -1,6 +1,6 @@
 //! Alleles as callers hold them, a byte or a bit each, from and to rows of packed bits.
 
-use super::bits::{BitMatrix, words_for};
+use super::bits::{BitMatrix, too_large, words_for};
 use crate::error::Result;
 
 /// A missing allele as a byte.
@@ -72,11 +72,8 @@ pub fn row_bytes(words: &[u64], bytes: &mut [u8]) {
 /// `OutOfMemory`.
 pub fn from_rows<'a>(rows: usize, columns: usize, row: impl Fn(usize) -> &'a [u8]) -> Result<BitMatrix> {
     let mut words: Vec<u64> = Vec::new();
-    let n = rows.checked_mul(words_for(columns));
-    if n.is_none_or(|n| words.try_reserve_exact(n).is_err()) {
-        // Asked for once more by the matrix, which knows how to say it.
-        return BitMatrix::zeros(rows, columns);
-    }
+    let n = rows.checked_mul(words_for(columns)).ok_or_else(|| too_large(rows, columns))?;
+    words.try_reserve_exact(n).map_err(|_| too_large(rows, columns))?;
     for r in 0..rows {
         let (eights, rest) = row(r).as_chunks::<8>();
         words.extend(eights.iter().map(|eight| u64::from_le_bytes(*eight)));

@@ -15,6 +15,10 @@ pub struct Sample {
     pub label: Option<String>,
 }
 
+fn too_many(people: usize) -> Error {
+    Error::new(ErrorKind::OutOfMemory, format!("no memory for {people} people")).remedy("take fewer of them")
+}
+
 /// The people of a panel. Haplotypes follow each other person by person. Clones share them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Samples {
@@ -29,9 +33,13 @@ impl Samples {
     /// # Errors
     /// `Duplicate` or `Ploidy`.
     pub fn new(samples: Vec<Sample>) -> Result<Self> {
-        let mut first_haplotype = Vec::with_capacity(samples.len());
+        let mut first_haplotype = Vec::new();
         let mut haplotypes = 0;
         let mut names = HashMap::new();
+        let reserved = first_haplotype.try_reserve_exact(samples.len());
+        if reserved.is_err() || names.try_reserve(samples.len()).is_err() {
+            return Err(too_many(samples.len()));
+        }
         for (i, sample) in samples.iter().enumerate() {
             if names.insert(sample.name.as_str(), i).is_some() {
                 return Err(Error::new(ErrorKind::Duplicate, "the name is there twice").sample(&sample.name));
@@ -49,9 +57,14 @@ impl Samples {
     /// Diploid people with these names.
     ///
     /// # Errors
-    /// As [`Samples::new`].
+    /// As [`Samples::new`]; `OutOfMemory`.
     pub fn diploid(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
-        Samples::new(names.into_iter().map(|n| Sample { name: n.into(), ploidy: 2, label: None }).collect())
+        let names = names.into_iter();
+        let expected = names.size_hint().0;
+        let mut samples = Vec::new();
+        samples.try_reserve(expected).map_err(|_| too_many(expected))?;
+        samples.extend(names.map(|name| Sample { name: name.into(), ploidy: 2, label: None }));
+        Samples::new(samples)
     }
 
     /// How many people.

@@ -7,7 +7,11 @@ use crate::models::mixture::StartDraws;
 use crate::models::rbm::{HalfSteps, OutputStep};
 use crate::models::{SampledRbm, Start};
 use crate::panel::bits::BitMatrix;
+use crate::progress::Cancel;
 use crate::rng::Purpose;
+
+/// Sweeps between two looks at whether to stop.
+const SWEEPS: usize = 16;
 
 /// How chains come to their haplotypes.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +46,7 @@ pub struct Chains {
     output: OutputStep,
     start: StartDraws,
     ladder: Option<Ladder>,
+    cancel: Cancel,
 }
 
 /// The word at which the last half-step's random numbers begin, out of the sweeps' way.
@@ -57,7 +62,7 @@ impl Chains {
         let ladder = match &schedule {
             Schedule::Tempering { .. } if machine.ladder.is_empty() => {
                 return Err(Error::new(ErrorKind::InvalidOption, "this model was trained without a tempering ladder")
-                    .remedy("train with --set ladder=true, or sample with --set sampler=gibbs"));
+                    .remedy("train with option ladder=true, or sample with option sampler=gibbs"));
             }
             Schedule::Tempering { .. } => Some(Ladder::new(device, machine.ladder.iter().chain([&machine.rbm]))?),
             Schedule::Panel { haplotypes, .. }
@@ -77,12 +82,36 @@ impl Chains {
             steps: HalfSteps::new(device, &machine.rbm)?,
             output: OutputStep::new(device, &machine.rbm, &machine.output)?,
             ladder,
+            cancel: Cancel::new(),
         })
     }
 
     /// The machine's half-steps.
     pub(crate) fn half_steps(&self) -> &HalfSteps {
         &self.steps
+    }
+
+    /// The same, stopped by `cancel`: at its next look between sweeps it fails with `Cancelled`.
+    pub fn stopped_by(self, cancel: Cancel) -> Self {
+        Chains { cancel, ..self }
+    }
+
+    /// Gibbs sweeps, with a look at whether to stop between some.
+    fn sweep(
+        &self,
+        device: &Device,
+        visible: &mut States,
+        hidden: &mut States,
+        sweeps: usize,
+        mut noise: Noise,
+    ) -> Result<()> {
+        for first in (0..sweeps).step_by(SWEEPS) {
+            self.cancel.check()?;
+            let n = (sweeps - first).min(SWEEPS);
+            self.steps.sweep(device, visible, hidden, n, noise)?;
+            noise.position += n as u64 * self.steps.words_per_sweep();
+        }
+        Ok(())
     }
 
     /// Hidden states before the last half-step, and the visible states that they came from, for chains `first .. first + n`.
@@ -104,19 +133,20 @@ impl Chains {
             Schedule::Gibbs { sweeps, .. } => {
                 self.start.draw(device, noise, &mut visible)?;
                 let noise = Noise { position: self.start.words(), ..noise };
-                self.steps.sweep(device, &mut visible, &mut hidden, *sweeps, noise)?;
+                self.sweep(device, &mut visible, &mut hidden, *sweeps, noise)?;
             }
             Schedule::Panel { haplotypes, sweeps } => {
                 let rows: Vec<usize> =
                     (0..n as u64).map(|c| ((first + c) % haplotypes.rows() as u64) as usize).collect();
                 visible.unpack(haplotypes, &rows)?;
-                self.steps.sweep(device, &mut visible, &mut hidden, *sweeps, noise)?;
+                self.sweep(device, &mut visible, &mut hidden, *sweeps, noise)?;
             }
             Schedule::Tempering { rounds, sweeps } => {
                 let ladder = self.ladder.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "no ladder"))?;
                 let draws = Draws { seed, first, purpose };
                 let mut replicas = Replicas::begin(device, ladder, &self.start, n, draws)?;
                 for _ in 0..*rounds {
+                    self.cancel.check()?;
                     replicas.round(device, ladder, *sweeps, draws)?;
                 }
                 visible = replicas.into_top();

@@ -152,7 +152,7 @@ fn with_ladder(machine: &SampledRbm) -> Result<&[Rbm]> {
     match machine.ladder.is_empty() {
         false => Ok(&machine.ladder),
         true => Err(Error::new(ErrorKind::InvalidOption, "this model was trained without a tempering ladder")
-            .remedy("train with --set ladder=true, or use annealed importance sampling in a straight line")),
+            .remedy("train with option ladder=true, or use annealed importance sampling in a straight line")),
     }
 }
 

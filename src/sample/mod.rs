@@ -17,6 +17,7 @@ use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
 use crate::panel::region::Region;
 use crate::panel::sites::Sites;
+use crate::progress::Cancel;
 use crate::rng::{Purpose, Stream};
 use crate::threads::Threads;
 use chains::{Chains, Schedule};
@@ -40,12 +41,14 @@ pub struct SampleSettings {
     pub threads: Threads,
     /// Options that the sampler reads.
     pub options: Options,
+    /// Stops a call that makes haplotypes. Default: nobody does.
+    pub cancel: Cancel,
 }
 
 impl Default for SampleSettings {
     fn default() -> Self {
         let (threads, options) = (Threads::single(), Options::new());
-        SampleSettings { seed: 1, region: None, label: None, start: None, threads, options }
+        SampleSettings { seed: 1, region: None, label: None, start: None, threads, options, cancel: Cancel::new() }
     }
 }
 
@@ -62,6 +65,7 @@ impl SampleSettings {
             start: None,
             threads: Threads::new(options.whole("threads")),
             options: options.clone(),
+            cancel: Cancel::new(),
         })
     }
 }
@@ -84,6 +88,7 @@ pub struct Sampler {
     /// The model's sites that are wanted; `None` for all.
     columns: Option<Vec<usize>>,
     next: u64,
+    cancel: Cancel,
 }
 
 impl Sampler {
@@ -101,10 +106,15 @@ impl Sampler {
         let chains = match &model.generator {
             Generator::Rbm(machine) => {
                 let schedule = schedule(&model, machine, settings)?;
-                Some(Chains::new(&device, machine, schedule)?)
+                Some(Chains::new(&device, machine, schedule)?.stopped_by(settings.cancel.clone()))
             }
             _ if settings.start.is_some() => {
                 return Err(Error::argument("only an RBM starts from a panel").remedy("leave out the start panel"));
+            }
+            _ if !settings.options.chosen(&[Reader::Sample]).is_empty() => {
+                let chosen = settings.options.chosen(&[Reader::Sample]);
+                let what = format!("a {} model does not read {chosen}", model.kind().name());
+                return Err(Error::new(ErrorKind::UnknownOption, what).remedy("these options are for RBMs"));
             }
             _ => None,
         };
@@ -133,6 +143,7 @@ impl Sampler {
             sites,
             columns,
             next: 0,
+            cancel: settings.cancel.clone(),
             model,
         })
     }
@@ -165,7 +176,7 @@ impl Sampler {
     /// The next `n` haplotypes: a row each, a column a site of the region.
     ///
     /// # Errors
-    /// `OutOfMemory`; `InvalidArgument` past haplotype 2^48.
+    /// `OutOfMemory`; `Cancelled`; `InvalidArgument` past haplotype 2^48. The stream stays where it was then.
     pub fn next(&mut self, n: usize) -> Result<BitMatrix> {
         if self.next.checked_add(n as u64).is_none_or(|end| end > 1 << 48) {
             return Err(Error::argument("there are 2^48 haplotypes in a stream, and no more"));
@@ -173,6 +184,7 @@ impl Sampler {
         let mut out = BitMatrix::zeros(n, self.sites.len())?;
         let stride = out.stride();
         for first in (0..n).step_by(BATCH) {
+            self.cancel.check()?;
             let count = (n - first).min(BATCH);
             let mut batch = self.batch(self.next + first as u64, count)?;
             if let Some(columns) = &self.columns {
@@ -211,6 +223,13 @@ fn schedule(model: &Model, machine: &SampledRbm, settings: &SampleSettings) -> R
         n => n,
     };
     if let Some(start) = &settings.start {
+        if options.is_set("sampler") {
+            return Err(Error::new(
+                ErrorKind::InvalidOption,
+                "chains start from a panel, and option sampler says otherwise",
+            )
+            .remedy("give one of the two"));
+        }
         return Ok(Schedule::Panel { haplotypes: model.haplotypes_of(start, "start panel")?.0, sweeps });
     }
     let gibbs = |start| Ok(Schedule::Gibbs { start, sweeps });

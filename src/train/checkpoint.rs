@@ -71,8 +71,9 @@ pub fn save(folder: &Path, identity: &str, mixture: &Mixture, state: &State) -> 
 /// `Io`, `ModelCorrupt`, or `CheckpointMismatch` if it was made from another panel or with other options.
 pub fn open(folder: &Path, identity: &str, settings: &Settings, sites: usize) -> Result<(Mixture, State)> {
     let path = file_in(folder);
-    let bytes = std::fs::read(&path)
-        .map_err(|e| Error::io("read the checkpoint", &path, &e).remedy("leave out --resume to begin anew"))?;
+    let bytes = std::fs::read(&path).map_err(|e| {
+        Error::io("read the checkpoint", &path, &e).remedy("leave out option resume=true to begin anew")
+    })?;
     read(&bytes, identity, settings, sites).map_err(|e| e.file(&path))
 }
 

@@ -8,6 +8,7 @@ pub mod output;
 pub mod stopping;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::memory;
 use crate::models::bernoulli::Bernoulli;
 use crate::models::markov::Markov;
 use crate::models::rbm::Rbm;
@@ -137,6 +138,11 @@ fn train_rbm(
 ) -> Result<SampledRbm> {
     let (data, held_out) = split(panel, options.number("held_out"), settings.seed)?;
     let of_run = Settings::new(options, settings.seed, data.rows(), data.columns());
+    // Weights in a dozen copies (packed for both half-steps, moments, gradients, as they are written), and states.
+    let weights = of_run.hidden_units.checked_mul(data.columns()).and_then(|n| n.checked_mul(48));
+    let states = (of_run.chains + of_run.batch).checked_mul(4 * (of_run.hidden_units + data.columns()));
+    let bytes = weights.zip(states).and_then(|(a, b)| a.checked_add(b));
+    memory::require(bytes, "the weights and chains of training")?;
     let threads = &settings.threads;
     let identity = format!("panel {}, seed {}, {}", provenance.panel_sha256, settings.seed, provenance.options);
     let mut trainer = match (&settings.checkpoint, settings.resume) {
@@ -147,7 +153,7 @@ fn train_rbm(
         }
         (None, true) => {
             return Err(Error::argument("to resume, say where the checkpoint is")
-                .remedy("give the folder as checkpoint (--checkpoint)"));
+                .remedy("name the folder with option checkpoint=FOLDER"));
         }
         _ => Trainer::new(data.clone(), of_run, threads.clone())?,
     };
@@ -163,11 +169,11 @@ fn train_rbm(
             save(&trainer)?;
             return Err(match &settings.checkpoint {
                 Some(folder) => stopped.remedy(format!(
-                    "update {} is kept in {}: the same work with resume (--resume) goes on from there",
+                    "update {} is kept in {}: the same with option resume=true goes on from there",
                     trainer.updates_done(),
                     folder.display()
                 )),
-                None => stopped.remedy("with a folder for a checkpoint (--checkpoint) nothing would have been lost"),
+                None => stopped.remedy("with option checkpoint=FOLDER nothing would have been lost"),
             });
         }
         if let Err(failed) = trainer.step() {

@@ -48,7 +48,7 @@ impl Watch {
         };
         if rule == Rule::HeldOut && held_out.is_none() {
             return Err(Error::new(ErrorKind::InvalidOption, "stop=held_out needs people kept aside")
-                .remedy("add --set held_out=0.1"));
+                .remedy("keep people aside with option held_out=0.1"));
         }
         Ok(Watch {
             rule,

@@ -145,7 +145,7 @@ fn write_genotypes(path: &Path, panel: &Panel) -> Result<Output> {
                 .file(path)
                 .site(&site.contig, site.position)
                 .sample(&panel.samples().as_slice()[i].name)
-                .remedy("write VCF or BCF, or read with --missing reference|frequency|drop-site")
+                .remedy("write VCF or BCF, or read with option missing=reference (or frequency, drop-site)")
         })
     };
     // Lengths come before the records, so each record is made twice.
