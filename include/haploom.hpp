@@ -22,7 +22,7 @@
  *
  * THREADS. As in C: const members of one object may be called by many threads at once, others by one at a time.
  *
- * EXAMPLE. Learn a panel, count alleles of 1,000 new haplotypes, write 200 more to a file:
+ * EXAMPLE. Learn a panel, hold 1,000 new haplotypes against it as they come, write 200 more to a file:
  *
  * @code
  * #include <haploom.hpp>
@@ -45,14 +45,18 @@
  *     auto sampler = haploom::Sampler::make(*model, "packing=bits,seed=7");
  *     if (!sampler) return failed(sampler.error());
  *
- *     std::vector<std::size_t> carriers(sampler->sites().size());
+ *     std::vector<double> artificial(sampler->sites().size());
  *     auto haplotypes = sampler->haplotypes(1000);
  *     for (const auto &haplotype : haplotypes)
- *         for (std::size_t site = 0; site < haplotype.size(); ++site) carriers[site] += haplotype[site];
+ *         for (std::size_t site = 0; site < haplotype.size(); ++site) artificial[site] += haplotype[site] / 1000.0;
  *     if (haplotypes.error()) return failed(*haplotypes.error());
- *     for (auto site : sampler->sites())
- *         if (site.position < 100000) std::printf("%s:%ju\n", site.contig.data(), std::uintmax_t{site.position});
  *
+ *     auto real = panel->frequencies();
+ *     if (!real) return failed(real.error());
+ *     for (std::size_t i = 0; i < 10 && i < artificial.size(); ++i) {
+ *         const auto site = panel->sites()[i];
+ *         std::printf("%s:%ju %.3f %.3f\n", site.contig.data(), std::uintmax_t{site.position}, (*real)[i], artificial[i]);
+ *     }
  *     auto written = sampler->write(200, argv[2]);
  *     return written ? 0 : failed(written.error());
  * }
