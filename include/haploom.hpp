@@ -5,14 +5,15 @@
  * What a call does, which options it reads and how it fails is in haploom.h; here is what C++ adds.
  *
  * OWNERS. Panel, Model, Sampler, Encoding, Evaluation, Sites, Samples, Cancel and Options own a handle of the library:
- * they can be moved, not copied, and free it at their end. One that is empty (made by default, or moved from) is NULL to
- * the library: calls fail with HAPLOOM_INVALID_ARGUMENT, getters answer 0 or nothing. Empty Options are the defaults.
- * get() shows the handle to functions of haploom.h, release() gives it away, and the constructor takes one over.
+ * they can be moved, not copied, and free it at their end. An empty one (made by default, or moved from) is NULL to the
+ * library: calls fail with HAPLOOM_INVALID_ARGUMENT, getters answer 0 or nothing. Empty Options are the defaults. get()
+ * shows the handle to functions of haploom.h, release() gives it away, and the constructor takes one over.
  *
  * VIEWS. SitesView, SamplesView, InfoView, MetricsView, Rows, Span and the std::string_views in Site, Sample and others
- * borrow: they hold as long as the handle they came from, also when its owner is moved, and end when the handle is freed.
- * An owner that is a temporary does not give views. An Event and its texts end with the call of the progress function, a
- * Haplotype with the next step of its loop. Texts that you hand over end at their first NUL, as in C.
+ * borrow: they hold as long as the handle they came from, also when its owner is moved, and end when it is freed. An
+ * owner that is a temporary does not give views. An Event and its texts end with the call of the progress function, a
+ * Haplotype with the next step of its loop. The std::string_views are followed by a NUL; texts that you hand over end
+ * at their first NUL, as in C.
  *
  * RESULTS. What can fail answers with a Result, which the compiler does not let you drop: test it, then take *result,
  * result->..., or result.error(). Nothing here throws of its own accord, and all of it compiles with -fno-exceptions
@@ -55,7 +56,8 @@
  *     if (!real) return failed(real.error());
  *     for (std::size_t i = 0; i < 10 && i < artificial.size(); ++i) {
  *         const auto site = panel->sites()[i];
- *         std::printf("%s:%ju %.3f %.3f\n", site.contig.data(), std::uintmax_t{site.position}, (*real)[i], artificial[i]);
+ *         std::printf("%s:%ju %.3f %.3f\n", site.contig.data(), std::uintmax_t{site.position}, (*real)[i],
+ *                     artificial[i]);
  *     }
  *     auto written = sampler->write(200, argv[2]);
  *     return written ? 0 : failed(written.error());
@@ -119,6 +121,7 @@ inline namespace HAPLOOM_HPP_MANNER {
 /** What went wrong. */
 class [[nodiscard]] Error {
 public:
+    /** An error of your own. */
     Error(haploom_status status, std::string message) : status_(status), message_(std::move(message)) {}
 
     /** What the last call that failed on this thread said; `status` is what it answered. */
@@ -127,6 +130,7 @@ public:
         haploom_last_error(message.data(), message.size() + 1);
         return Error(status, std::move(message));
     }
+    /** What the last call that failed on this thread said, with its status. */
     static Error last() { return last(haploom_last_status()); }
 
     /** One of the negative numbers of haploom.h, such as HAPLOOM_NO_OVERLAP. */
@@ -147,6 +151,7 @@ class Exception : public std::runtime_error {
 public:
     explicit Exception(Error error)
         : std::runtime_error(std::string(error.name()) + ": " + error.message()), error_(std::move(error)) {}
+    /** What went wrong. */
     const Error &error() const noexcept { return error_; }
 
 private:
@@ -155,24 +160,28 @@ private:
 #endif
 
 /**
- * A T, or the Error that kept it from being made: std::expected<T, Error> for C++17. `*result` and `result->` are for one
- * that has_value(), error() for one that has not; that is asserted, not tested, where NDEBUG is defined.
+ * A T, or the Error that kept it from being made: std::expected<T, Error> for C++17. `*result` and `result->` are for a
+ * result that has_value(), error() is for one that has not: an assertion, which NDEBUG takes out, as usual.
  */
 template <class T> class [[nodiscard]] Result {
 public:
     using value_type = T;
+    /** Made of a value, or of an error: `return value;` and `return Error(...);` both do. */
     Result(T &&value) : state_(std::in_place_index<0>, std::move(value)) {}
     Result(const T &value) : state_(std::in_place_index<0>, value) {}
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
+    /** Whether there is a value; so does `if (result)`. */
     bool has_value() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
 
+    /** The value of a result that has one. */
     T &operator*() & noexcept { return *checked(std::get_if<0>(&state_)); }
     const T &operator*() const & noexcept { return *checked(std::get_if<0>(&state_)); }
     T &&operator*() && noexcept { return std::move(**this); }
     T *operator->() noexcept { return &**this; }
     const T *operator->() const noexcept { return &**this; }
+    /** The error of a result that has no value. */
     const Error &error() const & noexcept { return *checked(std::get_if<1>(&state_)); }
     Error &&error() && noexcept { return std::move(*checked(std::get_if<1>(&state_))); }
 
@@ -225,8 +234,10 @@ public:
     Result() = default;
     Result(Error error) : error_(std::move(error)) {}
 
+    /** Whether all went well; so does `if (result)`. */
     bool has_value() const noexcept { return !error_; }
     explicit operator bool() const noexcept { return has_value(); }
+    /** The error of a result that is one. */
     const Error &error() const & noexcept {
         assert(error_ && "a haploom::Result is used as what it is not: test it first");
         return *error_;
@@ -388,10 +399,11 @@ struct Info {
     std::string_view name, value;
 };
 
-/** A number of an evaluation; what is not defined is NaN. */
+/** A number of an evaluation: its value; its floor, the same number between real and held-out people; the best that can
+ *  be; its standard deviation over draws. What is not defined is NaN. `name` does not change between versions. */
 struct Metric {
     std::string_view name, title, note;
-    double value, floor, best, deviation;
+    double value = std::numeric_limits<double>::quiet_NaN(), floor = value, best = value, deviation = value;
 };
 
 /** An option key. `type` is one of HAPLOOM_TYPE_... */
@@ -402,8 +414,6 @@ struct OptionKey {
 };
 
 namespace detail {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 struct SiteList {
     using Handle = haploom_sites;
@@ -448,10 +458,10 @@ struct MetricList {
     static std::size_t count(const Handle *of) noexcept { return of ? haploom_evaluation_count(of) : 0; }
     static Metric item(const Handle *of, std::size_t i) {
         const char *name = "", *title = "", *note = "";
-        double value = nan, floor = nan, best = nan, deviation = nan;
         haploom_evaluation_describe(of, i, &name, &title, &note);
-        haploom_evaluation_get(of, name, &value, &floor, &best, &deviation);
-        return {name, title, note, value, floor, best, deviation};
+        Metric metric{name, title, note};
+        haploom_evaluation_get(of, name, &metric.value, &metric.floor, &metric.best, &metric.deviation);
+        return metric;
     }
 };
 
@@ -604,6 +614,7 @@ public:
     std::string_view text() const noexcept { return haploom_event_text(event_); }
     /** What a step counts; empty for other events; a NUL follows it. */
     std::string_view unit() const noexcept { return haploom_event_unit(event_); }
+    /** Units done; for a number, the step at which it was measured. */
     std::uint64_t done() const noexcept { return haploom_event_done(event_); }
     /** Units in all; 0 where that is not known. */
     std::uint64_t total() const noexcept { return haploom_event_total(event_); }
@@ -626,6 +637,7 @@ public:
     }
     /** Calls with these options stop with HAPLOOM_CANCELLED at their next step, until reset(). */
     void request() const noexcept { haploom_cancel_request(get()); }
+    /** Takes the wish back. */
     void reset() const noexcept { haploom_cancel_reset(get()); }
 };
 
@@ -639,8 +651,10 @@ class Options {
 public:
     /** The defaults; costs nothing. */
     Options() = default;
-    /** Several keys at once, as set(assignments). */
-    Options(const char *assignments) { set(assignments); }
+    /** Several keys at once, as set(assignments); NULL is the defaults, as in C. */
+    Options(const char *assignments) {
+        if (assignments != nullptr) set(assignments);
+    }
     Options(const std::string &assignments) { set(assignments); }
     /** Takes over options that haploom_options_new() gave. */
     explicit Options(haploom_options *handle) noexcept : handle_(handle) {}
@@ -657,10 +671,11 @@ public:
         return keep([&](haploom_options *to) -> haploom_status {
             if constexpr (std::is_same_v<T, bool>) {
                 return haploom_options_set_string(to, key.c_str(), value ? "true" : "false");
-            } else if constexpr (std::is_integral_v<T> && std::is_unsigned_v<T> && sizeof(T) >= sizeof(std::int64_t)) {
-                return haploom_options_set_string(to, key.c_str(), std::to_string(value).c_str());
             } else if constexpr (std::is_integral_v<T>) {
-                return haploom_options_set_int(to, key.c_str(), value);
+                const auto whole = static_cast<std::int64_t>(value);
+                if (std::is_unsigned_v<T> && whole < 0)  // Too large for 64 bits with a sign: let the library say so.
+                    return haploom_options_set_string(to, key.c_str(), std::to_string(value).c_str());
+                return haploom_options_set_int(to, key.c_str(), whole);
             } else if constexpr (std::is_floating_point_v<T>) {
                 return haploom_options_set_double(to, key.c_str(), static_cast<double>(value));
             } else {
@@ -671,9 +686,9 @@ public:
     template <class T> Options &&set(const std::string &key, const T &value) && { return std::move(set(key, value)); }
 
     /**
-     * Tells `progress(const Event &)` what calls with these options say, on the thread that made the call. It may answer
-     * with a bool: true goes on, false stops the call with HAPLOOM_CANCELLED. It is kept (copied or moved) inside.
-     * nullptr: nobody is told.
+     * Tells `progress(const Event &)` what calls with these options say, on the thread that made the call. It may
+     * answer with a bool: true goes on, false stops the call with HAPLOOM_CANCELLED. It is kept (copied or moved)
+     * inside, and called by several threads at once if these options are. nullptr: nobody is told.
      *
      * What it throws stops the call, and comes out of the member function that made it (not out of calls of haploom.h
      * with get(): these answer CANCELLED). Compiled with -fno-exceptions, what it throws ends the program.
@@ -866,8 +881,8 @@ public:
 
     /**
      * A panel from a byte for each allele, copied; the allele of haplotype h at site s is number h * haplotype_stride +
-     * s * site_stride. An empty SamplesView makes diploid people. See haploom_panel_from_bytes(); INVALID_ARGUMENT also for
-     * alleles that are too few.
+     * s * site_stride. An empty SamplesView makes diploid people. See haploom_panel_from_bytes(); INVALID_ARGUMENT also
+     * for alleles that are too few.
      */
     static Result<Panel> from_bytes(SitesView sites, SamplesView samples, Span<const std::uint8_t> alleles,
                                     std::size_t haplotypes, std::size_t haplotype_stride, std::size_t site_stride) {
@@ -902,7 +917,9 @@ public:
         });
     }
 
+    /** Number of haplotypes. */
     std::size_t haplotypes() const noexcept { return haploom_panel_haplotypes(get()); }
+    /** Its sites and its samples, in order; they hold as long as the panel. */
     SitesView sites() const & { return SitesView(haploom_panel_sites(get())); }
     void sites() const && = delete;
     SamplesView samples() const & { return SamplesView(haploom_panel_samples(get())); }
@@ -1039,10 +1056,13 @@ public:
         return bytes;
     }
     /** Writes a file, whole or not at all. See haploom_model_save(). */
-    Result<void> save(const std::string &path) const { return detail::outcome(haploom_model_save(get(), path.c_str())); }
+    Result<void> save(const std::string &path) const {
+        return detail::outcome(haploom_model_save(get(), path.c_str()));
+    }
 
     /** "rbm", "markov" or "bernoulli"; empty if this is. Static. */
     std::string_view kind() const noexcept { return *this ? haploom_model_kind(get()) : ""; }
+    /** Its sites, in order; they hold as long as the model. */
     SitesView sites() const & { return SitesView(haploom_model_sites(get())); }
     void sites() const && = delete;
     /** Its size, its training, what was measured, what it may leak. */
@@ -1050,8 +1070,8 @@ public:
     void info() const && = delete;
 
     /**
-     * For each haplotype of the panel and each site of the model, the probability of the alternate allele given the others:
-     * rows of haplotypes. See haploom_model_conditionals().
+     * For each haplotype of the panel and each site of the model, the probability of the alternate allele given the
+     * others: rows of haplotypes. See haploom_model_conditionals().
      */
     Result<std::vector<float>> conditionals(const Panel &panel, const Options &options = {}) const {
         std::vector<float> probabilities(panel.haplotypes() * sites().size());
@@ -1152,9 +1172,9 @@ struct Reading {
 }  // namespace detail
 
 /**
- * The next haplotypes of a sampler, one by one: an input range, to be gone through once. It owns the buffer that they lie
- * in, and ends after the number that was asked for, at the end of the stream, or at an error: ask error() after the loop.
- * (With HAPLOOM_EXCEPTIONS an error is thrown out of the loop instead.)
+ * The next haplotypes of a sampler, one by one: an input range, to be gone through once. It owns the buffer that they
+ * lie in, and ends after the number that was asked for, at the end of the stream, or at an error: ask error() after the
+ * loop. (With HAPLOOM_EXCEPTIONS an error is thrown out of the loop instead.)
  *
  * It reads ahead, so leave the sampler alone meanwhile; at the range's end the sampler stands after the last haplotype
  * that the loop has seen. The sampler has to live as long.
@@ -1190,8 +1210,8 @@ public:
     /** Steps to the next haplotype. */
     iterator begin() { return iterator(state_.get()); }
     iterator end() const noexcept { return {}; }
-    /** What ended the loop too early, if something did. */
-    const std::optional<Error> &error() const noexcept { return state_->error; }
+    /** What ended the loop too early; NULL if nothing did. */
+    const Error *error() const noexcept { return state_ && state_->error ? &*state_->error : nullptr; }
 
 private:
     friend class Sampler;
@@ -1212,12 +1232,15 @@ public:
         : Owner(handle), layout_(layout), packing_(packing) {}
 
     /** Haplotypes of a model from number 0 on. See haploom_sampler_new(). */
-    static Result<Sampler> make(const Model &model, const Options &options = {}) { return make(model, nullptr, options); }
+    static Result<Sampler> make(const Model &model, const Options &options = {}) {
+        return make(model, nullptr, options);
+    }
     /** The same, with haplotypes that the chains of an RBM start from. */
     static Result<Sampler> make(const Model &model, const Panel &start, const Options &options = {}) {
         return make(model, start.get(), options);
     }
 
+    /** The sites of the haplotypes: those of the model inside the region. They hold as long as the sampler. */
     SitesView sites() const & { return SitesView(haploom_sampler_sites(get())); }
     void sites() const && = delete;
     /** What the rows of next() are. */
@@ -1230,7 +1253,7 @@ public:
     /** Bytes of a buffer that takes so many haplotypes at once; 0 where a size_t cannot say it. */
     std::size_t bytes(std::size_t haplotypes) const noexcept { return haploom_sampler_bytes(get(), haplotypes); }
 
-    /** Fills a buffer with as many of the next haplotypes as fit: how many, 0 at the stream's end. See haploom_sampler_next(). */
+    /** Fills a buffer with the next haplotypes: as many as fit, 0 at the stream's end. See haploom_sampler_next(). */
     Result<std::size_t> next(Span<std::uint8_t> buffer) {
         std::size_t n = 0;
         if (haploom_status status = haploom_sampler_next(get(), buffer.data(), buffer.size(), &n); status != HAPLOOM_OK)
@@ -1240,7 +1263,8 @@ public:
 
     /** The next n haplotypes one by one, for a loop. The sampler's rows have to be haplotypes. */
     Haplotypes haplotypes(std::uint64_t n = all) & {
-        const std::size_t count = sites().size(), row = packing_ == Packing::bits ? count / 8 + (count % 8 != 0) : count;
+        const std::size_t count = sites().size();
+        const std::size_t row = packing_ == Packing::bits ? count / 8 + (count % 8 != 0) : count;
         return Haplotypes(std::unique_ptr<detail::Reading>(
             new detail::Reading{get(), n, layout_, packing_, count, row}));
     }
@@ -1296,6 +1320,7 @@ public:
         });
     }
 
+    /** Number of haplotypes, of hidden units, and of components: `components` of the options at most. */
     std::size_t haplotypes() const noexcept { return haploom_encoding_haplotypes(get()); }
     std::size_t hidden_units() const noexcept { return haploom_encoding_hidden_units(get()); }
     std::size_t components() const noexcept { return haploom_encoding_components(get()); }
@@ -1323,7 +1348,7 @@ public:
     static Result<Evaluation> make(const Panel &real, const Panel &artificial, const Options &options = {}) {
         return make(real, artificial, nullptr, options);
     }
-    /** Compares, with people that the model was not trained on: each number has its floor then, and leaks are measured. */
+    /** Compares, with people that the model was not trained on: numbers have their floors then, leaks are measured. */
     static Result<Evaluation> make(const Panel &real, const Panel &artificial, const Panel &held_out,
                                    const Options &options = {}) {
         return make(real, artificial, held_out.get(), options);
@@ -1332,7 +1357,7 @@ public:
     /** All its numbers. */
     MetricsView metrics() const & { return MetricsView(get()); }
     void metrics() const && = delete;
-    /** The number of a name, such as "ld_r". UNKNOWN_NAME if there is none. Its texts live as long as the evaluation. */
+    /** A number by its name, such as "ld_r". UNKNOWN_NAME if there is none. It holds as long as the evaluation. */
     Result<Metric> metric(const std::string &name) const & {
         const haploom_status status =
             haploom_evaluation_get(get(), name.c_str(), nullptr, nullptr, nullptr, nullptr);
@@ -1342,6 +1367,7 @@ public:
         return Error::last(status);
     }
     void metric(const std::string &name) const && = delete;
+    /** How many haplotypes and sites were compared. */
     Sizes sizes() const noexcept {
         Sizes sizes;
         haploom_evaluation_sizes(get(), &sizes.real, &sizes.artificial, &sizes.held_out, &sizes.sites);

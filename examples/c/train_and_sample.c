@@ -60,9 +60,9 @@ int main(int argc, char **argv) {
           failed(haploom_sampler_new(model, NULL, NULL, &sampler)) ||
           failed(haploom_sampler_write(sampler, (size_t)strtoull(argv[4], NULL, 10), argv[5], NULL));
     if (!bad)
-        printf("%zu haplotypes, %zu sites: %s, and %" PRIu64 " artificial haplotypes\n", haploom_panel_haplotypes(panel),
-               haploom_sites_count(haploom_model_sites(model)), haploom_model_kind(model),
-               haploom_sampler_position(sampler));
+        printf("%zu haplotypes, %zu sites: %s, and %" PRIu64 " artificial haplotypes\n",
+               haploom_panel_haplotypes(panel), haploom_sites_count(haploom_model_sites(model)),
+               haploom_model_kind(model), haploom_sampler_position(sampler));
     haploom_sampler_free(sampler);
     haploom_model_free(model);
     haploom_panel_free(panel);

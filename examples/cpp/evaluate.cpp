@@ -10,7 +10,8 @@
 
 #include <iostream>
 
-static haploom::Evaluation evaluate(const haploom::Panel &real, const haploom::Panel &artificial, const char *held_out) {
+static haploom::Evaluation evaluate(const haploom::Panel &real, const haploom::Panel &artificial,
+                                    const char *held_out) {
     if (held_out == nullptr) return haploom::Evaluation::make(real, artificial).value();
     return haploom::Evaluation::make(real, artificial, haploom::Panel::open(held_out).value()).value();
 }

@@ -1,6 +1,6 @@
 /*
- * frequencies: allele counts of artificial haplotypes at each site of a model. They are counted as they come, one by one:
- * however many there are, there is never a file or a matrix of them.
+ * frequencies: allele counts of artificial haplotypes at each site of a model. They are counted as they come, one by
+ * one: however many there are, there is never a file or a matrix of them.
  *
  * Compile: c++ -std=c++17 frequencies.cpp $(pkg-config --cflags --libs haploom) -o frequencies
  * Run:     frequencies model.safetensors 100000 seed=7,region=1:1-2000000

@@ -20,7 +20,8 @@ static int failed(const haploom::Error &error) {
 
 static void show(const haploom::Event &event) {
     if (event.kind() == HAPLOOM_EVENT_STEP)
-        std::cerr << '\r' << event.text() << ": " << event.done() << " of " << event.total() << ' ' << event.unit() << ' ';
+        std::cerr << '\r' << event.text() << ": " << event.done() << " of " << event.total() << ' ' << event.unit()
+                  << ' ';
     else if (event.kind() == HAPLOOM_EVENT_NOTICE)
         std::cerr << '\n' << event.text() << '\n';
 }
@@ -40,6 +41,6 @@ int main(int argc, char **argv) {
     if (!sampler) return failed(sampler.error());
     auto written = sampler->write(std::strtoull(argv[4], nullptr, 10), argv[5]);
     if (!written) return failed(written.error());
-    std::cout << panel->haplotypes() << " haplotypes, " << model->sites().size() << " sites: " << model->kind() << ", and "
-              << sampler->position() << " artificial haplotypes\n";
+    std::cout << panel->haplotypes() << " haplotypes, " << model->sites().size() << " sites: " << model->kind()
+              << ", and " << sampler->position() << " artificial haplotypes\n";
 }

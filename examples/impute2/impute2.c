@@ -1,9 +1,9 @@
 /*
  * impute2: how an imputation tool takes artificial haplotypes into its reference panel, without a file between.
  *
- * It reads a panel from IMPUTE2's files into its own matrix of packed bits, has a model fill columns of that matrix with
- * artificial haplotypes, and hands the matrix to its engine window by window. The engine here is a stub: for one haplotype
- * of the panel, the target, it looks for the one that differs from it at the fewest sites of the window.
+ * It reads a panel from IMPUTE2's files into its own matrix of packed bits, has a model fill columns of that matrix
+ * with artificial haplotypes, and hands the matrix to its engine window by window. The engine here is a stub: for one
+ * haplotype of the panel, the target, it looks for the one that differs from it at the fewest sites of the window.
  *
  * Compile: cc -O2 impute2.c $(pkg-config --cflags --libs haploom) -o impute2
  * Run:     haploom convert panel.bcf panel.hap && impute2 panel.hap panel.legend model.safetensors 500
@@ -120,7 +120,7 @@ static void check_sites(const haploom_sites *sites, const Panel *panel) {
         const char *reference, *alternate;
         uint64_t position;
         check(haploom_sites_get(sites, i, NULL, &position, NULL, &reference, &alternate));
-        if (position != own->position || strcmp(reference, own->reference) != 0 || strcmp(alternate, own->alternate) != 0)
+        if (position != own->position || strcmp(reference, own->reference) || strcmp(alternate, own->alternate))
             die("site %zu is %" PRIu64 " %s>%s in the model and %" PRIu64 " %s>%s in the legend", i + 1, position,
                 reference, alternate, own->position, own->reference, own->alternate);
     }
@@ -149,7 +149,7 @@ static void sample(const char *model_path, const char *seed, Panel *panel) {
     haploom_sampler_free(sampler);
 }
 
-/* The stub engine: counts the alternate alleles of both kinds, and finds the haplotype that is nearest to the target. */
+/* The stub engine: counts the alternate alleles of both kinds, and finds the haplotype nearest to the target. */
 static void engine(const Panel *panel, size_t first, size_t last, size_t target, size_t *differences) {
     size_t real = 0, artificial = 0, best = 0;
     memset(differences, 0, panel->haplotypes * sizeof *differences);
@@ -179,7 +179,8 @@ int main(int argc, char **argv) {
         return 2;
     }
     panel.artificial = (size_t)strtoull(argv[4], &end, 10);
-    if (*end != '\0' || panel.artificial == 0 || panel.artificial > 1000000) die("N is %s: 1 to 1000000 will do", argv[4]);
+    if (*end != '\0' || panel.artificial == 0 || panel.artificial > 1000000)
+        die("N is %s: 1 to 1000000 will do", argv[4]);
     read_legend(argv[2], &panel);
 
     FILE *hap = open_text(argv[1]);

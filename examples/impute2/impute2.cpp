@@ -2,9 +2,9 @@
  * impute2: how an imputation tool takes artificial haplotypes into its reference panel, without a file between.
  * The same as impute2.c, with haploom.hpp; it prints the same.
  *
- * It reads a panel from IMPUTE2's files into its own matrix of packed bits, has a model fill columns of that matrix with
- * artificial haplotypes, and hands the matrix to its engine window by window. The engine here is a stub: for one haplotype
- * of the panel, the target, it looks for the one that differs from it at the fewest sites of the window.
+ * It reads a panel from IMPUTE2's files into its own matrix of packed bits, has a model fill columns of that matrix
+ * with artificial haplotypes, and hands the matrix to its engine window by window. The engine here is a stub: for one
+ * haplotype of the panel, the target, it looks for the one that differs from it at the fewest sites of the window.
  *
  * Compile: c++ -std=c++17 -O2 impute2.cpp $(pkg-config --cflags --libs haploom) -o impute2
  * Run:     haploom convert panel.bcf panel.hap && impute2 panel.hap panel.legend model.safetensors 500
@@ -180,7 +180,8 @@ int main(int argc, char **argv) {
     for (std::size_t site = 0; site < panel.sites.size();) {
         const std::uint64_t start = (panel.sites[site].position - 1) / window_length * window_length + 1;
         const std::uint64_t end = start + window_length;
-        engine(panel, from(start - std::min(start, buffer_length)), from(end + buffer_length), panel.artificial + target);
+        const std::size_t first = from(start - std::min(start, buffer_length)), last = from(end + buffer_length);
+        engine(panel, first, last, panel.artificial + target);
         site = from(end);
     }
     return std::cout.flush() ? 0 : 1;

@@ -35,7 +35,7 @@ static bool refuses(Haplotypes haplotypes, haploom_status status) {
     try {
         for (const auto &haplotype : haplotypes) (void)haplotype;
     } catch (const haploom::Exception &exception) {
-        return exception.error().status() == status && haplotypes.error();
+        return exception.error().status() == status && haplotypes.error() != nullptr;
     }
     return false;
 #else
@@ -129,8 +129,9 @@ static void loops() {
         Sampler moved = std::move(sampler);
         CHECK(at->number() == 6 && (++at)->number() == 7);
         at++;
-        CHECK((*at).number() == 8 && at != elsewhere.end() && std::memcmp(at->row().data(), &expected[8 * 800], 800) == 0);
-        CHECK(++at == elsewhere.end() && !elsewhere.error());
+        CHECK((*at).number() == 8 && at != elsewhere.end());
+        CHECK(std::memcmp(at->row().data(), &expected[8 * 800], 800) == 0);
+        CHECK(++at == elsewhere.end() && !elsewhere.error() && !range.error() && range.begin() == range.end());
         sampler = std::move(moved);
     }
     CHECK(sampler.position() == 9);
@@ -239,7 +240,8 @@ static void evaluations() {
     const char *quick = "aats_draws=1,aats_most=200,triplets=100,transport_most=200";
     Evaluation evaluation = take(Evaluation::make(demo(), artificial, held_out, quick));
     const Evaluation::Sizes sizes = evaluation.sizes();
-    CHECK(sizes.real == demo().haplotypes() && sizes.artificial == 400 && sizes.held_out > 0 && sizes.held_out <= 600 && sizes.sites == 800);
+    CHECK(sizes.real == demo().haplotypes() && sizes.artificial == 400 && sizes.sites == 800);
+    CHECK(sizes.held_out > 0 && sizes.held_out <= 600);
     CHECK(evaluation.metrics().size() > 5);
     for (const haploom::Metric &metric : evaluation.metrics()) {
         CHECK(!metric.name.empty() && !metric.title.empty());

@@ -62,9 +62,9 @@ static void setting() {
     Options options;
     CHECK(options.get() == nullptr);
     CHECK(take(options.text("packing")) == "bytes");
-    options.set("epochs", 3).set("l2", 0.25).set("ladder", true).set("packing", "bits").set("label", std::string("AFR"));
-    options.set("seed", std::uint64_t{1} << 62).set("threads", std::uint8_t{2}).set("window", 5L);
-    options.set("prefix", std::string_view("NEW")).set("momentum", 0.5f);
+    options.set("epochs", 3).set("l2", 0.25).set("ladder", true).set("packing", "bits");
+    options.set("label", std::string("AFR")).set("seed", std::uint64_t{1} << 62).set("threads", std::uint8_t{2});
+    options.set("window", 5L).set("prefix", std::string_view("NEW")).set("momentum", 0.5f);
     CHECK(options.check());
     const char *values[][2] = {{"epochs", "3"},        {"l2", "0.25"},  {"ladder", "true"}, {"packing", "bits"},
                                {"label", "AFR"},       {"threads", "2"}, {"window", "5"},    {"prefix", "NEW"},
@@ -88,6 +88,8 @@ static void setting() {
     CHECK(failed(Options().set("k", 0).check(), HAPLOOM_INVALID_OPTION, "1000000"));
     CHECK(failed(Options().set("seed", ~std::uint64_t{0}).check(), HAPLOOM_INVALID_OPTION));
     CHECK(failed(Options().set("seed", -1).check(), HAPLOOM_INVALID_OPTION));
+    CHECK(Options().set("ladder", std::size_t{1}).set("ladder", 0).check());
+    CHECK(Model::train(few_sites(), "bernoulli", nullptr));
     CHECK(failed(Options(std::string("k=0")).check(), HAPLOOM_INVALID_OPTION));
     CHECK(failed(Model::train(demo(), "bernoulli", "k=2"), HAPLOOM_UNKNOWN_OPTION, "k"));
 
@@ -207,6 +209,18 @@ static void throwing() {
     }
     CHECK(caught == "two" && calls == 2);
     CHECK(Model::train(few_sites(), "rbm", options) && calls > 2);
+
+    // Thrown at the last event of all, when the model is made: it is not leaked.
+    const int all = std::exchange(calls, 0) - 2;
+    options.on_progress([&](const Event &) {
+        if (++calls == all) throw 4;
+    });
+    try {
+        auto model = Model::train(few_sites(), "rbm", options);
+    } catch (int four) {
+        caught = std::to_string(four);
+    }
+    CHECK(caught == "4" && calls == all);
 
     // A call inside a progress function has exceptions of its own.
     Options inner = Options(small_rbm).on_progress([](const Event &) { throw 1; });

@@ -1,5 +1,5 @@
-# The imputation tools in C and C++ print the same, and what they count is what is in the panel and in a file of the same
-# artificial haplotypes, by a count of our own; what is wrong with their input they say.
+# The imputation tools in C and C++ print the same, and what they count is what is in the panel and in a file of the
+# same artificial haplotypes, by a count of our own; what is wrong with their input they say.
 flags="-O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror $(pkg-config --cflags haploom)"
 libs="$(pkg-config --libs haploom) -Wl,-rpath,$PREFIX/lib"
 cc -std=c99 $flags "$ROOT/examples/impute2/impute2.c" $libs -o in_c

@@ -34,13 +34,13 @@ for program in build/c/train_and_sample build/cpp/train_and_sample_cpp; do
 done
 
 # Each number of an evaluation, as haploom evaluate --json has it.
-for set in train test; do
+for set in train held_out; do
     awk -v set=$set '$3 == set {print $1}' "$ROOT/assets/demo_samples.tsv" >$set.txt
     haploom convert -q "$PANEL" $set.bcf -S $set.txt
 done
-haploom evaluate -q train.bcf expected.bcf --test test.bcf --json expected.json >/dev/null
-build/c/evaluate train.bcf expected.bcf test.bcf >by_c.tsv
-build/cpp/evaluate_cpp train.bcf expected.bcf test.bcf | diff by_c.tsv -
+haploom evaluate -q train.bcf expected.bcf --test held_out.bcf --json expected.json >/dev/null
+build/c/evaluate train.bcf expected.bcf held_out.bcf >by_c.tsv
+build/cpp/evaluate_cpp train.bcf expected.bcf held_out.bcf | diff by_c.tsv -
 python3 - <<'PYTHON'
 import json, math
 measures = json.load(open("expected.json"))["measures"]
