@@ -1362,7 +1362,7 @@ public:
         const haploom_status status =
             haploom_evaluation_get(get(), name.c_str(), nullptr, nullptr, nullptr, nullptr);
         if (status == HAPLOOM_OK)
-            for (const Metric &metric : metrics())
+            for (Metric metric : metrics())
                 if (metric.name == name) return metric;
         return Error::last(status);
     }

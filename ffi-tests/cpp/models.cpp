@@ -182,7 +182,7 @@ static void samplers() {
     const Panel start = take(Panel::demo(haploom::Demo::held_out));
     CHECK(take(take(Sampler::make(rbm(), start, "sample_sweeps=1")).panel(4)).haplotypes() == 4);
     CHECK(failed(Sampler::make(rbm(), take(part.panel(2))), HAPLOOM_NO_OVERLAP));
-    CHECK(failed(Sampler::make(markov(), "region=7"), HAPLOOM_EMPTY));
+    CHECK(failed(Sampler::make(markov(), "region=7"), HAPLOOM_REGION, "7"));
 
     Sampler sampler = take(Sampler::make(markov()));
     const Panel people = take(sampler.panel(10, "prefix=NEW"));

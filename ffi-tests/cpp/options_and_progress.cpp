@@ -77,10 +77,10 @@ static void setting() {
 
     // The first error stays and comes out of every call; what was set before stays too.
     Options wrong;
-    wrong.set("epochs", 3).set("epoks", 4).set("epochs", "many").set("k", 2);
-    CHECK(failed(wrong.check(), HAPLOOM_UNKNOWN_OPTION, "epochs"));
-    CHECK(failed(Model::train(few_sites(), "rbm", wrong), HAPLOOM_UNKNOWN_OPTION, "epoks"));
-    CHECK(failed(demo().write("/nowhere/x.bcf", wrong), HAPLOOM_UNKNOWN_OPTION, "epoks"));
+    wrong.set("epochs", 3).set("epoch", 4).set("epochs", "many").set("k", 2);
+    CHECK(failed(wrong.check(), HAPLOOM_UNKNOWN_OPTION, "did you mean epochs"));
+    CHECK(failed(Model::train(few_sites(), "rbm", wrong), HAPLOOM_UNKNOWN_OPTION, "epoch"));
+    CHECK(failed(demo().write("/nowhere/x.bcf", wrong), HAPLOOM_UNKNOWN_OPTION, "epoch"));
     CHECK(take(wrong.text("k")) == "2");
     CHECK(failed(Options("epochs=3,k").check(), HAPLOOM_INVALID_OPTION));
     CHECK(failed(Options().set("epochs", true).check(), HAPLOOM_INVALID_OPTION));
