@@ -1251,7 +1251,7 @@ public:
     /** Goes to haplotype number i. INVALID_ARGUMENT past the end of the stream. */
     Result<void> seek(std::uint64_t i) { return detail::outcome(haploom_sampler_seek(get(), i)); }
     /** Bytes of a buffer that takes so many haplotypes at once; 0 where a size_t cannot say it. */
-    std::size_t bytes(std::size_t haplotypes) const noexcept { return haploom_sampler_bytes(get(), haplotypes); }
+    std::size_t bytes(std::size_t haplotypes) const noexcept { return haploom_sampler_buffer_size(get(), haplotypes); }
 
     /** Fills a buffer with the next haplotypes: as many as fit, 0 at the stream's end. See haploom_sampler_next(). */
     Result<std::size_t> next(Span<std::uint8_t> buffer) {
