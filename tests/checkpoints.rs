@@ -51,7 +51,7 @@ fn a_resumed_run_ends_with_the_bits_of_one_that_was_never_stopped() {
         for update in [13, 28] {
             let e = stop_at(update, text, &settings(folder.path(), update > 13));
             assert_eq!(e.kind(), ErrorKind::Cancelled, "{text}");
-            assert!(e.to_string().contains("--resume"), "{e}");
+            assert!(e.to_string().contains("resume=true"), "{e}");
         }
         let mut last = settings(folder.path(), true);
         last.threads = Threads::new(2);

@@ -39,7 +39,7 @@ pub fn panel(seed: u64) -> Panel {
 pub fn options(text: &str) -> Options {
     let mut options = Options::new();
     options.set_text("hidden=9,updates=40,batch=30,chains=25,k=2,sweeps=6,clusters=4,cluster_size=10").unwrap();
-    options.set_text("window=5,rounds=4,round_sweeps=2").unwrap();
+    options.set_text("window=5").unwrap();
     options.set_text(text).unwrap();
     options
 }
@@ -50,7 +50,11 @@ pub fn model(kind: ModelKind, text: &str) -> Arc<Model> {
 }
 
 pub fn sampler(model: &Arc<Model>, text: &str, change: impl FnOnce(&mut SampleSettings)) -> Sampler {
-    let mut settings = SampleSettings { seed: 9, options: options(text), ..SampleSettings::default() };
+    let mut options = options(text);
+    if model.kind() == ModelKind::Rbm {
+        options.set_text("rounds=4,round_sweeps=2").unwrap();
+    }
+    let mut settings = SampleSettings { seed: 9, options, ..SampleSettings::default() };
     change(&mut settings);
     Sampler::new(model.clone(), &settings).unwrap()
 }
