@@ -28,7 +28,7 @@ int main(int argc, char **argv) {
             return 1;
         }
         haplotypes = haploom_panel_haplotypes(panel);
-        sites = haploom_sites_count(haploom_panel_sites(panel));
+        sites = haploom_panel_sites_count(panel);
         haploom_panel_free(panel);
         while (bcf_read(file, header, record) == 0) ++records;
         if (haplotypes != 2 * (size_t)bcf_hdr_nsamples(header) || sites != records) {

@@ -12,7 +12,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     printf("haploom %s: %zu haplotypes x %zu sites\n", haploom_version_string(), haploom_panel_haplotypes(panel),
-           haploom_sites_count(haploom_panel_sites(panel)));
+           haploom_panel_sites_count(panel));
     haploom_panel_free(panel);
     return 0;
 }
