@@ -29,8 +29,8 @@
  *
  * THREADS. A `const T *` may be used by any number of threads at once, a `T *` by one at a time. A call works on the
  * calling thread, and on others of its own if the option `threads` says so (1 is the default, 0 is one for each
- * processor); results do not depend on it. After a fork, make new handles in the child. Progress functions are called on
- * the thread that made the call.
+ * processor); results do not depend on it. After a fork, what is immutable (panels, models, encodings, evaluations) goes on
+ * working in the child; make samplers anew there. Progress functions are called on the thread that made the call.
  *
  * OPTIONS. haploom_options holds values by key ("epochs", "seed", "region", "threads"). Every key has a type, bounds and a
  * default, which haploom_option_describe() tells. NULL stands for the defaults.
@@ -817,8 +817,8 @@ haploom_status haploom_model_info(const haploom_model *model,
 
 /**
  * How well a model knows a panel: for each haplotype and each site of the model, the probability of the alternate allele
- * given all other alleles of the haplotype (of a Markov model: given those in the window before it; of a Bernoulli model:
- * its frequency). Exact, without sampling.
+ * given all other alleles of the haplotype (of a Markov model: given those in the window before it, which may make it 0 or
+ * 1; of a Bernoulli model: its frequency). Exact, without sampling.
  *
  * `probabilities` takes `n` numbers from 0 to 1, haplotypes of the panel x sites of the model, a row a haplotype; n has
  * to be their product. Options: none but `threads`.
@@ -846,7 +846,7 @@ haploom_status haploom_model_conditionals(const haploom_model *model,
  * number. They should be people other than those the model was trained on.
  * Options: groups `sampling`, `stream` and `region`. The model and the start panel may be freed before the sampler.
  * On success `*sampler` is a handle that you free with haploom_sampler_free(); else it is NULL.
- * Errors: REGION, EMPTY (no site of the model in the region), UNKNOWN_NAME (a label), NO_OVERLAP, CONTIG_MISMATCH or
+ * Errors: REGION (also for a contig that the model does not have), EMPTY (no site of the model in the region), UNKNOWN_NAME (a label), NO_OVERLAP, CONTIG_MISMATCH or
  * ALLELE_MISMATCH (a start panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION,
  * INVALID_ARGUMENT. Any thread. Since 0.1.
  */
@@ -899,9 +899,10 @@ haploom_status haploom_sampler_next(haploom_sampler *sampler,
 /**
  * The next `haplotypes` haplotypes as a panel of people PREFIX_j, whose haplotypes are numbers 2j and 2j + 1.
  *
- * Options: group `artificial people`. The stream's end does not matter here.
+ * `haplotypes` is even, and the stream stands at an even number. Options: group `artificial people`. The stream's end does
+ * not matter here.
  * On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
- * Errors: INVALID_ARGUMENT unless haplotypes pair into people; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION; INTERNAL.
+ * Errors: INVALID_ARGUMENT for haplotypes that do not pair into people; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION; INTERNAL.
  * One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_panel(haploom_sampler *sampler,
@@ -1065,7 +1066,8 @@ size_t haploom_evaluation_table(const haploom_evaluation *evaluation,
                                 size_t capacity);
 
 /**
- * The sizes of an evaluation: real, artificial and held-out haplotypes (0 without), and the sites that all panels share.
+ * The sizes of an evaluation: real and artificial haplotypes; held-out ones that the floors are taken from (at most as many
+ * as there are artificial ones, 0 without held-out people); and the sites that all panels share.
  * Each place may be NULL. Errors: INVALID_ARGUMENT. Since 0.1.
  */
 haploom_status haploom_evaluation_sizes(const haploom_evaluation *evaluation,

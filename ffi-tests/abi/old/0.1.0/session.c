@@ -25,7 +25,10 @@ static haploom_options *options(const char *assignments) {
     return made;
 }
 
-static struct { uint64_t steps, done, measured, notices; } seen;
+static struct {
+    uint64_t steps, done, measured, notices;
+    haploom_cancel *cancel; /* is asked to stop at a step, unless it is NULL */
+} seen;
 
 static int32_t look(void *user, const haploom_event *event) {
     NEED(user == &seen && haploom_event_text(event)[0]);
@@ -33,6 +36,7 @@ static int32_t look(void *user, const haploom_event *event) {
     case HAPLOOM_EVENT_STEP:
         NEED(haploom_event_unit(event)[0] && (haploom_event_total(event) == 0 || haploom_event_done(event) <= haploom_event_total(event)));
         ++seen.steps;
+        haploom_cancel_request(seen.cancel);
         seen.done = haploom_event_done(event);
         break;
     case HAPLOOM_EVENT_MEASURED:
@@ -124,8 +128,9 @@ static void models(const haploom_panel *panel, haploom_model **rbm) {
     OK(haploom_options_set_progress(how, look, &seen));
     OK(haploom_cancel_new(&cancel));
     OK(haploom_options_set_cancel(how, cancel));
-    haploom_cancel_request(cancel);
+    seen.cancel = cancel;
     NEED(haploom_train(panel, "rbm", how, &model) == HAPLOOM_CANCELLED && model == NULL);
+    seen.cancel = NULL;
     haploom_cancel_reset(cancel);
     OK(haploom_options_set_text(how, "resume=true"));
     OK(haploom_train(panel, "rbm", how, &model));
