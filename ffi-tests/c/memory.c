@@ -1,10 +1,16 @@
-/* Memory runs out: every large allocation of a call fails in turn, and the call says OUT_OF_MEMORY or does without.
- * Large is what grows with the input; this program's own malloc counts these and fails one. Each failure has a process of
- * its own, so that an abort is told and the rest is tried. memory FOLDER [CALL [NUMBER]] */
+/* Memory runs out. Every large allocation of a call fails in turn, alone and with all after it; then calls are made under
+ * limits of the process's memory from tight to loose. Each time the call says OUT_OF_MEMORY or does without, and the library
+ * goes on. Each failure has a process of its own, so that an abort is told and the rest is tried.
+ *
+ * memory               the calls that are promised to hold (ABI.md)
+ * memory CALL          one call, also of those that are not: what becomes of each of its allocations
+ * memory CALL NUMBER   the same for one allocation, with the stack that asked for it */
 #include "check.h"
 #include <errno.h>
 #include <execinfo.h>
+#include <malloc.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,11 +65,13 @@ int posix_memalign(void **place, size_t alignment, size_t size) {
     return made ? 0 : ENOMEM;
 }
 
-/* A panel of 3,000 haplotypes at 4,000 sites, 1.5 MB of bits, and what is made of it. */
+/* A panel of 640 kB of bits, and what is made of it. */
 #ifndef SHAPE
-#define SHAPE HAPLOTYPES = 1600, SITES = 2400
+#define SHAPE HAPLOTYPES = 1600, SITES = 3200
 #endif
 enum { SHAPE };
+/* A tenth of the panel's bits: what grows with both of its sides is larger. */
+enum { LARGE = HAPLOTYPES / 8 * SITES / 10 };
 static haploom_panel *panel, *artificial;
 static haploom_model *rbm, *markov;
 static haploom_sites *sites;
@@ -201,14 +209,17 @@ static haploom_status frequencies(void) {
 static const struct {
     const char *name;
     haploom_status (*work)(void);
+    bool holds;
 } calls[] = {
-#define CALL(name) {#name, name}
-    CALL(open_vcf), CALL(open_bcf), CALL(open_hap), CALL(open_hapt), CALL(from_bits_rows), CALL(from_bits_sites),
-    CALL(from_bytes_rows), CALL(from_bytes_sites), CALL(to_bytes), CALL(to_bits), CALL(select_part), CALL(write_vcf),
-    CALL(write_bcf), CALL(write_hap), CALL(train_rbm), CALL(train_rbm_checkpoint), CALL(train_rbm_threads), CALL(train_markov),
-    CALL(train_bernoulli), CALL(model_open), CALL(model_open_markov), CALL(model_save), CALL(stream_rbm), CALL(stream_rbm_sites),
-    CALL(stream_markov), CALL(sampler_panel), CALL(sampler_write), CALL(augment), CALL(encode), CALL(evaluate),
-    CALL(conditionals), CALL(frequencies),
+#define HOLDS(name) {#name, name, true}
+#define MAY_ABORT(name) {#name, name, false}
+    HOLDS(from_bits_rows), HOLDS(from_bits_sites), HOLDS(from_bytes_rows), HOLDS(to_bytes), HOLDS(to_bits), HOLDS(frequencies),
+    HOLDS(train_bernoulli), MAY_ABORT(from_bytes_sites), MAY_ABORT(open_vcf), MAY_ABORT(open_bcf), MAY_ABORT(open_hap),
+    MAY_ABORT(open_hapt), MAY_ABORT(select_part), MAY_ABORT(write_vcf), MAY_ABORT(write_bcf), MAY_ABORT(write_hap),
+    MAY_ABORT(train_rbm), MAY_ABORT(train_rbm_checkpoint), MAY_ABORT(train_rbm_threads), MAY_ABORT(train_markov),
+    MAY_ABORT(model_open), MAY_ABORT(model_open_markov), MAY_ABORT(model_save), MAY_ABORT(stream_rbm),
+    MAY_ABORT(stream_rbm_sites), MAY_ABORT(stream_markov), MAY_ABORT(sampler_panel), MAY_ABORT(sampler_write),
+    MAY_ABORT(augment), MAY_ABORT(encode), MAY_ABORT(evaluate), MAY_ABORT(conditionals),
 };
 
 static void prepare(void) {
@@ -235,54 +246,74 @@ static void prepare(void) {
     OK(haploom_model_save(markov, "markov.haploom"));
 }
 
-/* What became of a process that does the call while allocation `number` fails: a status or, positive, a signal. */
-static int with_failure(haploom_status (*work)(void), int number, bool all) {
-    int answer[2];
+/* What became of a process that does the call, with allocation `number` failing (0: none) and `limit` more bytes than it has
+ * (0: no limit): a status or, positive, a signal. */
+static int outcome(haploom_status (*work)(void), int number, bool all, size_t limit) {
+    int answer[2], status, how;
     CHECK(pipe(answer) == 0);
     fflush(NULL);
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
         if (!told && !freopen("/dev/null", "w", stderr)) _exit(3);
+        if (limit) {
+            long pages = 0;
+            malloc_trim(0);
+            FILE *statm = fopen("/proc/self/statm", "r");
+            if (!statm || fscanf(statm, "%ld", &pages) != 1) _exit(3);
+            fclose(statm);
+            rlim_t most = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + limit;
+            setrlimit(RLIMIT_AS, &(struct rlimit){most, RLIM_INFINITY});
+        }
         refused = number;
         from_there_on = all;
-        haploom_status status = work();
-        refused = 0;
+        status = work();
         if (told) fprintf(stderr, "%s\n", last_error());
+        /* With memory again, the same call goes well. */
+        refused = 0;
+        setrlimit(RLIMIT_AS, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
+        if (status != HAPLOOM_OK && work() != HAPLOOM_OK) _exit(4);
         _exit(write(answer[1], &status, sizeof status) != sizeof status);
     }
-    int status, how;
     close(answer[1]);
     CHECK(waitpid(child, &how, 0) == child);
-    if (read(answer[0], &status, sizeof status) != sizeof status) status = WIFSIGNALED(how) ? WTERMSIG(how) : 1000;
+    if (read(answer[0], &status, sizeof status) != sizeof status) status = WIFSIGNALED(how) ? WTERMSIG(how) : 1000 + WEXITSTATUS(how);
     close(answer[0]);
     return status;
 }
 
+static int wrong, refusals;
+static void tell(const char *what, long number, int status) {
+    refusals += status == HAPLOOM_OUT_OF_MEMORY;
+    if (status == HAPLOOM_OK || status == HAPLOOM_OUT_OF_MEMORY) return;
+    ++wrong;
+    if (status > 0) printf(" %s %ld: ended by %s;", what, number, status < 1000 ? strsignal(status) : "a second failure");
+    else printf(" %s %ld: %s;", what, number, haploom_status_name(status));
+}
+
 int main(int argc, char **argv) {
-    int dead = 0;
     void *frames[2];
-    CHECK(argc >= 3 && chdir(argv[1]) == 0);
+    /* glibc would raise it, and serve large allocations from what was freed. */
+    mallopt(M_MMAP_THRESHOLD, 1 << 17);
     prepare();
     backtrace(frames, 2);
-    large = (size_t)strtoul(argv[2], NULL, 10);
-    told = argc > 4;
+    large = LARGE;
+    told = argc > 2;
     for (size_t c = 0; c < sizeof calls / sizeof *calls; ++c) {
-        if (argc > 3 && strcmp(argv[3], calls[c].name) != 0) continue;
-        found = 0;
-        refused = 0;
+        if (argc > 1 ? strcmp(argv[1], calls[c].name) != 0 : !calls[c].holds) continue;
+        found = refused = 0;
         OK(calls[c].work());
         int n = found;
-        printf("%-22s %3d large:", calls[c].name, n);
+        printf("%s: %d places,", calls[c].name, n);
         for (int number = 1; number <= n; ++number) {
-            if (argc > 4 && number != atoi(argv[4])) continue;
-            int status = with_failure(calls[c].work, number, false);
-            if (status == HAPLOOM_OK || status == HAPLOOM_OUT_OF_MEMORY) continue;
-            if (status > 0) printf(" %d:signal_%d", number, status);
-            else printf(" %d:%s", number, haploom_status_name(status));
-            ++dead;
+            if (told && number != atoi(argv[2])) continue;
+            tell("allocation", number, outcome(calls[c].work, number, false, 0));
+            if (!told) tell("from allocation", number, outcome(calls[c].work, number, true, 0));
         }
-        printf("\n");
+        for (size_t limit = 1 << 16; limit <= 1 << 26 && !told; limit *= 2)
+            tell("with KiB", (long)limit >> 10, outcome(calls[c].work, 0, false, limit));
+        printf(" %d refusals\n", refusals);
+        refusals = 0;
     }
-    return dead != 0;
+    return wrong != 0;
 }

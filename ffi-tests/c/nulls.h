@@ -34,6 +34,9 @@ static int32_t go_on(void *user, const haploom_event *event) {
 static void ready(void) {
     haploom_panel *demo_panel = demo(HAPLOOM_DEMO_TRAIN);
     haploom_options *part = options("region=1:1-200000");
+    char people[1000] = "";
+    for (int i = 0; i < 50; ++i) sprintf(people + strlen(people), "%sAFR%03d", i ? "," : "", 2 * i);
+    OK(haploom_options_set_string(part, "samples", people));
     OK(haploom_panel_select(demo_panel, part, &a_panel));
     haploom_options_free(part);
     haploom_panel_free(demo_panel);
