@@ -199,7 +199,7 @@ static void resumed(const char *assignments) {
 
 /* After all of this the stream goes on with what it would have given. */
 static void stream_is_whole(void) {
-    size_t n, size = haploom_sampler_bytes(stream, 4);
+    size_t n, size = haploom_sampler_buffer_size(stream, 4);
     uint8_t *here = calloc(size, 1), *there = calloc(size, 1);
     haploom_sampler *fresh = sampler(model, "");
     OK(haploom_sampler_seek(stream, 3));

@@ -24,6 +24,10 @@ VALUES = {
     "haploom_evaluation_get.name": '"aa_truth"',
     "haploom_options_set_string.value": '"3"',
     "haploom_model_conditionals.n": "haploom_panel_haplotypes(a_panel) * haploom_sites_count(haploom_panel_sites(a_panel))",
+    "haploom_panel_open_bytes.bytes": "file_bytes",
+    "haploom_panel_open_bytes.size": "file_size",
+    "haploom_panel_open_bytes.name": '"panel.bcf"',
+    "haploom_panel_append.other": "other_panel",
     "haploom_panel_from_bytes.sites": "a_sites",
     "haploom_panel_from_bytes.samples": "NULL",
     "haploom_panel_from_bits.sites": "a_sites",
@@ -40,17 +44,20 @@ VALUES = {
     "haploom_sites_new.n": "2",
     "haploom_samples_new.n": "2",
     "haploom_sampler_seek.i": "0",
-    "haploom_sampler_bytes.haplotypes": "10",
+    "haploom_sampler_buffer_size.haplotypes": "10",
+    "haploom_sampler_fill.stride": "0",
     "haploom_options_set_progress.progress": "go_on",
     "haploom_options_set_double.value": "3",
     "haploom_options_set_int.value": "3",
     "haploom_status_name.status": "0",
     "alleles": "bytes",
+    "alternate": '"C"',
     "alternates": "alternates",
     "assignments": '"epochs=3"',
     "buffer": "(void *)buffer",
     "bytes": "bytes",
     "capacity": "sizeof buffer",
+    "contig": '"1"',
     "contigs": "contigs",
     "first_haplotype": "0",
     "first_site": "0",
@@ -67,8 +74,10 @@ VALUES = {
     "part": "HAPLOOM_DEMO_HELD_OUT",
     "path": '"panel.bcf"',
     "ploidy": "ploidy",
+    "position": "10",
     "positions": "positions",
     "probabilities": "probabilities",
+    "reference": '"A"',
     "references": "references",
     "site_stride": "1",
     "sites": "2",
@@ -89,7 +98,6 @@ ALLOWED = {
     "haploom_options_set_cancel": {"cancel"},
     "haploom_options_get": {"buffer"},
     "haploom_model_to_bytes": {"needed"},
-    "haploom_sampler_next": {"haplotypes"},
     "haploom_option_range": {"least", "greatest"},
 }
 
@@ -119,7 +127,7 @@ def allowed(name, kind, parameter, manual):
         return True
     if kind == "const haploom_options*" and not name.startswith("haploom_option"):
         return True  # "NULL stands for the defaults"
-    if re.search(r"[Ee]ach place may be NULL", manual):
+    if re.search(r"[Ee]ach output pointer may be NULL", manual):
         return not kind.startswith("const haploom_") and not (kind == "const char*" and parameter == "name")
     if "as haploom_last_error() does" in manual:
         return parameter == "buffer"
@@ -159,7 +167,7 @@ def call(name, kinds, arguments, answer, null, ok):
             print(f"    haploom_{out[0][len('haploom_') : -2]}_free(made);")
         return
     otherwise = {"double": "isnan(answer)"}.get(answer, "answer == 0")
-    if name == "haploom_samples_find":
+    if name in ("haploom_samples_find", "haploom_sites_find"):
         otherwise = "answer == SIZE_MAX"
     print(f"    {{\n        {answer} answer = {made};")
     print(f"        {'(void)answer' if ok else f'CHECK({otherwise}, {label})'};")

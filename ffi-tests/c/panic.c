@@ -1,6 +1,5 @@
 /* A panic inside the library is an answer: INTERNAL, with a text that says where, and nothing else happens.
- * The option x_panic makes every call that reads options panic. panic PANEL [POISONED]
- * With POISONED (anything) it looks at handles that were used exclusively, instead. */
+ * The option x_panic makes every call that reads options panic. panic PANEL */
 #include "check.h"
 #include <pthread.h>
 
@@ -104,16 +103,12 @@ static void *of_a_thread(void *argument) {
 }
 
 int main(int argc, char **argv) {
-    CHECK(argc >= 2);
+    CHECK(argc == 2);
     file = argv[1];
     panel = demo(HAPLOOM_DEMO_TRAIN);
     model = trained(panel, "rbm", "updates=2,hidden=4,clusters=2");
     stream = sampler(model, "");
     bad = options("x_panic=true");
-    if (argc == 3) {
-        poisoned();
-        return 0;
-    }
     every_call();
     all_is_well();
     nested();
@@ -122,6 +117,7 @@ int main(int argc, char **argv) {
     for (int t = 0; t < 4; ++t) CHECK(pthread_create(&threads[t], NULL, of_a_thread, NULL) == 0);
     for (int t = 0; t < 4; ++t) pthread_join(threads[t], NULL);
     all_is_well();
+    poisoned();
     OK(haploom_options_set_text(bad, "x_panic=false"));
     haploom_panel *again;
     OK(haploom_panel_open(file, bad, &again));

@@ -48,7 +48,7 @@ static void *sample(void *argument) {
     uint8_t *mine = malloc(sizeof whole);
     pthread_barrier_wait(&together);
     haploom_sampler *stream = sampler(model, how[t % 4]);
-    OK(haploom_sampler_next(stream, mine, haploom_sampler_bytes(stream, MADE), &n));
+    OK(haploom_sampler_next(stream, mine, haploom_sampler_buffer_size(stream, MADE), &n));
     CHECK(n == MADE);
     for (size_t h = 0; h < MADE; ++h)
         for (size_t s = 0; s < SITES; ++s) {

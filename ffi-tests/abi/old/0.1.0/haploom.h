@@ -16,18 +16,22 @@
  * OWNERSHIP. A function that makes a handle stores it in its last argument: NULL first, the handle on success only. You
  * free each handle once, in any order, with its ..._free(), which takes NULL too. A sampler keeps what it needs of its
  * model. All other pointers that you hand over are borrowed for the call: texts, arrays and buffers are copied from or
- * written to, and not kept. `const haploom_sites *` and the like, and texts, that a getter answers with belong to the
- * handle they came from and end with it.
+ * written to, and not kept, but for the `user` of a progress function. `const haploom_sites *` and the like, and texts,
+ * that a getter answers with belong to the handle they came from and end with it. Do not give the place of a handle that
+ * you still need as the place for a new one: it becomes NULL first.
  *
  * ERRORS. Functions that can fail answer with a haploom_status: HAPLOOM_OK is 0, errors are negative.
  * haploom_last_error() copies out what was wrong, where (file, record, site, sample), and what to do about it; each thread
- * has its own. Getters answer with a value, and with 0, NULL or NaN for a NULL handle. The manual of a function lists its
- * errors without the prefix HAPLOOM_; every function may answer INTERNAL, which is a defect of the library. Bad input does
+ * has its own. Getters answer with a value, and where they fail with 0, NULL or NaN (those that find a number: SIZE_MAX);
+ * haploom_last_status() tells why. The manual of a function lists its errors without the prefix HAPLOOM_; every function
+ * may answer INTERNAL, which is a defect of the library. Functions that copy out a text (haploom_last_error() and others)
+ * answer with its length: ask with NULL and 0 first, then give a buffer of one byte more. Bad input does
  * not crash, and a file that is written appears whole or not at all. The library prints nothing, installs no signal
- * handlers, and never exits or aborts on purpose. Arguments that are sizes of more memory than there is give
- * OUT_OF_MEMORY.
+ * handlers, and never exits. Sizes of more memory than there is give OUT_OF_MEMORY; where the system is so short of memory
+ * that a small allocation fails, the process ends (ABI.md).
  *
- * THREADS. A `const T *` may be used by any number of threads at once, a `T *` by one at a time. A call works on the
+ * THREADS. A `const T *` may be used by any number of threads at once, a `T *` by one at a time and by nobody else; freeing
+ * is such a use. A call works on the
  * calling thread, and on others of its own if the option `threads` says so (1 is the default, 0 is one for each
  * processor); results do not depend on it. After a fork, what is immutable (panels, models, encodings, evaluations) goes on
  * working in the child; make samplers anew there. Progress functions are called on the thread that made the call.
@@ -60,14 +64,18 @@
  *     haploom_sampler *sampler = NULL;
  *     uint8_t *alleles = NULL;
  *     size_t n = 0, size = 0;
- *     int bad = argc != 3
- *         || failed(haploom_panel_open(argv[1], NULL, &panel))
+ *     int bad = 0;
+ *     if (argc != 3) {
+ *         fprintf(stderr, "usage: %s PANEL OUT.bcf\n", argv[0]);
+ *         return 2;
+ *     }
+ *     bad = failed(haploom_panel_open(argv[1], NULL, &panel))
  *         || failed(haploom_options_new(&options))
  *         || failed(haploom_options_set_text(options, "epochs=20,threads=0"))
  *         || failed(haploom_train(panel, "rbm", options, &model))
  *         || failed(haploom_sampler_new(model, NULL, NULL, &sampler));
  *     if (!bad) {
- *         size = haploom_sampler_bytes(sampler, 1000);
+ *         size = haploom_sampler_buffer_size(sampler, 1000);
  *         alleles = malloc(size);
  *         bad = alleles == NULL || failed(haploom_sampler_next(sampler, alleles, size, &n));
  *     }
@@ -94,7 +102,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The version of this header, as three numbers and a text; and as one number, MAJOR * 1000000 + MINOR * 1000 + PATCH. */
+/** The version of this header, as three numbers, and as one: MAJOR * 1000000 + MINOR * 1000 + PATCH. */
 #define HAPLOOM_VERSION_MAJOR 0
 #define HAPLOOM_VERSION_MINOR 1
 #define HAPLOOM_VERSION_PATCH 0
@@ -184,7 +192,7 @@
 /** The model file contradicts itself. */
 #define HAPLOOM_MODEL_CORRUPT (-303)
 
-/** Training left the finite numbers or its bounds. */
+/** Training produced infinite or undefined numbers, or left its bounds. */
 #define HAPLOOM_DIVERGED (-400)
 
 /** A checkpoint belongs to another panel or to other options. */
@@ -205,7 +213,7 @@
 /** An option takes a text. */
 #define HAPLOOM_TYPE_TEXT 5
 
-/** `done` of `total` units of a phase are done. Of one call there may be some thousands. */
+/** `done` of `total` units of a phase are done. A call may send thousands of these. */
 #define HAPLOOM_EVENT_STEP 1
 
 /** A number was measured on the way: its name is the text, its step is `done`. */
@@ -232,7 +240,7 @@
 /** A missing allele as a byte. */
 #define HAPLOOM_MISSING_ALLELE 255
 
-/** A wish to stop, which any thread may utter. */
+/** A flag that stops calls; any thread may set it. */
 typedef struct haploom_cancel haploom_cancel;
 
 /** Haplotypes in the latent space of an RBM. Immutable. */
@@ -268,10 +276,13 @@ typedef struct haploom_samples haploom_samples;
 /** Biallelic sites in order: contig, position, identifier, reference and alternate allele. Immutable. */
 typedef struct haploom_sites haploom_sites;
 
-/** What a function answers: HAPLOOM_OK, or one of the negative numbers below. Numbers are never reused. */
+/**
+ * What a function answers: HAPLOOM_OK, or one of the negative numbers above, in blocks: general, -100 files, -200 what is in
+ * a panel, -300 model files, -400 training, -500 devices (none yet). Numbers are never reused; new ones may come.
+ */
 typedef int32_t haploom_status;
 
-/** What is told of progress; see haploom_options_set_progress(). 0 goes on, anything else stops the call. */
+/** A progress function; see haploom_options_set_progress(). 0 goes on, anything else stops the call. */
 typedef int32_t (*haploom_progress_fn)(void *user, const haploom_event *event);
 
 #ifdef __cplusplus
@@ -327,8 +338,8 @@ size_t haploom_last_error(char *buffer,
                           size_t capacity);
 
 /**
- * The status of the last call that failed on this thread; HAPLOOM_OK if none has. It serves functions that answer with a
- * value, which is 0 or NULL where they fail. Each thread has its own. Since 0.1.
+ * The status of this thread's last call of a getter, a function that answers with a value: HAPLOOM_OK, or why the value is
+ * 0, NULL or NaN. After a call that answers with a status, that status if it failed. Each thread has its own. Since 0.1.
  */
 haploom_status haploom_last_status(void);
 
@@ -342,7 +353,7 @@ haploom_status haploom_last_status(void);
 /**
  * Makes options, all at their defaults. Functions that take options take NULL for the defaults too.
  *
- * Each function says which groups of keys it reads; `threads` and `seed` are read by every function. A key that was set
+ * Each function says which groups of keys it reads; `threads` and `seed` are accepted by every function. A key that was set
  * and that the function does not read is an error (HAPLOOM_UNKNOWN_OPTION): nothing that you set is without effect. A
  * function reads options while it runs and does not keep them: they may be freed or changed after it returned.
  *
@@ -364,7 +375,10 @@ haploom_status haploom_options_set_int(haploom_options *options,
                                        const char *key,
                                        int64_t value);
 
-/** Sets a key to a number. Errors as for haploom_options_set_int(). Since 0.1. */
+/**
+ * Sets a key to a number; keys that take whole numbers take one without a fraction. Errors as for
+ * haploom_options_set_int(). Since 0.1.
+ */
 haploom_status haploom_options_set_double(haploom_options *options, const char *key, double value);
 
 /**
@@ -377,10 +391,22 @@ haploom_status haploom_options_set_string(haploom_options *options,
 
 /**
  * Sets several keys at once: "epochs=200,l2=0.1". Values that hold a comma go through haploom_options_set_string().
+ * Files that options name are UTF-8.
  * If one fails none is set. Errors as for haploom_options_set_int(). Since 0.1.
  */
 haploom_status haploom_options_set_text(haploom_options *options,
                                         const char *assignments);
+
+/** Takes a key back to its default, as if it had never been set. Errors: UNKNOWN_OPTION, INVALID_ARGUMENT. Since 0.1. */
+haploom_status haploom_options_unset(haploom_options *options,
+                                     const char *key);
+
+/**
+ * A copy of options: values, progress function and cancel handle. On success `*copy` is a handle that you free with
+ * haploom_options_free(); else it is NULL. Errors: INVALID_ARGUMENT. Since 0.1.
+ */
+haploom_status haploom_options_copy(const haploom_options *options,
+                                    haploom_options **copy);
 
 /**
  * Copies out the value of a key as text, set or default; returns its length, as haploom_last_error() does.
@@ -392,8 +418,9 @@ size_t haploom_options_get(const haploom_options *options, const char *key, char
  * Where events of calls with these options go. `progress` NULL means nowhere, which is the default.
  *
  * The function is called on the thread that made the call, with `user` as it is given here. What it answers decides:
- * 0 goes on, anything else stops the call with HAPLOOM_CANCELLED. It must return: leaving it by longjmp or by a C++
- * exception is forbidden and ends the process or worse. It may call functions of this library on other handles.
+ * 0 goes on, anything else stops the call with HAPLOOM_CANCELLED, unless its work is done already. It must return: leaving it by longjmp or by a C++
+ * exception is forbidden and ends the process or worse. It may call functions of this library on other handles, but must
+ * not use, change or free a handle or a buffer of the call that is running.
  * Errors: INVALID_ARGUMENT. Since 0.1.
  */
 haploom_status haploom_options_set_progress(haploom_options *options,
@@ -401,7 +428,8 @@ haploom_status haploom_options_set_progress(haploom_options *options,
                                             void *user);
 
 /**
- * The handle by which calls with these options can be stopped from any thread; NULL for none, which is the default.
+ * The flag by which calls with these options can be stopped from any thread (a sampler looks at the flag of the options that
+ * it was made with, in every call); NULL for none, which is the default.
  * The options keep what they need of it: it may be freed before them. Errors: INVALID_ARGUMENT. Since 0.1.
  */
 haploom_status haploom_options_set_cancel(haploom_options *options,
@@ -412,12 +440,12 @@ size_t haploom_option_count(void);
 
 /**
  * What option number `i` (from 0) is: its key; its type, one of HAPLOOM_TYPE_...; its default as text; its bounds in words;
- * the group it belongs to, which says what reads it; and what it does. Each place may be NULL. The texts are static.
+ * the group it belongs to, which says what reads it; and what it does. Each output pointer may be NULL. The texts are static.
  * Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
  */
 haploom_status haploom_option_describe(size_t i,
                                        const char **key,
-                                       int32_t *type_,
+                                       int32_t *type,
                                        const char **default_value,
                                        const char **bounds,
                                        const char **group,
@@ -472,12 +500,12 @@ haploom_status haploom_cancel_new(haploom_cancel **cancel);
 void haploom_cancel_free(haploom_cancel *cancel);
 
 /**
- * Asks the calls that look at this handle to stop; they fail with HAPLOOM_CANCELLED at their next step. It stays asked
+ * Sets the flag: calls that look at it stop; they fail with HAPLOOM_CANCELLED at their next step. It stays set
  * until haploom_cancel_reset(). Any thread at any time, signal handlers too. NULL is fine. Since 0.1.
  */
 void haploom_cancel_request(const haploom_cancel *cancel);
 
-/** Takes the wish to stop back, so that the handle serves again. NULL is fine. Any thread. Since 0.1. */
+/** Clears the flag, so that the handle serves again. NULL is fine. Any thread. Since 0.1. */
 void haploom_cancel_reset(const haploom_cancel *cancel);
 
 /** @} */
@@ -514,7 +542,17 @@ void haploom_sites_free(haploom_sites *sites);
 size_t haploom_sites_count(const haploom_sites *sites);
 
 /**
- * Site number `i` (from 0). Each place may be NULL. The texts live as long as `sites`; an absent identifier is "".
+ * The number of the site with this contig, position, reference and alternate allele, from 0; SIZE_MAX if there is none (see
+ * haploom_last_status()). Takes time in proportion to the number of sites. Any thread. Since 0.1.
+ */
+size_t haploom_sites_find(const haploom_sites *sites,
+                          const char *contig,
+                          uint64_t position,
+                          const char *reference,
+                          const char *alternate);
+
+/**
+ * Site number `i` (from 0). Each output pointer may be NULL. The texts live as long as `sites`; an absent identifier is "".
  * Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
  */
 haploom_status haploom_sites_get(const haploom_sites *sites,
@@ -530,7 +568,8 @@ haploom_status haploom_sites_get(const haploom_sites *sites,
  * super-populations (NULL as a whole or in an element for none). Everything is copied.
  *
  * On success `*samples` is a handle that you free with haploom_samples_free(); else it is NULL.
- * Errors: DUPLICATE, PLOIDY (the text names the sample), EMPTY for n = 0, INVALID_ARGUMENT. Any thread. Since 0.1.
+ * Errors: DUPLICATE, PLOIDY (the text names the sample), EMPTY for n = 0, OUT_OF_MEMORY, INVALID_ARGUMENT (also for an empty
+ * name). Any thread. Since 0.1.
  */
 haploom_status haploom_samples_new(size_t n,
                                    const char *const *names,
@@ -546,7 +585,7 @@ size_t haploom_samples_count(const haploom_samples *samples);
 
 /**
  * Sample number `i` (from 0): its name, its ploidy (1 or 2), its label (NULL if it has none) and the number of its first
- * haplotype. Each place may be NULL. The texts live as long as `samples`.
+ * haplotype. Each output pointer may be NULL. The texts live as long as `samples`.
  * Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
  */
 haploom_status haploom_samples_get(const haploom_samples *samples,
@@ -557,11 +596,11 @@ haploom_status haploom_samples_get(const haploom_samples *samples,
                                    size_t *first_haplotype);
 
 /**
- * The number of the sample called `name`, from 0; SIZE_MAX if there is none. Takes time in proportion to their number.
+ * The number of the sample called `name`, from 0; SIZE_MAX if there is none (see
+ * haploom_last_status()). Takes time in proportion to their number.
  * Any thread. Since 0.1.
  */
-size_t haploom_samples_find(const haploom_samples *samples,
-                            const char *name);
+size_t haploom_samples_find(const haploom_samples *samples, const char *name);
 
 /** @} */
 
@@ -574,7 +613,7 @@ size_t haploom_samples_find(const haploom_samples *samples,
  * Reads a panel from a file: VCF, VCF.gz, BCF, IMPUTE2's .hap + .legend + .samples, .hapt + .legend, or PLINK 2's .pgen +
  * .pvar + .psam, told by their content; "-" is standard input.
  *
- * Options: groups `reading` and `region`. It reports steps in records; what was skipped, split, filled or assumed comes as
+ * Options: groups `reading`, `selection` and `region`. It reports steps in records; what was skipped, split, filled or assumed comes as
  * notices (see Progress and cancelling).
  * On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
  * Errors: IO, UNKNOWN_FORMAT, TRUNCATED, MALFORMED, REGION; UNPHASED, MISSING, MULTIALLELIC unless options say what to do
@@ -586,18 +625,29 @@ haploom_status haploom_panel_open(const char *path,
                                   haploom_panel **panel);
 
 /**
+ * Reads a panel from the bytes of a file in memory, as haploom_panel_open() reads the file (of VCF, VCF.gz and BCF; not
+ * through an index). `name` is what errors call it. Options, `*panel` and errors as there. Any thread. Since 0.1.
+ */
+haploom_status haploom_panel_open_bytes(const uint8_t *bytes,
+                                        size_t size,
+                                        const char *name,
+                                        const haploom_options *options,
+                                        haploom_panel **panel);
+
+/**
  * The embedded demo panel: 900 simulated people of three labelled populations at 800 sites. `part` is one of
- * HAPLOOM_DEMO_...; On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
+ * HAPLOOM_DEMO_... . On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
  * Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. Any thread. Since 0.1.
  */
-haploom_status haploom_panel_demo(int32_t part, haploom_panel **panel);
+haploom_status haploom_panel_demo(int32_t part,
+                                  haploom_panel **panel);
 
 /**
  * A panel from bytes, 0 or 1 for each allele and HAPLOOM_MISSING_ALLELE for a missing one, which are copied.
  *
  * The allele of haplotype h at site s is at `alleles[h * haplotype_stride + s * site_stride]`, strides in bytes: rows of
  * haplotypes have strides (sites, 1), rows of sites (1, haplotypes), and more where rows are padded. `sites` and `samples`
- * stay yours; their number of sites and of haplotypes says the shape. `samples` NULL makes diploid people sample_0, ...
+ * stay yours; the panel has as many sites as `sites`. `samples` NULL makes diploid people sample_0, ...
  * On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
  * Errors: INVALID_ARGUMENT (also for another byte: the text names haplotype and site), EMPTY, OUT_OF_MEMORY.
  * Any thread. Since 0.1.
@@ -615,7 +665,7 @@ haploom_status haploom_panel_from_bytes(const haploom_sites *sites,
  *
  * `layout` HAPLOOM_HAPLOTYPE_MAJOR: a row is a haplotype, `haplotypes` rows. HAPLOOM_SITE_MAJOR: a row is a site. Rows are
  * `stride` bytes apart, at least as many as their bits fill; bits past the last column do not count. `sites` and `samples`
- * as for haploom_panel_from_bytes(). Haplotype-major rows are copied at the speed of memory; site-major ones are turned.
+ * as for haploom_panel_from_bytes(). Haplotype-major rows are copied at the speed of memory; site-major ones are transposed.
  * On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
  * Errors: INVALID_ARGUMENT, EMPTY, OUT_OF_MEMORY. Any thread. Since 0.1.
  */
@@ -652,7 +702,7 @@ size_t haploom_panel_unphased(const haploom_panel *panel);
  * allele of its haplotype h at its site s goes to `buffer[h * haplotype_stride + s * site_stride]`; other bytes stay as
  * they are. `size` is the size of `buffer` in bytes.
  * Errors: INVALID_ARGUMENT for a window that is not inside the panel, a buffer that is too small (the text says what is
- * needed), or strides by which two alleles meet; OUT_OF_MEMORY. Any thread. Since 0.1.
+ * needed), or strides that map two alleles to one byte; OUT_OF_MEMORY. Any thread. Since 0.1.
  */
 haploom_status haploom_panel_to_bytes(const haploom_panel *panel,
                                       size_t first_haplotype,
@@ -718,11 +768,22 @@ haploom_status haploom_panel_with_samples(const haploom_panel *panel,
                                           haploom_panel **renamed);
 
 /**
+ * A panel of the people of `panel`, then those of `other`: a reference panel and artificial people, say. Both have the same
+ * sites in the same order.
+ * On success `*both` is a handle that you free with haploom_panel_free(); else it is NULL.
+ * Errors: NO_OVERLAP, naming the first site that differs; DUPLICATE for a name that both have; OUT_OF_MEMORY;
+ * INVALID_ARGUMENT. Any thread. Since 0.1.
+ */
+haploom_status haploom_panel_append(const haploom_panel *panel,
+                                    const haploom_panel *other,
+                                    haploom_panel **both);
+
+/**
  * Writes a panel to a file, whole or not at all; "-" is standard output. The name says the format (.vcf, .vcf.gz, .bcf,
  * .hap[.gz], .hapt[.gz], .pgen) unless the option `format` does; VCF.gz and BCF get an index.
  *
- * Options: group `writing`.
- * Errors: IO, UNKNOWN_FORMAT; MISSING or UNPHASED where the format cannot hold them; EMPTY, OUT_OF_MEMORY,
+ * Options: group `writing`. VCF and BCF report steps in records.
+ * Errors: IO, UNKNOWN_FORMAT; MISSING or UNPHASED where the format cannot hold them; EMPTY; CANCELLED; OUT_OF_MEMORY,
  * UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT (also for names that the format cannot hold). Any thread. Since 0.1.
  */
 haploom_status haploom_panel_write(const haploom_panel *panel,
@@ -740,14 +801,15 @@ haploom_status haploom_panel_write(const haploom_panel *panel,
  * Trains a model on a complete panel (phased, nothing missing).
  *
  * `kind`: "rbm" (a restricted Boltzmann machine, for most uses), "markov" (windows of sites) or "bernoulli" (frequencies
- * alone). Options: groups `training`, `training, RBM` or `training, Markov` by kind, and `checkpoints`. The same panel,
+ * alone). Options: groups `training`, `training, RBM` and `checkpoints`, or
+ * `training, Markov`, by kind. The same panel,
  * kind, options and seed give the same model for any number of threads. It reports steps in updates, and what it measures.
  *
  * With `checkpoint` a stopped training of an RBM leaves its state in that folder, whole, and the same call with `resume`
- * goes on from there and ends with the same model. A checkpoint says more of the panel than the model does.
+ * goes on from there and ends with the same model. A checkpoint contains more of the panel than the model does.
  * On success `*model` is a handle that you free with haploom_model_free(); else it is NULL.
  * Errors: EMPTY, MISSING, UNPHASED; DIVERGED; CANCELLED; CHECKPOINT_MISMATCH, IO; OUT_OF_MEMORY, UNKNOWN_OPTION,
- * INVALID_ARGUMENT. Any thread. Since 0.1.
+ * INVALID_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
  */
 haploom_status haploom_train(const haploom_panel *panel,
                              const char *kind,
@@ -801,13 +863,13 @@ const char *haploom_model_kind(const haploom_model *model);
 const haploom_sites *haploom_model_sites(const haploom_model *model);
 
 /**
- * How many things there are to know of a model: its size, its training, what was measured, what it may leak. 0 for NULL.
+ * How many entries a model's description has: its size, its training, what was measured, what it may leak. 0 for NULL.
  * Since 0.1.
  */
 size_t haploom_model_info_count(const haploom_model *model);
 
 /**
- * Thing number `i` (from 0) to know of a model: its name and its value, for people to read. Each place may be NULL. The
+ * Entry `i` (from 0) of a model's description: its name and its value, for people to read. Each output pointer may be NULL. The
  * texts live as long as the model. Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
  */
 haploom_status haploom_model_info(const haploom_model *model,
@@ -843,8 +905,9 @@ haploom_status haploom_model_conditionals(const haploom_model *model,
  * the start panel, the options of group `sampling` and i: the same bytes for any threads, buffers, regions and seeks.
  *
  * `start` (may be NULL): haplotypes that the chains of an RBM start from; haplotype i starts from number i modulo their
- * number. They should be people other than those the model was trained on.
- * Options: groups `sampling`, `stream` and `region`. The model and the start panel may be freed before the sampler.
+ * number. They should be samples that were not used in training.
+ * Options: groups `sampling` (for an RBM alone), `stream` and `region`; their cancel handle stops every call of the sampler.
+ * The model and the start panel may be freed before the sampler.
  * On success `*sampler` is a handle that you free with haploom_sampler_free(); else it is NULL.
  * Errors: REGION (also for a contig that the model does not have), EMPTY (no site of the model in the region), UNKNOWN_NAME (a label), NO_OVERLAP, CONTIG_MISMATCH or
  * ALLELE_MISMATCH (a start panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION,
@@ -869,16 +932,16 @@ uint64_t haploom_sampler_position(const haploom_sampler *sampler);
 
 /**
  * Goes to haplotype number `i`: the next one is it, as if the stream had been read up to there.
- * Errors: INVALID_ARGUMENT past the end of the stream. Since 0.1.
+ * Errors: INVALID_ARGUMENT past the end of the stream. One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_seek(haploom_sampler *sampler, uint64_t i);
 
 /**
- * Bytes of a buffer that takes `haplotypes` haplotypes at once in the stream's layout and packing; 0 for NULL and where a
- * size_t cannot say it. Since 0.1.
+ * Bytes of a buffer that takes `haplotypes` haplotypes at once in the stream's layout and packing, without gaps between
+ * rows; 0 for NULL and where a size_t cannot say it. Since 0.1.
  */
-size_t haploom_sampler_bytes(const haploom_sampler *sampler,
-                             size_t haplotypes);
+size_t haploom_sampler_buffer_size(const haploom_sampler *sampler,
+                                   size_t haplotypes);
 
 /**
  * Fills a buffer with the next haplotypes, as many as fit whole; `*haplotypes` becomes their number, 0 at the stream's end.
@@ -887,9 +950,10 @@ size_t haploom_sampler_bytes(const haploom_sampler *sampler,
  * default) a row is a byte for each site, 0 or 1; with `packing` bits it is (sites + 7) / 8 bytes, lowest bit first, the
  * bits after the last site 0. `layout` sites: a row is a site, and rows are size / sites bytes apart (rounded down), so a
  * row has room for that many haplotypes as bytes, 8 times as many as bits; what is past the last haplotype becomes 0.
- * `size` is the size of `buffer` in bytes; haploom_sampler_bytes() says what n haplotypes need.
- * Errors: INVALID_ARGUMENT, also for a buffer that takes no haplotype; OUT_OF_MEMORY; INTERNAL. The stream stays where it
- * was then. One thread at a time. Since 0.1.
+ * `size` is the size of `buffer` in bytes. For a given number of haplotypes, or rows further apart, take
+ * haploom_sampler_fill().
+ * Errors: INVALID_ARGUMENT, also for a buffer that takes no haplotype; CANCELLED by the flag of the options that the
+ * sampler was made with; OUT_OF_MEMORY. The stream stays where it was then. One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_next(haploom_sampler *sampler,
                                     uint8_t *buffer,
@@ -897,13 +961,30 @@ haploom_status haploom_sampler_next(haploom_sampler *sampler,
                                     size_t *haplotypes);
 
 /**
+ * Puts the next `haplotypes` haplotypes into a buffer, rows `stride` bytes apart (0: without gaps), in the stream's layout
+ * and packing; fewer at the stream's end. `*filled` becomes their number. Bytes between rows stay as they are: the buffer
+ * may be a part of a larger matrix, such as the columns behind those of real haplotypes.
+ *
+ * `size` is the size of `buffer` in bytes, counted from its first row to the end of its last one.
+ * Errors: INVALID_ARGUMENT for a stride that is smaller than a row or a buffer that is too small (the text says what is
+ * needed); CANCELLED by the flag of the options that the sampler was made with; OUT_OF_MEMORY. The stream stays where it
+ * was then. One thread at a time. Since 0.1.
+ */
+haploom_status haploom_sampler_fill(haploom_sampler *sampler,
+                                    size_t haplotypes,
+                                    uint8_t *buffer,
+                                    size_t size,
+                                    size_t stride,
+                                    size_t *filled);
+
+/**
  * The next `haplotypes` haplotypes as a panel of people PREFIX_j, whose haplotypes are numbers 2j and 2j + 1.
  *
  * `haplotypes` is even, and the stream stands at an even number. Options: group `artificial people`. The stream's end does
  * not matter here.
  * On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
- * Errors: INVALID_ARGUMENT for haplotypes that do not pair into people; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION; INTERNAL.
- * One thread at a time. Since 0.1.
+ * Errors: INVALID_ARGUMENT for haplotypes that do not pair into people; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION. The
+ * stream stays where it was then. One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_panel(haploom_sampler *sampler,
                                      size_t haplotypes,
@@ -916,7 +997,7 @@ haploom_status haploom_sampler_panel(haploom_sampler *sampler,
  *
  * Options: groups `artificial people` and `writing`.
  * Errors: INVALID_ARGUMENT unless haplotypes pair into people; IO, UNKNOWN_FORMAT; CANCELLED; OUT_OF_MEMORY,
- * UNKNOWN_OPTION, INVALID_OPTION; INTERNAL. One thread at a time. Since 0.1.
+ * UNKNOWN_OPTION, INVALID_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_write(haploom_sampler *sampler,
                                      size_t haplotypes,
@@ -935,16 +1016,17 @@ haploom_status haploom_sampler_write(haploom_sampler *sampler,
  * haplotypes, named as by haploom_sampler_panel(). `input` and `output` may be "-". The records inside the sampler's region
  * are passed through one by one; memory holds the artificial alleles alone, sites x haplotypes / 8 bytes.
  *
- * Artificial people have GT only, and . in other FORMAT fields. Of INFO, AC, AN and AF are counted anew, what speaks of the
- * site stays, and what speaks of the real people alone is dropped. Records that the model does not have, or has with other
+ * Artificial people have GT only, and . in other FORMAT fields. Of INFO, AC, AN and AF are counted anew, keys that describe the
+ * site stay, and keys that describe the real people are dropped. Records that the model does not have, or has with other
  * alleles, are treated as the option `outside` says. At the end come events HAPLOOM_EVENT_MEASURED "records", "written",
  * "real_people" and "artificial_people", and notices of what was dropped.
  *
  * Options: groups `artificial people`, `augmentation` and `writing`.
  * Errors: those of haploom_panel_open() for damaged and unsorted files; INVALID_ARGUMENT unless haplotypes pair into
  * people; DUPLICATE if an artificial person has a real one's name; CONTIG_MISMATCH, ALLELE_MISMATCH or NO_OVERLAP if no
- * record matches; IO, UNKNOWN_FORMAT; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION; INTERNAL. The output is
- * as it was before then. One thread at a time. Since 0.1.
+ * record matches; IO, UNKNOWN_FORMAT; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION. The output and
+ * the stream are as they were before then; once the output is in its place nothing stops the call any more. One thread at a
+ * time. Since 0.1.
  */
 haploom_status haploom_augment(haploom_sampler *sampler,
                                size_t haplotypes,
@@ -997,7 +1079,7 @@ const float *haploom_encoding_hidden(const haploom_encoding *encoding);
 const float *haploom_encoding_projections(const haploom_encoding *encoding);
 
 /**
- * Singular values of the weights, a number for each component, falling. They belong to the encoding and end with it; NULL
+ * Singular values of the weights, one for each component, in decreasing order. They belong to the encoding and end with it; NULL
  * for NULL. Since 0.1.
  */
 const double *haploom_encoding_singular_values(const haploom_encoding *encoding);
@@ -1033,7 +1115,7 @@ size_t haploom_evaluation_count(const haploom_evaluation *evaluation);
 
 /**
  * Number `i` (from 0) of an evaluation: its name ("ld_r", "aa_truth", "privacy_loss", ...), which does not change between
- * versions; its title in words; what else to know of it ("" for nothing). Each place may be NULL. The texts live as long as
+ * versions; its title in words; what else to know of it ("" for nothing). Each output pointer may be NULL. The texts live as long as
  * the evaluation. Errors: INVALID_ARGUMENT past the last one. Since 0.1.
  */
 haploom_status haploom_evaluation_describe(const haploom_evaluation *evaluation,
@@ -1044,7 +1126,7 @@ haploom_status haploom_evaluation_describe(const haploom_evaluation *evaluation,
 
 /**
  * A number by its name: its value; its floor, the same number between real and held-out people; the best that can be; and
- * its standard deviation over draws. Each is NaN where it is not defined, and each place may be NULL.
+ * its standard deviation over draws. Each is NaN where it is not defined, and each output pointer may be NULL.
  * Errors: UNKNOWN_NAME (the text lists the names); INVALID_ARGUMENT. Since 0.1.
  */
 haploom_status haploom_evaluation_get(const haploom_evaluation *evaluation,
@@ -1068,7 +1150,7 @@ size_t haploom_evaluation_table(const haploom_evaluation *evaluation,
 /**
  * The sizes of an evaluation: real and artificial haplotypes; held-out ones that the floors are taken from (at most as many
  * as there are artificial ones, 0 without held-out people); and the sites that all panels share.
- * Each place may be NULL. Errors: INVALID_ARGUMENT. Since 0.1.
+ * Each output pointer may be NULL. Errors: INVALID_ARGUMENT. Since 0.1.
  */
 haploom_status haploom_evaluation_sizes(const haploom_evaluation *evaluation,
                                         size_t *real,

@@ -68,7 +68,12 @@ static void option_table(void) {
     OK(haploom_options_set_int(how, "epochs", 7));
     OK(haploom_options_set_double(how, "l2", 0.25));
     OK(haploom_options_set_string(how, "method", "pcd"));
-    NEED(haploom_options_get(how, "l2", text, sizeof text) == 4 && strcmp(text, "0.25") == 0);
+    haploom_options *copy;
+    OK(haploom_options_copy(how, &copy));
+    OK(haploom_options_unset(how, "l2"));
+    NEED(haploom_options_get(copy, "l2", text, sizeof text) == 4 && strcmp(text, "0.25") == 0);
+    NEED(haploom_options_get(how, "l2", text, sizeof text) > 0 && strcmp(text, "0.25") != 0);
+    haploom_options_free(copy);
     haploom_options_free(how);
 }
 
@@ -93,6 +98,7 @@ static void alleles(const haploom_panel *panel) {
         OK(haploom_samples_get(haploom_panel_samples(panel), i, &names[i], &ploidy[i], &labels[i], &first));
     NEED(haploom_samples_find(haploom_panel_samples(panel), names[people - 1]) == people - 1);
     NEED(haploom_panel_missing(panel) == 0 && haploom_panel_unphased(panel) == 0);
+    NEED(haploom_sites_find(haploom_panel_sites(panel), contigs[1], positions[1], references[1], alternates[1]) == 1);
     OK(haploom_sites_new(n, contigs, positions, NULL, references, alternates, &sites));
     OK(haploom_samples_new(people, names, ploidy, labels, &samples));
     OK(haploom_panel_to_bytes(panel, 0, haplotypes, 0, n, bytes, haplotypes * n, n, 1));
@@ -172,11 +178,13 @@ static void streams(const haploom_model *model, const char *panel_file, haploom_
     size_t n, size;
     OK(haploom_sampler_new(model, NULL, how, &sampler));
     NEED(haploom_sites_count(haploom_sampler_sites(sampler)) == haploom_sites_count(haploom_model_sites(model)));
-    size = haploom_sampler_bytes(sampler, 100);
+    size = haploom_sampler_buffer_size(sampler, 100);
     uint8_t *buffer = malloc(size);
     NEED(buffer != NULL);
     OK(haploom_sampler_next(sampler, buffer, size, &n));
     NEED(n == 104 && haploom_sampler_position(sampler) == n);
+    OK(haploom_sampler_fill(sampler, 8, buffer, size, 0, &n));
+    NEED(n == 8);
     OK(haploom_sampler_seek(sampler, 10));
     OK(haploom_sampler_panel(sampler, 200, named, artificial));
     OK(haploom_sampler_write(sampler, 20, "new.bcf", NULL));
@@ -218,9 +226,20 @@ static void judgement(const haploom_model *model, const haploom_panel *real, con
     haploom_encoding_free(encoding);
 }
 
+static void from_memory(const char *path, size_t haplotypes) {
+    haploom_panel *panel;
+    FILE *file = fopen(path, "rb");
+    static uint8_t bytes[1 << 20];
+    size_t size = file ? fread(bytes, 1, sizeof bytes, file) : 0;
+    NEED(size > 0 && size < sizeof bytes && fclose(file) == 0);
+    OK(haploom_panel_open_bytes(bytes, size, path, NULL, &panel));
+    NEED(haploom_panel_haplotypes(panel) == haplotypes);
+    haploom_panel_free(panel);
+}
+
 int main(int argc, char **argv) {
-    static const char *const written[] = {"out.vcf", "out.vcf.gz", "out.bcf", "out.hap", "out.hap.gz", "out.hapt"};
-    haploom_panel *panel, *artificial;
+    static const char *const written[] = {"out.vcf", "out.vcf.gz", "out.bcf", "out.hap", "out.hap.gz", "out.hapt", "out.pgen"};
+    haploom_panel *panel, *artificial, *both;
     haploom_model *model;
     if (argc < 2) return 2;
     NEED(haploom_abi() == HAPLOOM_ABI && haploom_version() >= HAPLOOM_VERSION_NUMBER);
@@ -241,9 +260,13 @@ int main(int argc, char **argv) {
         NEED(haploom_panel_haplotypes(again) == haploom_panel_haplotypes(panel));
         haploom_panel_free(again);
     }
+    from_memory("out.bcf", haploom_panel_haplotypes(panel));
     models(panel, &model);
     streams(model, argv[1], &artificial);
     judgement(model, panel, artificial);
+    OK(haploom_panel_append(panel, artificial, &both));
+    NEED(haploom_panel_haplotypes(both) == haploom_panel_haplotypes(panel) + haploom_panel_haplotypes(artificial));
+    haploom_panel_free(both);
     haploom_model_free(model);
     haploom_panel_free(artificial);
     haploom_panel_free(panel);
