@@ -15,7 +15,7 @@ case $LIBDIR:$INCLUDEDIR in
 esac
 
 version=$(sed -n '/^version = "/{s///;s/"//;p;q}' Cargo.toml)
-soname=libhaploom.so.${version%%.*}
+soname=libhaploom.so.$(sed -n 's/.*HAPLOOM_ABI: i32 = \([0-9]*\);.*/\1/p' src/ffi/version.rs)
 to=$DESTDIR$PREFIX
 lib=$to/$LIBDIR
 include=$to/$INCLUDEDIR

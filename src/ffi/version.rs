@@ -10,7 +10,8 @@ pub const HAPLOOM_VERSION_MINOR: i32 = 1;
 pub const HAPLOOM_VERSION_PATCH: i32 = 0;
 /// See HAPLOOM_VERSION_MAJOR.
 pub const HAPLOOM_VERSION_NUMBER: i32 = 1000;
-/// The number of the binary interface: the soname's. It grows when a program has to be compiled again.
+/// The number of the binary interface, that of the soname libhaploom.so.0. Under one number functions, constants and options
+/// are only ever added; it grows when a program has to be compiled again.
 pub const HAPLOOM_ABI: i32 = 0;
 
 const _: () = assert!(
