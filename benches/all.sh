@@ -1,6 +1,6 @@
 #!/bin/sh
 # All that RESULTS.md reports, in its order, from one run: some hours, on a machine that does nothing else.
-# Usage: HAPLOOM_DATA=FOLDER benches/all.sh [UPDATES of chr15, for half an hour of training] > target/results.md
+# Usage: HAPLOOM_DATA=FOLDER PREFIX=WHERE-IT-IS-INSTALLED benches/all.sh [UPDATES of chr15, for half an hour of training] > target/results.md
 set -eu
 cd "$(dirname "$0")/.."
 : "${HAPLOOM_DATA:?the folder with the panels}"
@@ -14,6 +14,7 @@ printf 'Machine: %s, %s processors. %s. %s.\n' \
 section 'Gibbs sweep'; benches/sweep.sh
 section 'Training time against sites'; cargo bench --quiet --bench scaling
 section 'Reading'; benches/read_panel.sh
+section 'The C border'; benches/ffi.sh
 section '805 sites, published files'; fidelity published
 section '805 sites, all haplotypes, defaults'; fidelity whole
 section '805 sites, half of the people, defaults'; fidelity split
