@@ -1,8 +1,8 @@
 /*
  * impute2: how an imputation tool takes artificial haplotypes into its reference panel, without a file between.
  *
- * It reads a panel from IMPUTE2's files into its own matrix of packed bits, has a model fill the columns behind them
- * with artificial haplotypes, and hands the matrix to its engine window by window. The engine here is a stub: for one
+ * It reads a panel from IMPUTE2's files into its own matrix of packed bits, has a model fill the columns behind it with
+ * artificial haplotypes, and hands the matrix to its engine window by window. The engine here is a stub: for one
  * haplotype of the panel, the target, it looks for the one that differs from it at the fewest sites of the window.
  *
  * Compile: cc -O2 impute2.c $(pkg-config --cflags --libs haploom) -o impute2
