@@ -6,8 +6,9 @@
  *
  * OWNERS. Panel, Model, Sampler, Encoding, Evaluation, Sites, Samples, Cancel and Options own a handle of the library:
  * they can be moved, not copied, and free it at their end. An empty one (made by default, or moved from) is NULL to the
- * library: calls fail with HAPLOOM_INVALID_ARGUMENT, getters answer 0 or nothing. Empty Options are the defaults. get()
- * shows the handle to functions of haploom.h, release() gives it away, and the constructor takes one over.
+ * library: calls fail with HAPLOOM_INVALID_ARGUMENT, getters answer 0 or nothing. Empty Options are the defaults, and
+ * Options can be copied. get() shows the handle to functions of haploom.h, release() gives it away, and the constructor
+ * takes one over.
  *
  * VIEWS. SitesView, SamplesView, InfoView, MetricsView, Rows, Span and the std::string_views in Site, Sample and others
  * borrow: they hold as long as the handle they came from, also when its owner is moved, and end when it is freed. An
@@ -130,7 +131,7 @@ public:
         haploom_last_error(message.data(), message.size() + 1);
         return Error(status, std::move(message));
     }
-    /** What the last call that failed on this thread said, with its status. */
+    /** The same after a getter of haploom.h that answered with 0, NULL or NaN because it failed. */
     static Error last() { return last(haploom_last_status()); }
 
     /** One of the negative numbers of haploom.h, such as HAPLOOM_NO_OVERLAP. */
@@ -534,14 +535,25 @@ private:
 
 }  // namespace detail
 
-/** Sites, in order, of a panel, a model, a sampler or Sites; see VIEWS for how long it holds. */
-using SitesView = ListView<detail::SiteList>;
 /** What there is to know of a model. It holds as long as the model. */
 using InfoView = ListView<detail::InfoList>;
 /** The numbers of an evaluation. It holds as long as the evaluation. */
 using MetricsView = ListView<detail::MetricList>;
 /** All option keys. */
 using OptionKeys = ListView<detail::OptionList>;
+
+/** Sites, in order, of a panel, a model, a sampler or Sites; see VIEWS for how long it holds. */
+class SitesView : public ListView<detail::SiteList> {
+public:
+    using ListView::ListView;
+    /** The number of the site with this contig, position, reference and alternate allele. See haploom_sites_find(). */
+    std::optional<std::size_t> find(const std::string &contig, std::uint64_t position, const std::string &reference,
+                                    const std::string &alternate) const {
+        const std::size_t i =
+            haploom_sites_find(get(), contig.c_str(), position, reference.c_str(), alternate.c_str());
+        return i < size() ? std::optional(i) : std::nullopt;
+    }
+};
 
 /** Samples, in order, of a panel or of Samples; see VIEWS for how long it holds. */
 class SamplesView : public ListView<detail::SampleList> {
@@ -646,6 +658,9 @@ public:
  *
  * Setting one never fails at once: the first error stays, and every call with these options answers with it. So options
  * can be written in one breath, and a text is options too: Model::train(panel, "rbm", "epochs=20,threads=0").
+ *
+ * A copy has the same values, first error and cancel handle, and tells the same progress function, which lives as long
+ * as either of them.
  */
 class Options {
 public:
@@ -658,6 +673,17 @@ public:
     Options(const std::string &assignments) { set(assignments); }
     /** Takes over options that haploom_options_new() gave. */
     explicit Options(haploom_options *handle) noexcept : handle_(handle) {}
+
+    Options(const Options &other) : progress_(other.progress_), error_(other.error_) {
+        if (!other.handle_) return;
+        haploom_options *copy = nullptr;
+        const haploom_status status = haploom_options_copy(other.get(), &copy);
+        handle_.reset(copy);
+        if (status != HAPLOOM_OK) refuse(Error::last(status));
+    }
+    Options(Options &&) noexcept = default;
+    Options &operator=(const Options &other) { return *this = Options(other); }
+    Options &operator=(Options &&) noexcept = default;
 
     /** Sets several keys: "epochs=200,l2=0.1"; all or none of them. See haploom_options_set_text(). */
     Options &set(const std::string &assignments) & {
@@ -685,10 +711,17 @@ public:
     }
     template <class T> Options &&set(const std::string &key, const T &value) && { return std::move(set(key, value)); }
 
+    /** Takes a key back to its default, as if it had never been set. */
+    Options &unset(const std::string &key) & {
+        return keep([&](haploom_options *to) { return haploom_options_unset(to, key.c_str()); });
+    }
+    Options &&unset(const std::string &key) && { return std::move(unset(key)); }
+
     /**
      * Tells `progress(const Event &)` what calls with these options say, on the thread that made the call. It may
      * answer with a bool: true goes on, false stops the call with HAPLOOM_CANCELLED. It is kept (copied or moved)
-     * inside, and called by several threads at once if these options are. nullptr: nobody is told.
+     * inside, and called by several threads at once if these options are. It must leave alone what the call is at work
+     * on: a sampler answers it with HAPLOOM_INVALID_ARGUMENT. nullptr: nobody is told.
      *
      * What it throws stops the call, and comes out of the member function that made it (not out of calls of haploom.h
      * with get(): these answer CANCELLED). Compiled with -fno-exceptions, what it throws ends the program.
@@ -696,7 +729,7 @@ public:
     template <class F> Options &on_progress(F &&progress) & {
         progress_ = nullptr;
         if constexpr (!std::is_null_pointer_v<std::decay_t<F>>) {
-            progress_ = std::make_unique<Progress>([tell = std::forward<F>(progress)](const Event &event) mutable {
+            progress_ = std::make_shared<Progress>([tell = std::forward<F>(progress)](const Event &event) mutable {
                 if constexpr (std::is_void_v<decltype(tell(event))>) {
                     return tell(event), true;
                 } else {
@@ -712,7 +745,8 @@ public:
         return std::move(on_progress(std::forward<F>(progress)));
     }
 
-    /** Lets `cancel` stop calls with these options. They keep what they need of it. */
+    /** Lets `cancel` stop calls with these options, and every call of a sampler that is made with them. They keep what
+     *  they need of it. */
     Options &cancel_with(const Cancel &cancel) & {
         if (!cancel) return refuse(Error(HAPLOOM_INVALID_ARGUMENT, "cancel is empty (moved from?)"));
         return keep([&](haploom_options *to) { return haploom_options_set_cancel(to, cancel.get()); });
@@ -740,9 +774,7 @@ public:
         std::string value = detail::text([&](char *buffer, std::size_t capacity) {
             return haploom_options_get(handle_.get(), key.c_str(), buffer, capacity);
         });
-        // An empty value and an unknown key look the same there, and not here.
-        if (value.empty() && haploom_option_range(key.c_str(), nullptr, nullptr) == HAPLOOM_UNKNOWN_OPTION)
-            return Error::last();
+        if (haploom_last_status() != HAPLOOM_OK) return Error::last();
         return value;
     }
 
@@ -779,7 +811,7 @@ private:
     };
 
     Options &refuse(Error error) {
-        if (!error_) error_ = std::make_unique<Error>(std::move(error));
+        if (!error_) error_ = std::make_shared<const Error>(std::move(error));
         return *this;
     }
 
@@ -822,9 +854,9 @@ private:
     }
 #endif
 
-    std::unique_ptr<Progress> progress_;  // The handle knows its address, which a move leaves as it is.
+    std::shared_ptr<Progress> progress_;  // The handle knows its address, and so do the copies of the handle.
     std::unique_ptr<haploom_options, Freed> handle_;
-    std::unique_ptr<Error> error_;
+    std::shared_ptr<const Error> error_;
 };
 
 namespace detail {
@@ -871,6 +903,13 @@ public:
     static Result<Panel> open(const std::string &path, const Options &options = {}) {
         return detail::made<Panel>(options, [&](const haploom_options *given, haploom_panel **panel) {
             return haploom_panel_open(path.c_str(), given, panel);
+        });
+    }
+    /** Reads the bytes of a file in memory; `name` is what errors call it. See haploom_panel_open_bytes(). */
+    static Result<Panel> open_bytes(Span<const std::uint8_t> bytes, const std::string &name,
+                                    const Options &options = {}) {
+        return detail::made<Panel>(options, [&](const haploom_options *given, haploom_panel **panel) {
+            return haploom_panel_open_bytes(bytes.data(), bytes.size(), name.c_str(), given, panel);
         });
     }
     /** The embedded panel of 900 simulated people. See haploom_panel_demo(). */
@@ -987,6 +1026,11 @@ public:
     Result<Panel> with_samples(SamplesView samples) const {
         return detail::made<Panel>(
             [&](haploom_panel **panel) { return haploom_panel_with_samples(get(), samples.get(), panel); });
+    }
+    /** A panel of these people, then those of another panel at the same sites. See haploom_panel_append(). */
+    Result<Panel> append(const Panel &other) const {
+        return detail::made<Panel>(
+            [&](haploom_panel **both) { return haploom_panel_append(get(), other.get(), both); });
     }
     /** Writes a file, whole or not at all. See haploom_panel_write(). */
     Result<void> write(const std::string &path, const Options &options = {}) const {
@@ -1243,7 +1287,7 @@ public:
     /** The sites of the haplotypes: those of the model inside the region. They hold as long as the sampler. */
     SitesView sites() const & { return SitesView(haploom_sampler_sites(get())); }
     void sites() const && = delete;
-    /** What the rows of next() are. */
+    /** What the rows of next() and fill() are. */
     Layout layout() const noexcept { return layout_; }
     Packing packing() const noexcept { return packing_; }
     /** The number of the next haplotype. */
@@ -1251,13 +1295,27 @@ public:
     /** Goes to haplotype number i. INVALID_ARGUMENT past the end of the stream. */
     Result<void> seek(std::uint64_t i) { return detail::outcome(haploom_sampler_seek(get(), i)); }
     /** Bytes of a buffer that takes so many haplotypes at once; 0 where a size_t cannot say it. */
-    std::size_t bytes(std::size_t haplotypes) const noexcept { return haploom_sampler_buffer_size(get(), haplotypes); }
+    std::size_t buffer_size(std::size_t haplotypes) const noexcept {
+        return haploom_sampler_buffer_size(get(), haplotypes);
+    }
 
     /** Fills a buffer with the next haplotypes: as many as fit, 0 at the stream's end. See haploom_sampler_next(). */
     Result<std::size_t> next(Span<std::uint8_t> buffer) {
         std::size_t n = 0;
         if (haploom_status status = haploom_sampler_next(get(), buffer.data(), buffer.size(), &n); status != HAPLOOM_OK)
             return Error::last(status);
+        return n;
+    }
+    /**
+     * Puts the next haplotypes into a buffer, rows `stride` bytes apart (0: without gaps), and leaves what is between
+     * rows as it is: the buffer may be columns of a larger matrix. Answers with their number, which is smaller than
+     * `haplotypes` at the stream's end. See haploom_sampler_fill().
+     */
+    Result<std::size_t> fill(std::size_t haplotypes, Span<std::uint8_t> buffer, std::size_t stride = 0) {
+        std::size_t n = 0;
+        const haploom_status status =
+            haploom_sampler_fill(get(), haplotypes, buffer.data(), buffer.size(), stride, &n);
+        if (status != HAPLOOM_OK) return Error::last(status);
         return n;
     }
 
@@ -1410,6 +1468,8 @@ template <class T> inline constexpr bool std::ranges::enable_view<haploom::Span<
 template <class T> inline constexpr bool std::ranges::enable_borrowed_range<haploom::Span<T>> = true;
 template <class Of> inline constexpr bool std::ranges::enable_view<haploom::ListView<Of>> = true;
 template <class Of> inline constexpr bool std::ranges::enable_borrowed_range<haploom::ListView<Of>> = true;
+template <> inline constexpr bool std::ranges::enable_view<haploom::SitesView> = true;
+template <> inline constexpr bool std::ranges::enable_borrowed_range<haploom::SitesView> = true;
 template <> inline constexpr bool std::ranges::enable_view<haploom::SamplesView> = true;
 template <> inline constexpr bool std::ranges::enable_borrowed_range<haploom::SamplesView> = true;
 #endif

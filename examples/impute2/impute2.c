@@ -1,8 +1,8 @@
 /*
  * impute2: how an imputation tool takes artificial haplotypes into its reference panel, without a file between.
  *
- * It reads a panel from IMPUTE2's files into its own matrix of packed bits, has a model fill columns of that matrix
- * with artificial haplotypes, and hands the matrix to its engine window by window. The engine here is a stub: for one
+ * It reads a panel from IMPUTE2's files into its own matrix of packed bits, has a model fill the columns behind it with
+ * artificial haplotypes, and hands the matrix to its engine window by window. The engine here is a stub: for one
  * haplotype of the panel, the target, it looks for the one that differs from it at the fewest sites of the window.
  *
  * Compile: cc -O2 impute2.c $(pkg-config --cflags --libs haploom) -o impute2
@@ -24,10 +24,10 @@ typedef struct {
     char reference[64], alternate[64];
 } Site;
 
-/* A row is a site: first the artificial haplotypes, then the real ones, a bit each, lowest bit first. */
+/* A row is a site, a bit a haplotype, lowest first: the real ones, then from a whole byte on the artificial ones. */
 typedef struct {
     Site *sites;
-    size_t n_sites, artificial, haplotypes, stride;
+    size_t n_sites, real, artificial, real_bytes, stride;
     uint8_t *rows;
 } Panel;
 
@@ -54,8 +54,10 @@ static FILE *open_text(const char *path) {
     return file;
 }
 
+/* Haplotypes are counted without the gap between the real and the artificial columns. */
 static int allele(const Panel *panel, size_t site, size_t haplotype) {
-    return panel->rows[site * panel->stride + haplotype / 8] >> haplotype % 8 & 1;
+    const size_t column = haplotype < panel->real ? haplotype : haplotype - panel->real + 8 * panel->real_bytes;
+    return panel->rows[site * panel->stride + column / 8] >> column % 8 & 1;
 }
 
 /* A legend: a header, then id, position, reference and alternate allele of a site in each line. */
@@ -95,16 +97,16 @@ static size_t count_columns(FILE *hap) {
     return columns;
 }
 
-/* A .hap file: a line a site, an allele a haplotype, 0 or 1, a blank between. They go behind the artificial columns. */
+/* A .hap file: a line a site, an allele a haplotype, 0 or 1, a blank between. */
 static void read_hap(FILE *hap, const char *path, Panel *panel) {
     for (size_t site = 0; site < panel->n_sites; ++site) {
         uint8_t *row = panel->rows + site * panel->stride;
-        for (size_t column = panel->artificial; column < panel->haplotypes; ++column) {
+        for (size_t column = 0; column < panel->real; ++column) {
             const int digit = getc(hap), after = getc(hap);
             if ((digit != '0' && digit != '1') || (after != ' ' && after != '\n' && after != EOF) ||
-                (after != ' ') != (column + 1 == panel->haplotypes))
+                (after != ' ') != (column + 1 == panel->real))
                 die("%s: line %zu, column %zu: expected %zu alleles, 0 or 1, a blank between them", path, site + 1,
-                    column - panel->artificial + 1, panel->haplotypes - panel->artificial);
+                    column + 1, panel->real);
             if (digit == '1') row[column / 8] |= (uint8_t)(1 << column % 8);
         }
     }
@@ -126,10 +128,7 @@ static void check_sites(const haploom_sites *sites, const Panel *panel) {
     }
 }
 
-/*
- * Artificial haplotypes, straight into the first columns of the matrix. The library puts its rows size / sites bytes
- * apart, which is the stride, and clears what is behind its columns: so this comes before the real ones are read.
- */
+/* Artificial haplotypes, straight into their columns of the matrix. */
 static void sample(const char *model_path, const char *seed, Panel *panel) {
     haploom_model *model;
     haploom_options *options;
@@ -138,35 +137,36 @@ static void sample(const char *model_path, const char *seed, Panel *panel) {
     check(haploom_model_open(model_path, &model));
     check(haploom_options_new(&options));
     check(haploom_options_set_text(options, "layout=sites,packing=bits"));
-    check(haploom_options_set_int(options, "haplotypes", (int64_t)panel->artificial));
     check(haploom_options_set_string(options, "seed", seed));
     check(haploom_sampler_new(model, NULL, options, &sampler));
     haploom_options_free(options);
     haploom_model_free(model);
     check_sites(haploom_sampler_sites(sampler), panel);
-    check(haploom_sampler_next(sampler, panel->rows, panel->n_sites * panel->stride, &made));
+    check(haploom_sampler_fill(sampler, panel->artificial, panel->rows + panel->real_bytes,
+                               panel->n_sites * panel->stride - panel->real_bytes, panel->stride, &made));
     if (made != panel->artificial) die("the model made %zu haplotypes of %zu", made, panel->artificial);
     haploom_sampler_free(sampler);
 }
 
 /* The stub engine: counts the alternate alleles of both kinds, and finds the haplotype nearest to the target. */
 static void engine(const Panel *panel, size_t first, size_t last, size_t target, size_t *differences) {
+    const size_t haplotypes = panel->real + panel->artificial;
     size_t real = 0, artificial = 0, best = 0;
-    memset(differences, 0, panel->haplotypes * sizeof *differences);
+    memset(differences, 0, haplotypes * sizeof *differences);
     for (size_t site = first; site < last; ++site) {
         const int wanted = allele(panel, site, target);
-        for (size_t haplotype = 0; haplotype < panel->haplotypes; ++haplotype) {
+        for (size_t haplotype = 0; haplotype < haplotypes; ++haplotype) {
             const int here = allele(panel, site, haplotype);
             differences[haplotype] += here != wanted;
-            *(haplotype < panel->artificial ? &artificial : &real) += (size_t)here;
+            *(haplotype < panel->real ? &real : &artificial) += (size_t)here;
         }
     }
     differences[target] = SIZE_MAX;  /* Not itself. */
-    for (size_t haplotype = 1; haplotype < panel->haplotypes; ++haplotype)
+    for (size_t haplotype = 1; haplotype < haplotypes; ++haplotype)
         if (differences[haplotype] < differences[best]) best = haplotype;
     printf("%" PRIu64 "\t%" PRIu64 "\t%zu\t%zu\t%zu\t%s\t%zu\t%zu\n", panel->sites[first].position,
            panel->sites[last - 1].position, last - first, real, artificial,
-           best < panel->artificial ? "artificial" : "real", best < panel->artificial ? best : best - panel->artificial,
+           best < panel->real ? "real" : "artificial", best < panel->real ? best : best - panel->real,
            differences[best]);
 }
 
@@ -184,19 +184,21 @@ int main(int argc, char **argv) {
     read_legend(argv[2], &panel);
 
     FILE *hap = open_text(argv[1]);
-    const size_t real = count_columns(hap);
-    if (real == 0) die("%s: the first line has no alleles", argv[1]);
+    panel.real = count_columns(hap);
+    if (panel.real == 0) die("%s: the first line has no alleles", argv[1]);
     const char *wanted = argc > 6 ? argv[6] : "0";
     const size_t target = (size_t)strtoull(wanted, &end, 10);
-    if (*end != '\0' || target >= real) die("%s has %zu haplotypes, and TARGET is %s", argv[1], real, wanted);
-    panel.haplotypes = panel.artificial + real;
-    panel.stride = (panel.haplotypes + 7) / 8;
-    panel.rows = malloc(panel.n_sites * panel.stride);
-    size_t *differences = malloc(panel.haplotypes * sizeof *differences);
-    if (panel.rows == NULL || differences == NULL) die("no memory for %zu haplotypes", panel.haplotypes);
-    sample(argv[3], argc > 5 ? argv[5] : "1", &panel);
+    if (*end != '\0' || target >= panel.real)
+        die("%s has %zu haplotypes, and TARGET is %s", argv[1], panel.real, wanted);
+    panel.real_bytes = (panel.real + 7) / 8;
+    panel.stride = panel.real_bytes + (panel.artificial + 7) / 8;
+    panel.rows = calloc(panel.n_sites, panel.stride);
+    size_t *differences = malloc((panel.real + panel.artificial) * sizeof *differences);
+    if (panel.rows == NULL || differences == NULL)
+        die("no memory for %zu haplotypes", panel.real + panel.artificial);
     read_hap(hap, argv[1], &panel);
     fclose(hap);
+    sample(argv[3], argc > 5 ? argv[5] : "1", &panel);
 
     puts("first\tlast\tsites\treal_alternates\tartificial_alternates\tbest\tnumber\tdifferences");
     for (size_t site = 0; site < panel.n_sites;) {
@@ -204,7 +206,7 @@ int main(int argc, char **argv) {
         size_t first = 0, last = 0;
         while (panel.sites[first].position + BUFFER < start) ++first;
         while (last < panel.n_sites && panel.sites[last].position < start + WINDOW + BUFFER) ++last;
-        engine(&panel, first, last, panel.artificial + target, differences);
+        engine(&panel, first, last, target, differences);
         while (site < panel.n_sites && panel.sites[site].position < start + WINDOW) ++site;
     }
     free(differences);

@@ -2,8 +2,8 @@
  * impute2: how an imputation tool takes artificial haplotypes into its reference panel, without a file between.
  * The same as impute2.c, with haploom.hpp; it prints the same.
  *
- * It reads a panel from IMPUTE2's files into its own matrix of packed bits, has a model fill columns of that matrix
- * with artificial haplotypes, and hands the matrix to its engine window by window. The engine here is a stub: for one
+ * It reads a panel from IMPUTE2's files into its own matrix of packed bits, has a model fill the columns behind it with
+ * artificial haplotypes, and hands the matrix to its engine window by window. The engine here is a stub: for one
  * haplotype of the panel, the target, it looks for the one that differs from it at the fewest sites of the window.
  *
  * Compile: c++ -std=c++17 -O2 impute2.cpp $(pkg-config --cflags --libs haploom) -o impute2
@@ -24,14 +24,16 @@ struct Site {
     std::string reference, alternate;
 };
 
-// A row is a site: first the artificial haplotypes, then the real ones, a bit each, lowest bit first.
+// A row is a site, a bit a haplotype, lowest first: the real ones, then from a whole byte on the artificial ones.
 struct Panel {
     std::vector<Site> sites;
-    std::size_t artificial = 0, haplotypes = 0, stride = 0;
+    std::size_t real = 0, artificial = 0, real_bytes = 0, stride = 0;
     std::vector<std::uint8_t> rows;
 
+    // Haplotypes are counted without the gap between the real and the artificial columns.
     bool allele(std::size_t site, std::size_t haplotype) const {
-        return rows[site * stride + haplotype / 8] >> haplotype % 8 & 1;
+        const std::size_t column = haplotype < real ? haplotype : haplotype - real + 8 * real_bytes;
+        return rows[site * stride + column / 8] >> column % 8 & 1;
     }
 };
 
@@ -79,20 +81,19 @@ std::vector<Site> read_legend(const char *path) {
     return sites;
 }
 
-// A .hap file: a line a site, an allele a haplotype, 0 or 1, a blank between. They go behind the artificial columns.
+// A .hap file: a line a site, an allele a haplotype, 0 or 1, a blank between.
 void read_hap(std::istream &hap, const char *path, Panel &panel) {
-    const std::size_t real = panel.haplotypes - panel.artificial;
     std::string line;
     for (std::size_t site = 0; site < panel.sites.size(); ++site) {
         std::getline(hap, line);
-        bool right = line.size() + 1 == 2 * real;
-        for (std::size_t column = 0; right && column < real; ++column) {
+        bool right = line.size() + 1 == 2 * panel.real;
+        for (std::size_t column = 0; right && column < panel.real; ++column) {
             const char digit = line[2 * column];
-            right = (digit == '0' || digit == '1') && (column + 1 == real || line[2 * column + 1] == ' ');
-            const std::size_t bit = panel.artificial + column;
-            if (digit == '1') panel.rows[site * panel.stride + bit / 8] |= static_cast<std::uint8_t>(1U << bit % 8);
+            right = (digit == '0' || digit == '1') && (column + 1 == panel.real || line[2 * column + 1] == ' ');
+            if (digit == '1')
+                panel.rows[site * panel.stride + column / 8] |= static_cast<std::uint8_t>(1U << column % 8);
         }
-        if (!right) die(path, ": line ", site + 1, ": expected ", real, " alleles, 0 or 1, a blank between them");
+        if (!right) die(path, ": line ", site + 1, ": expected ", panel.real, " alleles, 0 or 1, a blank between them");
     }
     if (hap.peek() != std::istream::traits_type::eof())
         die(path, ": more lines than the legend has sites (", panel.sites.size(), ")");
@@ -113,27 +114,26 @@ void check_sites(haploom::SitesView sites, const Panel &panel) {
             " in the legend");
 }
 
-// Artificial haplotypes, straight into the first columns of the matrix. The library puts its rows size / sites bytes
-// apart, which is the stride, and clears what is behind its columns: so this comes before the real ones are read.
+// Artificial haplotypes, straight into their columns of the matrix.
 void sample(const char *model_path, const char *seed, Panel &panel) {
-    const auto options =
-        haploom::Options("layout=sites,packing=bits").set("haplotypes", panel.artificial).set("seed", seed);
+    const auto options = haploom::Options("layout=sites,packing=bits").set("seed", seed);
     auto sampler = take(haploom::Sampler::make(take(haploom::Model::open(model_path)), options));
     check_sites(sampler.sites(), panel);
-    const std::size_t made = take(sampler.next(panel.rows));
+    const haploom::Span<std::uint8_t> columns(&panel.rows[panel.real_bytes], panel.rows.size() - panel.real_bytes);
+    const std::size_t made = take(sampler.fill(panel.artificial, columns, panel.stride));
     if (made != panel.artificial) die("the model made ", made, " haplotypes of ", panel.artificial);
 }
 
 // The stub engine: counts the alternate alleles of both kinds, and finds the haplotype that is nearest to the target.
 void engine(const Panel &panel, std::size_t first, std::size_t last, std::size_t target) {
     std::size_t real = 0, artificial = 0;
-    std::vector<std::size_t> differences(panel.haplotypes);
+    std::vector<std::size_t> differences(panel.real + panel.artificial);
     for (std::size_t site = first; site < last; ++site) {
         const bool wanted = panel.allele(site, target);
-        for (std::size_t haplotype = 0; haplotype < panel.haplotypes; ++haplotype) {
+        for (std::size_t haplotype = 0; haplotype < differences.size(); ++haplotype) {
             const bool here = panel.allele(site, haplotype);
             differences[haplotype] += here != wanted;
-            (haplotype < panel.artificial ? artificial : real) += here;
+            (haplotype < panel.real ? real : artificial) += here;
         }
     }
     differences[target] = std::numeric_limits<std::size_t>::max();  // Not itself.
@@ -141,8 +141,8 @@ void engine(const Panel &panel, std::size_t first, std::size_t last, std::size_t
     const auto best = static_cast<std::size_t>(nearest - differences.begin());
     std::cout << panel.sites[first].position << '\t' << panel.sites[last - 1].position << '\t' << last - first << '\t'
               << real << '\t' << artificial << '\t';
-    if (best < panel.artificial) std::cout << "artificial\t" << best;
-    else std::cout << "real\t" << best - panel.artificial;
+    if (best < panel.real) std::cout << "real\t" << best;
+    else std::cout << "artificial\t" << best - panel.real;
     std::cout << '\t' << *nearest << '\n';
 }
 
@@ -159,17 +159,17 @@ int main(int argc, char **argv) {
     std::ifstream hap = open_text(argv[1]);
     std::string line;
     std::getline(hap, line);
-    const auto real = static_cast<std::size_t>(
+    panel.real = static_cast<std::size_t>(
         std::count_if(line.begin(), line.end(), [](char c) { return c == '0' || c == '1'; }));
-    if (real == 0) die(argv[1], ": the first line has no alleles");
+    if (panel.real == 0) die(argv[1], ": the first line has no alleles");
     hap.clear();
     hap.seekg(0);
-    const std::size_t target = whole_number(argc > 6 ? argv[6] : "0", "TARGET", 0, real - 1);
-    panel.haplotypes = panel.artificial + real;
-    panel.stride = (panel.haplotypes + 7) / 8;
+    const std::size_t target = whole_number(argc > 6 ? argv[6] : "0", "TARGET", 0, panel.real - 1);
+    panel.real_bytes = (panel.real + 7) / 8;
+    panel.stride = panel.real_bytes + (panel.artificial + 7) / 8;
     panel.rows.resize(panel.sites.size() * panel.stride);
-    sample(argv[3], argc > 5 ? argv[5] : "1", panel);
     read_hap(hap, argv[1], panel);
+    sample(argv[3], argc > 5 ? argv[5] : "1", panel);
 
     std::cout << "first\tlast\tsites\treal_alternates\tartificial_alternates\tbest\tnumber\tdifferences\n";
     const auto from = [&](std::uint64_t position) {  // The first site at or after a position.
@@ -181,7 +181,7 @@ int main(int argc, char **argv) {
         const std::uint64_t start = (panel.sites[site].position - 1) / window_length * window_length + 1;
         const std::uint64_t end = start + window_length;
         const std::size_t first = from(start - std::min(start, buffer_length)), last = from(end + buffer_length);
-        engine(panel, first, last, panel.artificial + target);
+        engine(panel, first, last, target);
         site = from(end);
     }
     return std::cout.flush() ? 0 : 1;

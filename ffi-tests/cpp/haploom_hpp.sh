@@ -44,6 +44,7 @@ wrong() { # WHY BODY FLAGS...: refused, for this reason
 right 'auto panel = Panel::demo(); return panel ? 0 : 1;'
 wrong 'nodiscard' 'Panel::demo();'
 wrong 'nodiscard' 'Panel::demo()->write("x.bcf");'
+wrong 'nodiscard' 'auto panel = Panel::demo(); panel->append(*panel);'
 wrong 'deleted' 'auto panel = Panel::demo(); Panel copy = *panel;'
 right 'auto panel = Panel::demo(); Panel moved = std::move(*panel);'
 wrong 'deleted' 'for (auto site : (*Panel::demo()).sites()) (void)site;'

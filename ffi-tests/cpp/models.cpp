@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <thread>
 #ifdef WITH_RANGES
 #include <ranges>
 #endif
@@ -91,7 +92,7 @@ static void model_files() {
 // Haplotypes number 0 to n - 1 of the Markov model, a byte for each allele.
 static Bytes first_haplotypes(std::size_t n) {
     Sampler sampler = take(Sampler::make(markov()));
-    Bytes bytes(sampler.bytes(n));
+    Bytes bytes(sampler.buffer_size(n));
     CHECK(bytes.size() == n * 800 && take(sampler.next(bytes)) == n);
     return bytes;
 }
@@ -99,7 +100,8 @@ static Bytes first_haplotypes(std::size_t n) {
 static void loops() {
     const Bytes expected = first_haplotypes(1000);
     const Sampler of_bits = take(Sampler::make(markov(), "packing=bits"));
-    CHECK(of_bits.packing() == Packing::bits && of_bits.layout() == Layout::haplotypes && of_bits.bytes(3) == 300);
+    CHECK(of_bits.packing() == Packing::bits && of_bits.layout() == Layout::haplotypes);
+    CHECK(of_bits.buffer_size(3) == 300 && of_bits.buffer_size(~std::size_t{0}) == 0);
     for (const char *packing : {"bytes", "bits"}) {
         Sampler sampler = take(Sampler::make(markov(), Options().set("packing", packing)));
         std::uint64_t n = 0;
@@ -159,7 +161,7 @@ static void loops() {
     CHECK(by_site.layout() == Layout::sites);
     CHECK(refuses(by_site.haplotypes(3), HAPLOOM_INVALID_ARGUMENT));
     CHECK(by_site.position() == 0);
-    Bytes rows(by_site.bytes(1000));
+    Bytes rows(by_site.buffer_size(1000));
     CHECK(rows.size() == 800 * 125 && take(by_site.next(rows)) == 1000);
     for (std::size_t s = 0; s < 800; ++s)
         for (std::size_t h = 0; h < 1000; ++h) CHECK((rows[s * 125 + h / 8] >> h % 8 & 1) == expected[h * 800 + s]);
@@ -183,6 +185,8 @@ static void samplers() {
     CHECK(take(take(Sampler::make(rbm(), start, "sample_sweeps=1")).panel(4)).haplotypes() == 4);
     CHECK(failed(Sampler::make(rbm(), take(part.panel(2))), HAPLOOM_NO_OVERLAP));
     CHECK(failed(Sampler::make(markov(), "region=7"), HAPLOOM_REGION, "7"));
+    CHECK(failed(Sampler::make(markov(), "sample_sweeps=1"), HAPLOOM_UNKNOWN_OPTION, "sample_sweeps"));
+    CHECK(failed(Model::train(demo(), "markov", "checkpoint=folder"), HAPLOOM_UNKNOWN_OPTION, "checkpoint"));
 
     Sampler sampler = take(Sampler::make(markov()));
     const Panel people = take(sampler.panel(10, "prefix=NEW"));
@@ -204,9 +208,10 @@ static void samplers() {
     CHECK(failed(sampler.augment(2, "/nowhere", "x.bcf"), HAPLOOM_IO, "/nowhere"));
 
     Sampler moved = std::move(sampler);
-    CHECK(!sampler && sampler.sites().empty() && sampler.position() == 0 && sampler.bytes(5) == 0);
+    CHECK(!sampler && sampler.sites().empty() && sampler.position() == 0 && sampler.buffer_size(5) == 0);
     Bytes buffer(800);
     CHECK(failed(sampler.next(buffer), HAPLOOM_INVALID_ARGUMENT) && failed(sampler.seek(1), HAPLOOM_INVALID_ARGUMENT));
+    CHECK(failed(sampler.fill(1, buffer), HAPLOOM_INVALID_ARGUMENT));
     CHECK(failed(sampler.panel(2), HAPLOOM_INVALID_ARGUMENT));
     CHECK(failed(sampler.write(2, "x.bcf"), HAPLOOM_INVALID_ARGUMENT));
     CHECK(failed(sampler.augment(2, "real.bcf", "x.bcf"), HAPLOOM_INVALID_ARGUMENT));
@@ -215,6 +220,98 @@ static void samplers() {
     CHECK(moved.sites().size() == 800);
     Sampler adopted(moved.release(), Layout::haplotypes, Packing::bytes);
     CHECK(adopted.seek(3) && adopted.haplotypes(1).begin()->number() == 3);
+}
+
+// A wanted number of haplotypes, into a part of a matrix.
+static void filling() {
+    const Bytes expected = first_haplotypes(40);
+    const std::size_t sites = 800;
+
+    // Columns of bits behind 3 bytes of others, and before 1 more.
+    const std::size_t real = 3, stride = real + 3 + 1;
+    Sampler by_site = take(Sampler::make(markov(), "layout=sites,packing=bits,haplotypes=40"));
+    Bytes matrix(sites * stride, 0xa5);
+    const haploom::Span<std::uint8_t> columns(matrix.data() + real, matrix.size() - real);
+    CHECK(take(by_site.fill(20, columns, stride)) == 20 && by_site.position() == 20);
+    for (std::size_t s = 0; s < sites; ++s) {
+        const std::uint8_t *row = &matrix[s * stride];
+        CHECK(row[0] == 0xa5 && row[1] == 0xa5 && row[2] == 0xa5 && row[stride - 1] == 0xa5);
+        for (std::size_t h = 0; h < 20; ++h) CHECK((row[real + h / 8] >> h % 8 & 1) == expected[h * sites + s]);
+        CHECK(row[real + 2] >> 4 == 0);
+    }
+
+    // What does not fit is refused, says what would, and changes neither buffer nor stream.
+    const Bytes before = matrix;
+    CHECK(failed(by_site.fill(20, columns, 2), HAPLOOM_INVALID_ARGUMENT, "a row fills 3 bytes"));
+    const std::size_t needed = (sites - 1) * stride + 3;
+    const haploom::Span<std::uint8_t> short_by_one(columns.data(), needed - 1);
+    CHECK(failed(by_site.fill(20, short_by_one, stride), HAPLOOM_INVALID_ARGUMENT, std::to_string(needed)));
+    CHECK(failed(by_site.fill(20, columns, ~std::size_t{0}), HAPLOOM_INVALID_ARGUMENT));
+    CHECK(failed(by_site.fill(20, {}), HAPLOOM_INVALID_ARGUMENT));
+    CHECK(by_site.position() == 20 && matrix == before);
+    CHECK(take(by_site.fill(20, {columns.data(), needed}, stride)) == 20);
+    CHECK((matrix[real] & 1) == expected[20 * sites]);
+
+    // The stream's end: fewer, then none.
+    CHECK(by_site.seek(30) && take(by_site.fill(20, columns, stride)) == 10 && by_site.position() == 40);
+    CHECK((matrix[real + 1] & 3) == (expected[38 * sites] | expected[39 * sites] << 1));
+    CHECK(take(by_site.fill(20, columns, stride)) == 0 && take(by_site.fill(20, {})) == 0);
+
+    // Without gaps it is what next() gives; rows of haplotypes, a byte each, further apart.
+    Sampler sampler = take(Sampler::make(markov()));
+    Bytes rows(sampler.buffer_size(40));
+    CHECK(take(sampler.fill(40, rows)) == 40 && rows == expected && sampler.seek(7));
+    Bytes apart(2 * 1000, 77);
+    CHECK(take(sampler.fill(2, apart, 1000)) == 2 && std::memcmp(&apart[1000], &expected[8 * sites], sites) == 0);
+    CHECK(apart[799] == expected[7 * sites + 799] && apart[800] == 77 && apart[999] == 77 && apart[1999] == 77);
+    CHECK(take(sampler.fill(0, {})) == 0 && sampler.position() == 9);
+    CHECK(failed(sampler.fill(1, apart, 799), HAPLOOM_INVALID_ARGUMENT, "799"));
+}
+
+// A sampler at work refuses other calls, and goes on as if they had not been.
+static void reentering() {
+    Sampler sampler = take(Sampler::make(markov()));
+    Bytes buffer(800);
+    int refused = 0;
+    const Options options = Options().on_progress([&](const haploom::Event &) {
+        const char *says = "in use by another call";
+        CHECK(failed(sampler.next(buffer), HAPLOOM_INVALID_ARGUMENT, says));
+        CHECK(failed(sampler.fill(1, buffer), HAPLOOM_INVALID_ARGUMENT, says));
+        CHECK(failed(sampler.seek(0), HAPLOOM_INVALID_ARGUMENT, says));
+        CHECK(failed(sampler.panel(2), HAPLOOM_INVALID_ARGUMENT, says));
+        CHECK(refuses(sampler.haplotypes(1), HAPLOOM_INVALID_ARGUMENT));
+        CHECK(sampler.sites().size() == 800);
+        ++refused;
+    });
+    CHECK(sampler.write(10, "reentered.bcf", options) && refused > 0 && sampler.position() == 10);
+    CHECK(take(take(Panel::open("reentered.bcf")).bytes()) == first_haplotypes(10));
+    CHECK(take(sampler.next(buffer)) == 1);
+}
+
+// The cancel handle of the options that a sampler was made with stops each of its calls.
+static void cancelling_a_sampler() {
+    const haploom::Cancel cancel;
+    Sampler sampler = take(Sampler::make(markov(), Options().cancel_with(cancel)));
+    const std::size_t n = 2000;
+    Bytes buffer(sampler.buffer_size(n));
+    CHECK(take(sampler.next(buffer)) == n);
+    // Whenever the other thread asks, the call at that time or the next one stops, and the stream is where that began.
+    std::thread other([&] { cancel.request(); });
+    std::uint64_t before = 0;
+    haploom::Result<std::size_t> made = n;
+    while (made) {
+        before = sampler.position();
+        made = sampler.next(buffer);
+    }
+    other.join();
+    CHECK(failed(made, HAPLOOM_CANCELLED) && sampler.position() == before && before % n == 0);
+    CHECK(failed(sampler.fill(n, buffer), HAPLOOM_CANCELLED) && failed(sampler.panel(10), HAPLOOM_CANCELLED));
+    CHECK(failed(sampler.write(10, "cancelled.bcf"), HAPLOOM_CANCELLED));
+    CHECK(failed(Panel::open("cancelled.bcf"), HAPLOOM_IO));
+    CHECK(refuses(sampler.haplotypes(n), HAPLOOM_CANCELLED));
+    cancel.reset();
+    CHECK(sampler.position() == before && sampler.seek(0) && take(sampler.next(buffer)) == n);
+    CHECK(std::equal(buffer.begin(), buffer.begin() + 800 * 10, first_haplotypes(10).begin()));
 }
 
 static void encodings() {
@@ -267,6 +364,9 @@ void models() {
     model_files();
     loops();
     samplers();
+    filling();
+    reentering();
+    cancelling_a_sampler();
     encodings();
     evaluations();
 }

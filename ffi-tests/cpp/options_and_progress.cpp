@@ -17,7 +17,8 @@ using haploom::Options;
 using haploom::Panel;
 using haploom::Result;
 
-static_assert(!std::is_copy_constructible_v<Options> && std::is_nothrow_move_constructible_v<Options>);
+static_assert(std::is_copy_constructible_v<Options> && std::is_nothrow_move_constructible_v<Options>);
+static_assert(std::is_copy_assignable_v<Options> && std::is_nothrow_move_assignable_v<Options>);
 static_assert(!std::is_copy_constructible_v<Cancel> && std::is_nothrow_move_assignable_v<Cancel>);
 static_assert(std::is_copy_constructible_v<Error>);
 
@@ -75,6 +76,13 @@ static void setting() {
     CHECK(failed(options.text("kk"), HAPLOOM_UNKNOWN_OPTION, "kk"));
     CHECK(failed(Options().text("kk"), HAPLOOM_UNKNOWN_OPTION, "kk"));
 
+    // A number without a fraction is a whole number; a key goes back to its default; a text may be empty.
+    CHECK(take(options.set("k", 3.0).text("k")) == "3" && take(options.text("format")) == "auto");
+    CHECK(take(options.unset("k").unset("packing").text("k")) == "5" && take(options.text("packing")) == "bytes");
+    CHECK(take(Options("region=1").unset("region").text("region")).empty() && options.check());
+    CHECK(Model::train(few_sites(), "bernoulli", Options("k=2").unset("k")));  // As if it had never been set.
+    CHECK(failed(Options().unset("kk").check(), HAPLOOM_UNKNOWN_OPTION, "kk"));
+
     // The first error stays and comes out of every call; what was set before stays too.
     Options wrong;
     wrong.set("epochs", 3).set("epoch", 4).set("epochs", "many").set("k", 2);
@@ -107,6 +115,43 @@ static void setting() {
     CHECK(haploom_options_new(&handle) == HAPLOOM_OK);
     Options adopted(handle);
     CHECK(adopted.get() == handle && adopted.set("k", 4).check());
+}
+
+static void copying() {
+    const Options base("k=2,epochs=3");
+    Options copy = base;
+    CHECK(take(copy.set("k", 7).text("k")) == "7" && take(base.text("k")) == "2" && take(copy.text("epochs")) == "3");
+    CHECK(copy.get() != base.get() && Options(Options()).get() == nullptr);
+    CHECK(take(Options(base).set("epochs=4").text("epochs")) == "4" && take(base.text("epochs")) == "3");
+    const Options &self = copy;
+    copy = self;
+    CHECK(take(copy.text("k")) == "7");
+    copy = base;
+    CHECK(take(copy.text("k")) == "2");
+
+    // Errors are each one's own from then on.
+    Options wrong("epoch=1");
+    Options wrong_too = wrong;
+    CHECK(failed(wrong_too.check(), HAPLOOM_UNKNOWN_OPTION, "epoch"));
+    Options later = base;
+    CHECK(!later.set("k", 0).check() && base.check());
+
+    // The progress function and the cancel handle go along, and outlive the options they came from.
+    int told = 0;
+    const Cancel cancel;
+    auto kept = std::make_shared<int>(0);
+    {
+        Options first = Options(small_rbm).cancel_with(cancel).on_progress([&told, kept](const Event &) { ++told; });
+        copy = first;
+        CHECK(kept.use_count() == 2);
+        first.on_progress(nullptr);
+        CHECK(Model::train(few_sites(), "rbm", first) && told == 0);
+    }
+    CHECK(Model::train(few_sites(), "rbm", copy) && told > 0);
+    cancel.request();
+    CHECK(failed(Model::train(few_sites(), "rbm", copy), HAPLOOM_CANCELLED));
+    copy = Options();
+    CHECK(kept.use_count() == 1);
 }
 
 static void introspection() {
@@ -301,6 +346,7 @@ static void values() {
 void options_and_progress() {
     results();
     setting();
+    copying();
     introspection();
     progress();
     cancelling();

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <numeric>
 #ifdef WITH_RANGES
 #include <ranges>
@@ -69,6 +71,12 @@ static void sites_of_a_panel() {
     const auto at = std::lower_bound(sites.begin(), sites.end(), std::uint64_t{2000000},
                                      [](const Site &site, std::uint64_t position) { return site.position < position; });
     CHECK(at->position >= 2000000 && (at - 1)->position < 2000000 && at[0].position == (*at).position);
+    const Site fifth = sites[5];
+    const std::string reference(fifth.reference), alternate(fifth.alternate);
+    CHECK(sites.find("1", fifth.position, reference, alternate) == std::size_t{5});
+    CHECK(!sites.find("1", fifth.position, alternate, reference));
+    CHECK(!sites.find("2", fifth.position, reference, alternate));
+    CHECK(!sites.find("1", last + 1, reference, alternate) && !SitesView().find("1", 1, "A", "C"));
     auto i = sites.begin();
     CHECK((i + 5) - i == 5 && (5 + i)->position == sites[5].position && i < i + 1 && i + 1 > i && i <= i && i >= i);
     CHECK(i++->position == sites[0].position && i->position == sites[1].position);
@@ -236,8 +244,29 @@ static void files() {
     CHECK(failed(Panel::open("part.bcf", "region=7:1-2"), HAPLOOM_REGION));
     CHECK(failed(demo().select("samples=nobody"), HAPLOOM_UNKNOWN_NAME, "nobody"));
     CHECK(failed(Panel::demo(static_cast<haploom::Demo>(99)), HAPLOOM_INVALID_ARGUMENT));
-    const Panel held_out = take(Panel::demo(haploom::Demo::held_out));
-    CHECK(held_out.samples().size() == 300);
+
+    // The bytes of a file, which errors call as they are told to.
+    std::ifstream file("part.bcf", std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const Bytes bytes(text.begin(), text.end());
+    CHECK(take(Panel::open_bytes(bytes, "memory")).fingerprint() == part.fingerprint());
+    CHECK(take(Panel::open_bytes(bytes, "memory", "region=1:1-100000")).fingerprint() == smaller.fingerprint());
+    CHECK(failed(Panel::open_bytes({bytes.data(), bytes.size() / 2}, "memory"), HAPLOOM_TRUNCATED, "memory"));
+    CHECK(failed(Panel::open_bytes({}, "nothing"), HAPLOOM_TRUNCATED, "nothing"));
+    CHECK(failed(Panel::open_bytes(bytes, "memory", "epochs=3"), HAPLOOM_UNKNOWN_OPTION, "epochs"));
+}
+
+static void appending() {
+    const Panel train = take(Panel::demo(haploom::Demo::train)), held_out = take(Panel::demo(haploom::Demo::held_out));
+    const Panel both = take(train.append(held_out));
+    CHECK(held_out.samples().size() == 300 && both.samples().size() == 900 && both.haplotypes() == 1800);
+    CHECK(both.samples()[600].name == held_out.samples()[0].name && both.samples()[600].first_haplotype == 1200);
+    CHECK(take(both.bytes({0, 1200})) == take(train.bytes()) && take(both.bytes({1200})) == take(held_out.bytes()));
+    CHECK(failed(train.append(train), HAPLOOM_DUPLICATE, std::string(train.samples()[0].name)));
+    const Panel part = take(held_out.select("region=1:1-500000"));
+    CHECK(failed(train.append(part), HAPLOOM_NO_OVERLAP));
+    CHECK(failed(train.append(Panel()), HAPLOOM_INVALID_ARGUMENT));
+    CHECK(failed(Panel().append(train), HAPLOOM_INVALID_ARGUMENT));
 }
 
 static void owners() {
@@ -282,5 +311,6 @@ void panels() {
     alleles();
     own_sites_and_samples();
     files();
+    appending();
     owners();
 }
