@@ -12,21 +12,24 @@ use std::ffi::c_char;
 
 /// § Augmentation
 ///
-/// Writes the records of a VCF or BCF file with artificial people appended, those of the sampler's next `haplotypes`
-/// haplotypes, named as by haploom_sampler_panel(). `input` and `output` may be "-". The records inside the sampler's region
-/// are passed through one by one; memory holds the artificial alleles alone, sites x haplotypes / 8 bytes.
+/// Writes the records of a VCF or BCF file with artificial people appended, those of the sampler's
+/// next `haplotypes` haplotypes, named as by haploom_sampler_panel(). `input` and `output` may be
+/// "-". The records inside the sampler's region are passed through one by one; memory holds the
+/// artificial alleles alone, sites x haplotypes / 8 bytes.
 ///
-/// Artificial people have GT only, and . in other FORMAT fields. Of INFO, AC, AN and AF are counted anew, keys that describe the
-/// site stay, and keys that describe the real people are dropped. Records that the model does not have, or has with other
-/// alleles, are treated as the option `outside` says. At the end come events HAPLOOM_EVENT_MEASURED "records", "written",
+/// Artificial people have GT only, and . in other FORMAT fields. Of INFO, AC, AN and AF are counted
+/// anew, keys that describe the site stay, and keys that describe the real people are dropped.
+/// Records that the model does not have, or has with other alleles, are treated as the option
+/// `outside` says. At the end come events HAPLOOM_EVENT_MEASURED "records", "written",
 /// "real_people" and "artificial_people", and notices of what was dropped.
 ///
 /// Options: groups `artificial people`, `augmentation` and `writing`.
-/// Errors: those of haploom_panel_open() for damaged and unsorted files; INVALID_ARGUMENT unless haplotypes pair into
-/// people; DUPLICATE if an artificial person has a real one's name; CONTIG_MISMATCH, ALLELE_MISMATCH or NO_OVERLAP if no
-/// record matches; IO, UNKNOWN_FORMAT; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION. The output and
-/// the stream are as they were before then; once the output is in its place nothing stops the call any more. One thread at a
-/// time. Since 0.1.
+/// Errors: those of haploom_panel_open() for damaged and unsorted files; INVALID_ARGUMENT unless
+/// haplotypes pair into people; DUPLICATE if an artificial person has a real one's name;
+/// CONTIG_MISMATCH, ALLELE_MISMATCH or NO_OVERLAP if no record matches; IO, UNKNOWN_FORMAT;
+/// CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION. The output and the stream are as they
+/// were before then; once the output is in its place nothing stops the call any more.
+/// One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_augment(
     sampler: *mut haploom_sampler,

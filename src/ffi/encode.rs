@@ -17,12 +17,14 @@ pub struct haploom_encoding {
 
 /// § Encoding
 ///
-/// Encodes the haplotypes of a panel, which has to have all sites of the model (an RBM): means of the hidden units, and
-/// their projections on the leading right singular vectors of the weights. Sites that only the panel has are left out.
+/// Encodes the haplotypes of a panel, which has to have all sites of the model (an RBM): means of
+/// the hidden units, and their projections on the leading right singular vectors of the weights.
+/// Sites that only the panel has are left out.
 ///
-/// Options: group `encoding`. On success `*encoding` is a handle that you free with haploom_encoding_free(); else it is
-/// NULL. Errors: NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH, EMPTY, MISSING, UNPHASED; CANCELLED; OUT_OF_MEMORY,
-/// UNKNOWN_OPTION, INVALID_ARGUMENT (also for a model without hidden units). Any thread. Since 0.1.
+/// Options: group `encoding`. On success `*encoding` is a handle that you free with
+/// haploom_encoding_free(); else it is NULL. Errors: NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH,
+/// EMPTY, MISSING, UNPHASED; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT (also for a
+/// model without hidden units). Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encode(
     model: Option<&haploom_model>,
@@ -64,28 +66,29 @@ pub extern "C" fn haploom_encoding_hidden_units(encoding: Option<&haploom_encodi
     answer(0, || Ok(required(encoding, "encoding")?.encoding.hidden_units))
 }
 
-/// Number of components: `components` of the options, or as many as there are if these are fewer; 0 for NULL. Since 0.1.
+/// Number of components: `components` of the options, or as many as there are if these are fewer; 0
+/// for NULL. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_components(encoding: Option<&haploom_encoding>) -> usize {
     answer(0, || Ok(required(encoding, "encoding")?.encoding.components))
 }
 
-/// Means of the hidden units, haplotypes x hidden units, a row a haplotype: 0 to 1, or at least 0 for ReLU units. They
-/// belong to the encoding and end with it; NULL for NULL. Since 0.1.
+/// Means of the hidden units, haplotypes x hidden units, a row a haplotype: 0 to 1, or at least 0
+/// for ReLU units. They belong to the encoding and end with it; NULL for NULL. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_hidden(encoding: Option<&haploom_encoding>) -> *const f32 {
     answer(std::ptr::null(), || Ok(required(encoding, "encoding")?.encoding.hidden.as_ptr()))
 }
 
-/// Projections, haplotypes x components, a row a haplotype, the component of the largest singular value first. They belong
-/// to the encoding and end with it; NULL for NULL. Since 0.1.
+/// Projections, haplotypes x components, a row a haplotype, the component of the largest singular
+/// value first. They belong to the encoding and end with it; NULL for NULL. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_projections(encoding: Option<&haploom_encoding>) -> *const f32 {
     answer(std::ptr::null(), || Ok(required(encoding, "encoding")?.encoding.projections.as_ptr()))
 }
 
-/// Singular values of the weights, one for each component, in decreasing order. They belong to the encoding and end with it; NULL
-/// for NULL. Since 0.1.
+/// Singular values of the weights, one for each component, in decreasing order. They belong to the
+/// encoding and end with it; NULL for NULL. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_singular_values(encoding: Option<&haploom_encoding>) -> *const f64 {
     answer(std::ptr::null(), || Ok(required(encoding, "encoding")?.encoding.singular_values.as_ptr()))

@@ -19,14 +19,17 @@ pub struct haploom_evaluation {
 
 /// § Evaluation
 ///
-/// Compares artificial haplotypes with the real ones that a model learned from, at the sites that the panels share.
+/// Compares artificial haplotypes with the real ones that a model learned from, at the sites that
+/// the panels share.
 ///
-/// `held_out` (may be NULL): people that the model was not trained on. With them each number has its floor, the same number
-/// between real people, and the privacy loss is measured. Shares of populations are compared if all real people have labels.
+/// `held_out` (may be NULL): people that the model was not trained on. With them each number has
+/// its floor, the same number between real people, and the privacy loss is measured. Shares of
+/// populations are compared if all real people have labels.
 /// Options: group `evaluation`. It reports steps in metrics.
-/// On success `*evaluation` is a handle that you free with haploom_evaluation_free(); else it is NULL.
-/// Errors: MISSING, UNPHASED, EMPTY; NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH; CANCELLED; OUT_OF_MEMORY,
-/// UNKNOWN_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
+/// On success `*evaluation` is a handle that you free with haploom_evaluation_free(); else it is
+/// NULL.
+/// Errors: MISSING, UNPHASED, EMPTY; NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH; CANCELLED;
+/// OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluate(
     real: Option<&haploom_panel>,
@@ -64,9 +67,10 @@ pub extern "C" fn haploom_evaluation_count(evaluation: Option<&haploom_evaluatio
     answer(0, || Ok(required(evaluation, "evaluation")?.evaluation.measures.len()))
 }
 
-/// Number `i` (from 0) of an evaluation: its name ("ld_r", "aa_truth", "privacy_loss", ...), which does not change between
-/// versions; its title in words; what else to know of it ("" for nothing). Each output pointer may be NULL. The texts live as long as
-/// the evaluation. Errors: INVALID_ARGUMENT past the last one. Since 0.1.
+/// Number `i` (from 0) of an evaluation: its name ("ld_r", "aa_truth", "privacy_loss", ...), which
+/// does not change between versions; its title in words; what else to know of it ("" for nothing).
+/// Each output pointer may be NULL. The texts live as long as the evaluation. Errors:
+/// INVALID_ARGUMENT past the last one. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_describe(
     evaluation: Option<&haploom_evaluation>,
@@ -88,8 +92,9 @@ pub extern "C" fn haploom_evaluation_describe(
     })
 }
 
-/// A number by its name: its value; its floor, the same number between real and held-out people; the best that can be; and
-/// its standard deviation over draws. Each is NaN where it is not defined, and each output pointer may be NULL.
+/// A number by its name: its value; its floor, the same number between real and held-out people;
+/// the best that can be; and its standard deviation over draws. Each is NaN where it is not
+/// defined, and each output pointer may be NULL.
 /// Errors: UNKNOWN_NAME (the text lists the names); INVALID_ARGUMENT. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_get(
@@ -117,7 +122,8 @@ pub extern "C" fn haploom_evaluation_get(
     })
 }
 
-/// Copies out an evaluation as JSON, as haploom_last_error() does. Returns its length, 0 for NULL. Since 0.1.
+/// Copies out an evaluation as JSON, as haploom_last_error() does. Returns its length, 0 for NULL.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_json(
     evaluation: Option<&haploom_evaluation>,
@@ -130,8 +136,8 @@ pub extern "C" fn haploom_evaluation_json(
     })
 }
 
-/// Copies out an evaluation as a table for people to read, as haploom_last_error() does. Returns its length, 0 for NULL.
-/// Since 0.1.
+/// Copies out an evaluation as a table for people to read, as haploom_last_error() does. Returns
+/// its length, 0 for NULL. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_table(
     evaluation: Option<&haploom_evaluation>,
@@ -144,9 +150,10 @@ pub extern "C" fn haploom_evaluation_table(
     })
 }
 
-/// The sizes of an evaluation: real and artificial haplotypes; held-out ones that the floors are taken from (at most as many
-/// as there are artificial ones, 0 without held-out people); and the sites that all panels share.
-/// Each output pointer may be NULL. Errors: INVALID_ARGUMENT. Since 0.1.
+/// The sizes of an evaluation: real and artificial haplotypes; held-out ones that the floors are
+/// taken from (at most as many as there are artificial ones, 0 without held-out people); and the
+/// sites that all panels share. Each output pointer may be NULL. Errors: INVALID_ARGUMENT.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_sizes(
     evaluation: Option<&haploom_evaluation>,

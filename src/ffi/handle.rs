@@ -124,7 +124,8 @@ pub(super) fn c_string(text: &str) -> CString {
     CString::new(bytes).unwrap_or_default()
 }
 
-/// Copies as much of a text as fits, cut between characters, with a 0 at its end. Returns the length of the whole.
+/// Copies as much of a text as fits, cut between characters, with a 0 at its end. Returns the
+/// length of the whole.
 pub(super) fn copy_text(text: &str, buffer: *mut c_char, capacity: usize) -> usize {
     if !buffer.is_null() && capacity > 0 {
         let mut n = text.len().min(capacity - 1);

@@ -15,8 +15,8 @@ use crate::train::{TrainSettings, readers, train};
 use std::ffi::{CStr, CString, c_char};
 use std::sync::{Arc, OnceLock};
 
-/// A trained generator of haplotypes, bound to the sites it was trained on. Immutable, so any number of threads may use it
-/// at once.
+/// A trained generator of haplotypes, bound to the sites it was trained on. Immutable, so any
+/// number of threads may use it at once.
 pub struct haploom_model {
     pub(super) model: Arc<Model>,
     sites: OnceLock<haploom_sites>,
@@ -38,16 +38,17 @@ fn model_of(model: Option<&haploom_model>) -> Result<&Arc<Model>> {
 ///
 /// Trains a model on a complete panel (phased, nothing missing).
 ///
-/// `kind`: "rbm" (a restricted Boltzmann machine, for most uses), "markov" (windows of sites) or "bernoulli" (frequencies
-/// alone). Options: groups `training`, `training, RBM` and `checkpoints`, or
-/// `training, Markov`, by kind. The same panel,
-/// kind, options and seed give the same model for any number of threads. It reports steps in updates, and what it measures.
+/// `kind`: "rbm" (a restricted Boltzmann machine, for most uses), "markov" (windows of sites) or
+/// "bernoulli" (frequencies alone). Options: groups `training`, `training, RBM` and `checkpoints`,
+/// or `training, Markov`, by kind. The same panel, kind, options and seed give the same model for
+/// any number of threads. It reports steps in updates, and what it measures.
 ///
-/// With `checkpoint` a stopped training of an RBM leaves its state in that folder, whole, and the same call with `resume`
-/// goes on from there and ends with the same model. A checkpoint contains more of the panel than the model does.
+/// With `checkpoint` a stopped training of an RBM leaves its state in that folder, whole, and the
+/// same call with `resume` goes on from there and ends with the same model. A checkpoint contains
+/// more of the panel than the model does.
 /// On success `*model` is a handle that you free with haploom_model_free(); else it is NULL.
-/// Errors: EMPTY, MISSING, UNPHASED; DIVERGED; CANCELLED; CHECKPOINT_MISMATCH, IO; OUT_OF_MEMORY, UNKNOWN_OPTION,
-/// INVALID_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
+/// Errors: EMPTY, MISSING, UNPHASED; DIVERGED; CANCELLED; CHECKPOINT_MISMATCH, IO; OUT_OF_MEMORY,
+/// UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_train(
     panel: Option<&haploom_panel>,
@@ -78,9 +79,9 @@ pub extern "C" fn haploom_train(
 
 /// § Models
 ///
-/// Opens a model file (safetensors). On success `*model` is a handle that you free with haploom_model_free(); else it is
-/// NULL. Errors: IO, NOT_A_MODEL, MODEL_TOO_OLD, MODEL_TOO_NEW, MODEL_CORRUPT, OUT_OF_MEMORY, INVALID_ARGUMENT.
-/// Any thread. Since 0.1.
+/// Opens a model file (safetensors). On success `*model` is a handle that you free with
+/// haploom_model_free(); else it is NULL. Errors: IO, NOT_A_MODEL, MODEL_TOO_OLD, MODEL_TOO_NEW,
+/// MODEL_CORRUPT, OUT_OF_MEMORY, INVALID_ARGUMENT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_open(path: *const c_char, model: *mut *mut haploom_model) -> haploom_status {
     guard(|| {
@@ -90,8 +91,8 @@ pub extern "C" fn haploom_model_open(path: *const c_char, model: *mut *mut haplo
     })
 }
 
-/// A model from the bytes of a model file in memory, which are copied. `*model` and errors as for haploom_model_open(),
-/// without IO. Any thread. Since 0.1.
+/// A model from the bytes of a model file in memory, which are copied. `*model` and errors as for
+/// haploom_model_open(), without IO. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_from_bytes(
     bytes: *const u8,
@@ -105,9 +106,11 @@ pub extern "C" fn haploom_model_from_bytes(
     })
 }
 
-/// The bytes of a model's file. `*needed` (may be NULL) becomes their number; `buffer` takes them if `capacity` is as large,
-/// and stays as it is for `buffer` NULL and `capacity` 0. The same model gives the same bytes.
-/// Errors: INVALID_ARGUMENT, also for a buffer that is too small; OUT_OF_MEMORY. Any thread. Since 0.1.
+/// The bytes of a model's file. `*needed` (may be NULL) becomes their number; `buffer` takes them
+/// if `capacity` is as large, and stays as it is for `buffer` NULL and `capacity` 0. The same model
+/// gives the same bytes.
+/// Errors: INVALID_ARGUMENT, also for a buffer that is too small; OUT_OF_MEMORY. Any thread.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_to_bytes(
     model: Option<&haploom_model>,
@@ -130,7 +133,8 @@ pub extern "C" fn haploom_model_to_bytes(
     })
 }
 
-/// Writes a model to a file, whole or not at all. Errors: IO, OUT_OF_MEMORY, INVALID_ARGUMENT. Any thread. Since 0.1.
+/// Writes a model to a file, whole or not at all. Errors: IO, OUT_OF_MEMORY, INVALID_ARGUMENT.
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_save(model: Option<&haploom_model>, path: *const c_char) -> haploom_status {
     guard(|| model_file::save(model_of(model)?, self::path(path, "path")?))
@@ -152,7 +156,8 @@ pub extern "C" fn haploom_model_kind(model: Option<&haploom_model>) -> *const c_
     })
 }
 
-/// The sites of a model, in order. They belong to the model and end with it; NULL for NULL. Any thread. Since 0.1.
+/// The sites of a model, in order. They belong to the model and end with it; NULL for NULL.
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_sites(model: Option<&haploom_model>) -> *const haploom_sites {
     answer(std::ptr::null(), || {
@@ -167,15 +172,16 @@ fn info(handle: &haploom_model) -> &[CString] {
     })
 }
 
-/// How many entries a model's description has: its size, its training, what was measured, what it may leak. 0 for NULL.
-/// Since 0.1.
+/// How many entries a model's description has: its size, its training, what was measured, what it
+/// may leak. 0 for NULL. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_info_count(model: Option<&haploom_model>) -> usize {
     answer(0, || Ok(info(required(model, "model")?).len() / 2))
 }
 
-/// Entry `i` (from 0) of a model's description: its name and its value, for people to read. Each output pointer may be NULL. The
-/// texts live as long as the model. Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
+/// Entry `i` (from 0) of a model's description: its name and its value, for people to read. Each
+/// output pointer may be NULL. The texts live as long as the model. Errors: INVALID_ARGUMENT past
+/// the last one. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_info(
     model: Option<&haploom_model>,
@@ -194,14 +200,16 @@ pub extern "C" fn haploom_model_info(
     })
 }
 
-/// How well a model knows a panel: for each haplotype and each site of the model, the probability of the alternate allele
-/// given all other alleles of the haplotype (of a Markov model: given those in the window before it, which may make it 0 or
-/// 1; of a Bernoulli model: its frequency). Exact, without sampling.
+/// How well a model knows a panel: for each haplotype and each site of the model, the probability
+/// of the alternate allele given all other alleles of the haplotype (of a Markov model: given those
+/// in the window before it, which may make it 0 or 1; of a Bernoulli model: its frequency). Exact,
+/// without sampling.
 ///
-/// `probabilities` takes `n` numbers from 0 to 1, haplotypes of the panel x sites of the model, a row a haplotype; n has
-/// to be their product. Options: none but `threads`.
-/// Errors: NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH for a panel that lacks sites of the model; EMPTY, MISSING,
-/// UNPHASED; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
+/// `probabilities` takes `n` numbers from 0 to 1, haplotypes of the panel x sites of the model, a
+/// row a haplotype; n has to be their product. Options: none but `threads`.
+/// Errors: NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH for a panel that lacks sites of the
+/// model; EMPTY, MISSING, UNPHASED; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT.
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_conditionals(
     model: Option<&haploom_model>,

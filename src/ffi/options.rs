@@ -9,7 +9,8 @@ use crate::progress::{Cancel, Progress};
 use std::ffi::{CString, c_char, c_void};
 use std::sync::OnceLock;
 
-/// Options of a call: values by key, and where its progress goes. Not thread safe while it is changed.
+/// Options of a call: values by key, and where its progress goes. Not thread safe while it is
+/// changed.
 pub struct haploom_options {
     options: Options,
     callback: Option<Callback>,
@@ -18,8 +19,7 @@ pub struct haploom_options {
 
 /// The options of a call, which `readers` and every call read.
 ///
-/// # Errors
-/// `UnknownOption` if one was set that nothing reads here.
+/// # Errors `UnknownOption` if one was set that nothing reads here.
 pub(super) fn options_for(given: Option<&haploom_options>, readers: &[Reader]) -> Result<Options> {
     let Some(given) = given else { return Ok(Options::new()) };
     let readers: Vec<Reader> = readers.iter().copied().chain([Reader::Call]).collect();
@@ -55,11 +55,13 @@ pub(super) fn watched<T>(given: Option<&haploom_options>, work: impl FnOnce(&mut
 
 /// § Options
 ///
-/// Makes options, all at their defaults. Functions that take options take NULL for the defaults too.
+/// Makes options, all at their defaults. Functions that take options take NULL for the defaults
+/// too.
 ///
-/// Each function says which groups of keys it reads; `threads` and `seed` are accepted by every function. A key that was set
-/// and that the function does not read is an error (HAPLOOM_UNKNOWN_OPTION): nothing that you set is without effect. A
-/// function reads options while it runs and does not keep them: they may be freed or changed after it returned.
+/// Each function says which groups of keys it reads; `threads` and `seed` are accepted by every
+/// function. A key that was set and that the function does not read is an error
+/// (HAPLOOM_UNKNOWN_OPTION): nothing that you set is without effect. A function reads options while
+/// it runs and does not keep them: they may be freed or changed after it returned.
 ///
 /// On success `*options` is a handle that you free with haploom_options_free(); else it is NULL.
 /// Errors: INVALID_ARGUMENT. Any thread. Since 0.1.
@@ -98,8 +100,9 @@ fn set(
 
 /// Sets a key to a whole number. Keys that take a number or a flag (0 or 1) take it too.
 ///
-/// Errors: UNKNOWN_OPTION (the text names near keys); INVALID_OPTION for a key of another type or a value out of bounds
-/// (the text names the bounds); INVALID_ARGUMENT. Nothing is changed then. Since 0.1.
+/// Errors: UNKNOWN_OPTION (the text names near keys); INVALID_OPTION for a key of another type or a
+/// value out of bounds (the text names the bounds); INVALID_ARGUMENT. Nothing is changed then.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_set_int(
     options: Option<&mut haploom_options>,
@@ -130,8 +133,8 @@ pub extern "C" fn haploom_options_set_double(
     set(options, key, write, "a number")
 }
 
-/// Sets a key to a text: a word, a file, a list, or a number or flag ("true", "false") as text. The text is copied.
-/// Errors as for haploom_options_set_int(). Since 0.1.
+/// Sets a key to a text: a word, a file, a list, or a number or flag ("true", "false") as text. The
+/// text is copied. Errors as for haploom_options_set_int(). Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_set_string(
     options: Option<&mut haploom_options>,
@@ -144,9 +147,9 @@ pub extern "C" fn haploom_options_set_string(
     }
 }
 
-/// Sets several keys at once: "epochs=200,l2=0.1". Values that hold a comma go through haploom_options_set_string().
-/// Files that options name are UTF-8.
-/// If one fails none is set. Errors as for haploom_options_set_int(). Since 0.1.
+/// Sets several keys at once: "epochs=200,l2=0.1". Values that hold a comma go through
+/// haploom_options_set_string(). Files that options name are UTF-8. If one fails none is set.
+/// Errors as for haploom_options_set_int(). Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_set_text(
     options: Option<&mut haploom_options>,
@@ -159,7 +162,8 @@ pub extern "C" fn haploom_options_set_text(
     })
 }
 
-/// Takes a key back to its default, as if it had never been set. Errors: UNKNOWN_OPTION, INVALID_ARGUMENT. Since 0.1.
+/// Takes a key back to its default, as if it had never been set. Errors: UNKNOWN_OPTION,
+/// INVALID_ARGUMENT. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_unset(options: Option<&mut haploom_options>, key: *const c_char) -> haploom_status {
     guard(|| {
@@ -168,8 +172,8 @@ pub extern "C" fn haploom_options_unset(options: Option<&mut haploom_options>, k
     })
 }
 
-/// A copy of options: values, progress function and cancel handle. On success `*copy` is a handle that you free with
-/// haploom_options_free(); else it is NULL. Errors: INVALID_ARGUMENT. Since 0.1.
+/// A copy of options: values, progress function and cancel handle. On success `*copy` is a handle
+/// that you free with haploom_options_free(); else it is NULL. Errors: INVALID_ARGUMENT. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_copy(
     options: Option<&haploom_options>,
@@ -183,8 +187,9 @@ pub extern "C" fn haploom_options_copy(
     })
 }
 
-/// Copies out the value of a key as text, set or default; returns its length, as haploom_last_error() does.
-/// 0 for an unknown key or NULL (see haploom_last_status()) and for an empty text. Since 0.1.
+/// Copies out the value of a key as text, set or default; returns its length, as
+/// haploom_last_error() does. 0 for an unknown key or NULL (see haploom_last_status()) and for an
+/// empty text. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_get(
     options: Option<&haploom_options>,
@@ -199,11 +204,13 @@ pub extern "C" fn haploom_options_get(
     })
 }
 
-/// Where events of calls with these options go. `progress` NULL means nowhere, which is the default.
+/// Where events of calls with these options go. `progress` NULL means nowhere, which is the
+/// default.
 ///
-/// The function is called on the thread that made the call, with `user` as it is given here. What it answers decides:
-/// 0 goes on, anything else stops the call with HAPLOOM_CANCELLED, unless its work is done already. It must return: leaving it by longjmp or by a C++
-/// exception is forbidden and ends the process or worse. It may call functions of this library on other handles, but must
+/// The function is called on the thread that made the call, with `user` as it is given here. What
+/// it answers decides: 0 goes on, anything else stops the call with HAPLOOM_CANCELLED, unless its
+/// work is done already. It must return: leaving it by longjmp or by a C++ exception is forbidden
+/// and ends the process or worse. It may call functions of this library on other handles, but must
 /// not use, change or free a handle or a buffer of the call that is running.
 /// Errors: INVALID_ARGUMENT. Since 0.1.
 #[unsafe(no_mangle)]
@@ -218,9 +225,10 @@ pub extern "C" fn haploom_options_set_progress(
     })
 }
 
-/// The flag by which calls with these options can be stopped from any thread (a sampler looks at the flag of the options that
-/// it was made with, in every call); NULL for none, which is the default.
-/// The options keep what they need of it: it may be freed before them. Errors: INVALID_ARGUMENT. Since 0.1.
+/// The flag by which calls with these options can be stopped from any thread (a sampler looks at
+/// the flag of the options that it was made with, in every call); NULL for none, which is the
+/// default. The options keep what they need of it: it may be freed before them. Errors:
+/// INVALID_ARGUMENT. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_set_cancel(
     options: Option<&mut haploom_options>,
@@ -266,14 +274,16 @@ fn texts() -> &'static [Texts] {
     })
 }
 
-/// How many option keys there are. Keys that begin with x_ are experimental: they may change or go. Since 0.1.
+/// How many option keys there are. Keys that begin with x_ are experimental: they may change or go.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_option_count() -> usize {
     TABLE.len()
 }
 
-/// What option number `i` (from 0) is: its key; its type, one of HAPLOOM_TYPE_...; its default as text; its bounds in words;
-/// the group it belongs to, which says what reads it; and what it does. Each output pointer may be NULL. The texts are static.
+/// What option number `i` (from 0) is: its key; its type, one of HAPLOOM_TYPE_...; its default as
+/// text; its bounds in words; the group it belongs to, which says what reads it; and what it does.
+/// Each output pointer may be NULL. The texts are static.
 /// Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_option_describe(
@@ -306,8 +316,10 @@ pub extern "C" fn haploom_option_describe(
     })
 }
 
-/// The least and the greatest value of an option that takes numbers, both allowed; infinity where there is no bound.
-/// Errors: UNKNOWN_OPTION; INVALID_OPTION for one that takes no numbers; INVALID_ARGUMENT. Any thread. Since 0.1.
+/// The least and the greatest value of an option that takes numbers, both allowed; infinity where
+/// there is no bound.
+/// Errors: UNKNOWN_OPTION; INVALID_OPTION for one that takes no numbers; INVALID_ARGUMENT.
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_option_range(key: *const c_char, least: *mut f64, greatest: *mut f64) -> haploom_status {
     guard(|| {

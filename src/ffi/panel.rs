@@ -17,8 +17,8 @@ use std::ffi::c_char;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-/// Haplotypes x biallelic sites, bit-packed: 0 is the reference allele, 1 the alternate one. Immutable, so any number of
-/// threads may use it at once.
+/// Haplotypes x biallelic sites, bit-packed: 0 is the reference allele, 1 the alternate one.
+/// Immutable, so any number of threads may use it at once.
 pub struct haploom_panel {
     pub(super) panel: Panel,
     sites: OnceLock<haploom_sites>,
@@ -57,15 +57,16 @@ const _: () = assert!(HAPLOOM_MISSING_ALLELE == MISSING);
 
 /// § Panels
 ///
-/// Reads a panel from a file: VCF, VCF.gz, BCF, IMPUTE2's .hap + .legend + .samples, .hapt + .legend, or PLINK 2's .pgen +
-/// .pvar + .psam, told by their content; "-" is standard input.
+/// Reads a panel from a file: VCF, VCF.gz, BCF, IMPUTE2's .hap + .legend + .samples, .hapt +
+/// .legend, or PLINK 2's .pgen + .pvar + .psam, told by their content; "-" is standard input.
 ///
-/// Options: groups `reading`, `selection` and `region`. It reports steps in records; what was skipped, split, filled or assumed comes as
-/// notices (see Progress and cancelling).
+/// Options: groups `reading`, `selection` and `region`. It reports steps in records; what was
+/// skipped, split, filled or assumed comes as notices (see Progress and cancelling).
 /// On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
-/// Errors: IO, UNKNOWN_FORMAT, TRUNCATED, MALFORMED, REGION; UNPHASED, MISSING, MULTIALLELIC unless options say what to do
-/// about them; UNSORTED, PLOIDY, DUPLICATE, EMPTY, UNKNOWN_NAME (a sample or a column of labels); CANCELLED; OUT_OF_MEMORY,
-/// UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT. The text names file, record, site and sample. Any thread. Since 0.1.
+/// Errors: IO, UNKNOWN_FORMAT, TRUNCATED, MALFORMED, REGION; UNPHASED, MISSING, MULTIALLELIC unless
+/// options say what to do about them; UNSORTED, PLOIDY, DUPLICATE, EMPTY, UNKNOWN_NAME (a sample or
+/// a column of labels); CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT.
+/// The text names file, record, site and sample. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_open(
     path: *const c_char,
@@ -87,8 +88,9 @@ pub extern "C" fn haploom_panel_open(
     })
 }
 
-/// Reads a panel from the bytes of a file in memory, as haploom_panel_open() reads the file (of VCF, VCF.gz and BCF; not
-/// through an index). `name` is what errors call it. Options, `*panel` and errors as there. Any thread. Since 0.1.
+/// Reads a panel from the bytes of a file in memory, as haploom_panel_open() reads the file (of
+/// VCF, VCF.gz and BCF; not through an index). `name` is what errors call it. Options, `*panel` and
+/// errors as there. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_open_bytes(
     bytes: *const u8,
@@ -113,8 +115,9 @@ pub extern "C" fn haploom_panel_open_bytes(
     })
 }
 
-/// The embedded demo panel: 900 simulated people of three labelled populations at 800 sites. `part` is one of
-/// HAPLOOM_DEMO_... . On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
+/// The embedded demo panel: 900 simulated people of three labelled populations at 800 sites. `part`
+/// is one of HAPLOOM_DEMO_... . On success `*panel` is a handle that you free with
+/// haploom_panel_free(); else it is NULL.
 /// Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_demo(part: i32, panel: *mut *mut haploom_panel) -> haploom_status {
@@ -163,14 +166,16 @@ pub(super) fn extent(rows: usize, row_stride: usize, columns: usize, column_stri
         .ok_or_else(|| Error::argument("rows, columns and strides reach beyond what memory can hold"))
 }
 
-/// A panel from bytes, 0 or 1 for each allele and HAPLOOM_MISSING_ALLELE for a missing one, which are copied.
+/// A panel from bytes, 0 or 1 for each allele and HAPLOOM_MISSING_ALLELE for a missing one, which
+/// are copied.
 ///
-/// The allele of haplotype h at site s is at `alleles[h * haplotype_stride + s * site_stride]`, strides in bytes: rows of
-/// haplotypes have strides (sites, 1), rows of sites (1, haplotypes), and more where rows are padded. `sites` and `samples`
-/// stay yours; the panel has as many sites as `sites`. `samples` NULL makes diploid people sample_0, ...
+/// The allele of haplotype h at site s is at `alleles[h * haplotype_stride + s * site_stride]`,
+/// strides in bytes: rows of haplotypes have strides (sites, 1), rows of sites (1, haplotypes), and
+/// more where rows are padded. `sites` and `samples` stay yours; the panel has as many sites as
+/// `sites`. `samples` NULL makes diploid people sample_0, ...
 /// On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
-/// Errors: INVALID_ARGUMENT (also for another byte: the text names haplotype and site), EMPTY, OUT_OF_MEMORY.
-/// Any thread. Since 0.1.
+/// Errors: INVALID_ARGUMENT (also for another byte: the text names haplotype and site), EMPTY,
+/// OUT_OF_MEMORY. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_from_bytes(
     sites: Option<&haploom_sites>,
@@ -230,7 +235,8 @@ fn transposed((bits, missing): Planes) -> Result<Planes> {
     Ok((bits.transpose()?, missing))
 }
 
-/// Packs a row that may have missing alleles; the column of the first byte that is none where it fails.
+/// Packs a row that may have missing alleles; the column of the first byte that is none where it
+/// fails.
 fn pack_row(bytes: &[u8], words: &mut [u64], missing: &mut [u64]) -> Result<(), usize> {
     if pack(bytes, words).is_ok() {
         return Ok(());
@@ -244,7 +250,8 @@ fn pack_row(bytes: &[u8], words: &mut [u64], missing: &mut [u64]) -> Result<(), 
     pack(&absent, missing)
 }
 
-/// Row by row; the row and the column of the first byte that is no allele where it fails, `usize::MAX` for want of memory.
+/// Row by row; the row and the column of the first byte that is no allele where it fails,
+/// `usize::MAX` for want of memory.
 fn pack_each(
     rows: usize,
     columns: usize,
@@ -263,11 +270,13 @@ fn pack_rows<'a>(rows: usize, columns: usize, bytes: impl Fn(usize) -> &'a [u8])
     pack_each(rows, columns, |r, words, missing| pack_row(bytes(r), words, missing))
 }
 
-/// A panel from packed bits, which are copied: bit c of a row is bit c % 8 of its byte c / 8, lowest bit first.
+/// A panel from packed bits, which are copied: bit c of a row is bit c % 8 of its byte c / 8,
+/// lowest bit first.
 ///
-/// `layout` HAPLOOM_HAPLOTYPE_MAJOR: a row is a haplotype, `haplotypes` rows. HAPLOOM_SITE_MAJOR: a row is a site. Rows are
-/// `stride` bytes apart, at least as many as their bits fill; bits past the last column do not count. `sites` and `samples`
-/// as for haploom_panel_from_bytes(). Haplotype-major rows are copied at the speed of memory; site-major ones are transposed.
+/// `layout` HAPLOOM_HAPLOTYPE_MAJOR: a row is a haplotype, `haplotypes` rows. HAPLOOM_SITE_MAJOR: a
+/// row is a site. Rows are `stride` bytes apart, at least as many as their bits fill; bits past the
+/// last column do not count. `sites` and `samples` as for haploom_panel_from_bytes().
+/// Haplotype-major rows are copied at the speed of memory; site-major ones are transposed.
 /// On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
 /// Errors: INVALID_ARGUMENT, EMPTY, OUT_OF_MEMORY. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -318,7 +327,8 @@ fn check_stride(stride: usize, columns: usize) -> Result<usize> {
     }
 }
 
-/// Frees a panel; NULL is fine. What was made of it (models, selections) does not need it any more. Since 0.1.
+/// Frees a panel; NULL is fine. What was made of it (models, selections) does not need it any more.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_free(panel: *mut haploom_panel) {
     free(panel);
@@ -330,7 +340,8 @@ pub extern "C" fn haploom_panel_haplotypes(panel: Option<&haploom_panel>) -> usi
     answer(0, || Ok(panel_of(panel, "panel")?.haplotypes()))
 }
 
-/// The sites of a panel, in order. They belong to the panel and end with it; NULL for NULL. Any thread. Since 0.1.
+/// The sites of a panel, in order. They belong to the panel and end with it; NULL for NULL.
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_sites(panel: Option<&haploom_panel>) -> *const haploom_sites {
     answer(std::ptr::null(), || {
@@ -339,7 +350,8 @@ pub extern "C" fn haploom_panel_sites(panel: Option<&haploom_panel>) -> *const h
     })
 }
 
-/// The samples of a panel, in order. They belong to the panel and end with it; NULL for NULL. Any thread. Since 0.1.
+/// The samples of a panel, in order. They belong to the panel and end with it; NULL for NULL.
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_samples(panel: Option<&haploom_panel>) -> *const haploom_samples {
     answer(std::ptr::null(), || {
@@ -352,13 +364,15 @@ fn ones(plane: Option<&BitMatrix>) -> usize {
     plane.map_or(0, |plane| plane.words().iter().map(|word| word.count_ones() as usize).sum())
 }
 
-/// Number of missing alleles; 0 for NULL. A panel with any is not complete: training and evaluation refuse it. Since 0.1.
+/// Number of missing alleles; 0 for NULL. A panel with any is not complete: training and evaluation
+/// refuse it. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_missing(panel: Option<&haploom_panel>) -> usize {
     answer(0, || Ok(ones(panel_of(panel, "panel")?.missing())))
 }
 
-/// Number of unphased heterozygous genotypes; 0 for NULL. A panel with any is not complete. Since 0.1.
+/// Number of unphased heterozygous genotypes; 0 for NULL. A panel with any is not complete.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_unphased(panel: Option<&haploom_panel>) -> usize {
     answer(0, || Ok(ones(panel_of(panel, "panel")?.unphased())))
@@ -375,11 +389,13 @@ fn range(first: usize, count: usize, of: usize, name: &str) -> Result<Range<usiz
 
 /// Copies a window of alleles into bytes: 0, 1, or HAPLOOM_MISSING_ALLELE.
 ///
-/// The window is `haplotypes` haplotypes from number `first_haplotype` and `sites` sites from number `first_site`. The
-/// allele of its haplotype h at its site s goes to `buffer[h * haplotype_stride + s * site_stride]`; other bytes stay as
-/// they are. `size` is the size of `buffer` in bytes.
-/// Errors: INVALID_ARGUMENT for a window that is not inside the panel, a buffer that is too small (the text says what is
-/// needed), or strides that map two alleles to one byte; OUT_OF_MEMORY. Any thread. Since 0.1.
+/// The window is `haplotypes` haplotypes from number `first_haplotype` and `sites` sites from
+/// number `first_site`. The allele of its haplotype h at its site s goes to `buffer[h *
+/// haplotype_stride + s * site_stride]`; other bytes stay as they are. `size` is the size of
+/// `buffer` in bytes.
+/// Errors: INVALID_ARGUMENT for a window that is not inside the panel, a buffer that is too small
+/// (the text says what is needed), or strides that map two alleles to one byte; OUT_OF_MEMORY.
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_to_bytes(
     panel: Option<&haploom_panel>,
@@ -449,12 +465,14 @@ pub(super) fn unpack_rows(bits: &BitMatrix, buffer: &mut [u8], row_stride: usize
     }
 }
 
-/// Copies a window of alleles into packed bits, rows `stride` bytes apart, as haploom_panel_from_bits() takes them.
+/// Copies a window of alleles into packed bits, rows `stride` bytes apart, as
+/// haploom_panel_from_bits() takes them.
 ///
-/// The bits after the last column of a row's last byte become 0; bytes between rows stay as they are. `size` is the size of
-/// `buffer` in bytes.
-/// Errors: INVALID_ARGUMENT for a window that is not inside the panel, or a buffer or stride that is too small; MISSING if
-/// an allele of the window is missing, which bits cannot say; OUT_OF_MEMORY. Any thread. Since 0.1.
+/// The bits after the last column of a row's last byte become 0; bytes between rows stay as they
+/// are. `size` is the size of `buffer` in bytes.
+/// Errors: INVALID_ARGUMENT for a window that is not inside the panel, or a buffer or stride that
+/// is too small; MISSING if an allele of the window is missing, which bits cannot say;
+/// OUT_OF_MEMORY. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_to_bits(
     panel: Option<&haploom_panel>,
@@ -499,7 +517,8 @@ pub(super) fn pack_bytes(bits: &BitMatrix, buffer: &mut [u8], stride: usize) {
     (0..bits.rows()).for_each(|r| row_bytes(bits.row(r), &mut buffer[r * stride..][..width]));
 }
 
-/// The frequency of the alternate allele at each site, 0 to 1, missing alleles left out; `n` is the number of sites.
+/// The frequency of the alternate allele at each site, 0 to 1, missing alleles left out; `n` is the
+/// number of sites.
 /// Errors: INVALID_ARGUMENT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_frequencies(
@@ -517,8 +536,8 @@ pub extern "C" fn haploom_panel_frequencies(
     })
 }
 
-/// Copies out the SHA-256 of a panel's haplotypes, 64 hexadecimal digits, as haploom_last_error() does: equal haplotypes
-/// have equal ones. Returns its length, 0 for NULL. Any thread. Since 0.1.
+/// Copies out the SHA-256 of a panel's haplotypes, 64 hexadecimal digits, as haploom_last_error()
+/// does: equal haplotypes have equal ones. Returns its length, 0 for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_fingerprint(
     panel: Option<&haploom_panel>,
@@ -528,10 +547,11 @@ pub extern "C" fn haploom_panel_fingerprint(
     answer(0, || Ok(copy_text(&panel_of(panel, "panel")?.fingerprint(), buffer, capacity)))
 }
 
-/// The part of a panel that the options `region`, `samples` and `samples_file` name, as a new panel.
+/// The part of a panel that the options `region`, `samples` and `samples_file` name, as a new
+/// panel.
 /// On success `*selected` is a handle that you free with haploom_panel_free(); else it is NULL.
-/// Errors: REGION, EMPTY, UNKNOWN_NAME, IO, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT.
-/// Any thread. Since 0.1.
+/// Errors: REGION, EMPTY, UNKNOWN_NAME, IO, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION,
+/// INVALID_ARGUMENT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_select(
     panel: Option<&haploom_panel>,
@@ -555,7 +575,8 @@ pub extern "C" fn haploom_panel_select(
 
 /// The same haplotypes with other samples: other names, ploidy or labels.
 /// On success `*renamed` is a handle that you free with haploom_panel_free(); else it is NULL.
-/// Errors: INVALID_ARGUMENT if their numbers of haplotypes differ; OUT_OF_MEMORY. Any thread. Since 0.1.
+/// Errors: INVALID_ARGUMENT if their numbers of haplotypes differ; OUT_OF_MEMORY. Any thread.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_with_samples(
     panel: Option<&haploom_panel>,
@@ -571,11 +592,11 @@ pub extern "C" fn haploom_panel_with_samples(
     })
 }
 
-/// A panel of the people of `panel`, then those of `other`: a reference panel and artificial people, say. Both have the same
-/// sites in the same order.
+/// A panel of the people of `panel`, then those of `other`: a reference panel and artificial
+/// people, say. Both have the same sites in the same order.
 /// On success `*both` is a handle that you free with haploom_panel_free(); else it is NULL.
-/// Errors: NO_OVERLAP, naming the first site that differs; DUPLICATE for a name that both have; OUT_OF_MEMORY;
-/// INVALID_ARGUMENT. Any thread. Since 0.1.
+/// Errors: NO_OVERLAP, naming the first site that differs; DUPLICATE for a name that both have;
+/// OUT_OF_MEMORY; INVALID_ARGUMENT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_append(
     panel: Option<&haploom_panel>,
@@ -590,12 +611,14 @@ pub extern "C" fn haploom_panel_append(
     })
 }
 
-/// Writes a panel to a file, whole or not at all; "-" is standard output. The name says the format (.vcf, .vcf.gz, .bcf,
-/// .hap[.gz], .hapt[.gz], .pgen) unless the option `format` does; VCF.gz and BCF get an index.
+/// Writes a panel to a file, whole or not at all; "-" is standard output. The name says the format
+/// (.vcf, .vcf.gz, .bcf, .hap[.gz], .hapt[.gz], .pgen) unless the option `format` does; VCF.gz and
+/// BCF get an index.
 ///
 /// Options: group `writing`. VCF and BCF report steps in records.
-/// Errors: IO, UNKNOWN_FORMAT; MISSING or UNPHASED where the format cannot hold them; EMPTY; CANCELLED; OUT_OF_MEMORY,
-/// UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT (also for names that the format cannot hold). Any thread. Since 0.1.
+/// Errors: IO, UNKNOWN_FORMAT; MISSING or UNPHASED where the format cannot hold them; EMPTY;
+/// CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT (also for names that
+/// the format cannot hold). Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_write(
     panel: Option<&haploom_panel>,

@@ -5,7 +5,8 @@ use super::status::{answer, guard, haploom_status};
 use crate::progress::{Cancel, Event};
 use std::ffi::{CString, c_char, c_void};
 
-/// What a long call says of itself. It lives during the call of the progress function alone, as do its texts.
+/// What a long call says of itself. It lives during the call of the progress function alone, as do
+/// its texts.
 pub struct haploom_event {
     kind: i32,
     phase: CString,
@@ -15,7 +16,8 @@ pub struct haploom_event {
     value: f64,
 }
 
-/// A progress function; see haploom_options_set_progress(). 0 goes on, anything else stops the call.
+/// A progress function; see haploom_options_set_progress(). 0 goes on, anything else stops the
+/// call.
 pub type haploom_progress_fn = Option<extern "C" fn(user: *mut c_void, event: *const haploom_event) -> i32>;
 
 /// A flag that stops calls; any thread may set it.
@@ -80,21 +82,22 @@ pub const HAPLOOM_EVENT_NOTICE: i32 = 3;
 
 /// § Progress and cancelling
 ///
-/// What kind of event it is: one of HAPLOOM_EVENT_...; 0 for NULL. New kinds may come: let what you do not know pass.
-/// Inside the progress function. Since 0.1.
+/// What kind of event it is: one of HAPLOOM_EVENT_...; 0 for NULL. New kinds may come: let what you
+/// do not know pass. Inside the progress function. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_event_kind(event: Option<&haploom_event>) -> i32 {
     answer(0, || Ok(required(event, "event")?.kind))
 }
 
-/// The text of an event: the phase of a step ("training", "sampling"), the name of a number, the sentence of a notice. It
-/// ends with the call of the progress function. NULL for NULL. Since 0.1.
+/// The text of an event: the phase of a step ("training", "sampling"), the name of a number, the
+/// sentence of a notice. It ends with the call of the progress function. NULL for NULL. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_event_text(event: Option<&haploom_event>) -> *const c_char {
     answer(std::ptr::null(), || Ok(required(event, "event")?.phase.as_ptr()))
 }
 
-/// What a step counts ("updates", "haplotypes", "records", "metrics"); empty for other events, NULL for NULL. Since 0.1.
+/// What a step counts ("updates", "haplotypes", "records", "metrics"); empty for other events, NULL
+/// for NULL. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_event_unit(event: Option<&haploom_event>) -> *const c_char {
     answer(std::ptr::null(), || Ok(required(event, "event")?.unit.as_ptr()))
@@ -118,8 +121,9 @@ pub extern "C" fn haploom_event_value(event: Option<&haploom_event>) -> f64 {
     answer(f64::NAN, || Ok(required(event, "event")?.value))
 }
 
-/// Makes a handle by which calls can be stopped, for haploom_options_set_cancel(). On success `*cancel` is a handle that
-/// you free with haploom_cancel_free(); else it is NULL. Errors: INVALID_ARGUMENT. Any thread. Since 0.1.
+/// Makes a handle by which calls can be stopped, for haploom_options_set_cancel(). On success
+/// `*cancel` is a handle that you free with haploom_cancel_free(); else it is NULL. Errors:
+/// INVALID_ARGUMENT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_cancel_new(cancel: *mut *mut haploom_cancel) -> haploom_status {
     guard(|| {
@@ -128,14 +132,16 @@ pub extern "C" fn haploom_cancel_new(cancel: *mut *mut haploom_cancel) -> haploo
     })
 }
 
-/// Frees a cancel handle; NULL is fine. Calls that still look at it go on as if it were there. Since 0.1.
+/// Frees a cancel handle; NULL is fine. Calls that still look at it go on as if it were there.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_cancel_free(cancel: *mut haploom_cancel) {
     free(cancel);
 }
 
-/// Sets the flag: calls that look at it stop; they fail with HAPLOOM_CANCELLED at their next step. It stays set
-/// until haploom_cancel_reset(). Any thread at any time, signal handlers too. NULL is fine. Since 0.1.
+/// Sets the flag: calls that look at it stop; they fail with HAPLOOM_CANCELLED at their next step.
+/// It stays set until haploom_cancel_reset(). Any thread at any time, signal handlers too. NULL is
+/// fine. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_cancel_request(cancel: Option<&haploom_cancel>) {
     if let Some(cancel) = cancel {

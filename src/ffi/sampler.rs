@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 /// A stream of artificial haplotypes. One thread at a time may use it.
 pub struct haploom_sampler {
-    /// IDLE, BUSY or POISONED: what is behind `sampler` is touched by the one call that made it BUSY.
+    /// IDLE, BUSY or POISONED: what is behind `sampler` is touched by the one call that made it
+    /// BUSY.
     state: AtomicU8,
     sampler: UnsafeCell<Sampler>,
     /// The sampler's position when it was last idle.
@@ -44,7 +45,8 @@ impl Drop for Work<'_> {
     }
 }
 
-/// Does something with a sampler that nobody else uses. Where it fails the stream goes back to where it was.
+/// Does something with a sampler that nobody else uses. Where it fails the stream goes back to
+/// where it was.
 pub(super) fn with<T>(
     sampler: *mut haploom_sampler,
     work: impl FnOnce(&haploom_sampler, &mut Sampler) -> Result<T>,
@@ -89,16 +91,18 @@ impl haploom_sampler {
 
 /// § Sampling
 ///
-/// A stream of a model's haplotypes, from number 0 on. Haplotype number i is a function of the model, the seed, the label,
-/// the start panel, the options of group `sampling` and i: the same bytes for any threads, buffers, regions and seeks.
+/// A stream of a model's haplotypes, from number 0 on. Haplotype number i is a function of the
+/// model, the seed, the label, the start panel, the options of group `sampling` and i: the same
+/// bytes for any threads, buffers, regions and seeks.
 ///
-/// `start` (may be NULL): haplotypes that the chains of an RBM start from; haplotype i starts from number i modulo their
-/// number. They should be samples that were not used in training.
-/// Options: groups `sampling` (for an RBM alone), `stream` and `region`; their cancel handle stops every call of the sampler.
-/// The model and the start panel may be freed before the sampler.
+/// `start` (may be NULL): haplotypes that the chains of an RBM start from; haplotype i starts from
+/// number i modulo their number. They should be samples that were not used in training.
+/// Options: groups `sampling` (for an RBM alone), `stream` and `region`; their cancel handle stops
+/// every call of the sampler. The model and the start panel may be freed before the sampler.
 /// On success `*sampler` is a handle that you free with haploom_sampler_free(); else it is NULL.
-/// Errors: REGION (also for a contig that the model does not have), EMPTY (no site of the model in the region), UNKNOWN_NAME (a label), NO_OVERLAP, CONTIG_MISMATCH or
-/// ALLELE_MISMATCH (a start panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION,
+/// Errors: REGION (also for a contig that the model does not have), EMPTY (no site of the model in
+/// the region), UNKNOWN_NAME (a label), NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH (a start
+/// panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION,
 /// INVALID_ARGUMENT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_new(
@@ -139,8 +143,8 @@ pub extern "C" fn haploom_sampler_free(sampler: *mut haploom_sampler) {
     free(sampler);
 }
 
-/// The sites of the haplotypes, in order: those of the model inside the region. They belong to the sampler and end with it;
-/// NULL for NULL. Since 0.1.
+/// The sites of the haplotypes, in order: those of the model inside the region. They belong to the
+/// sampler and end with it; NULL for NULL. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_sites(sampler: *const haploom_sampler) -> *const haploom_sites {
     answer(std::ptr::null(), || Ok(std::ptr::from_ref(&shared(sampler, "sampler")?.sites)))
@@ -170,8 +174,8 @@ pub extern "C" fn haploom_sampler_seek(sampler: *mut haploom_sampler, i: u64) ->
     })
 }
 
-/// Bytes of a buffer that takes `haplotypes` haplotypes at once in the stream's layout and packing, without gaps between
-/// rows; 0 for NULL and where a size_t cannot say it. Since 0.1.
+/// Bytes of a buffer that takes `haplotypes` haplotypes at once in the stream's layout and packing,
+/// without gaps between rows; 0 for NULL and where a size_t cannot say it. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_buffer_size(sampler: *const haploom_sampler, haplotypes: usize) -> usize {
     answer(0, || {
@@ -182,16 +186,19 @@ pub extern "C" fn haploom_sampler_buffer_size(sampler: *const haploom_sampler, h
     })
 }
 
-/// Fills a buffer with the next haplotypes, as many as fit whole; `*haplotypes` becomes their number, 0 at the stream's end.
+/// Fills a buffer with the next haplotypes, as many as fit whole; `*haplotypes` becomes their
+/// number, 0 at the stream's end.
 ///
-/// `layout` haplotypes (the default): a row is a haplotype, rows follow each other without gaps; with `packing` bytes (the
-/// default) a row is a byte for each site, 0 or 1; with `packing` bits it is (sites + 7) / 8 bytes, lowest bit first, the
-/// bits after the last site 0. `layout` sites: a row is a site, and rows are size / sites bytes apart (rounded down), so a
-/// row has room for that many haplotypes as bytes, 8 times as many as bits; what is past the last haplotype becomes 0.
-/// `size` is the size of `buffer` in bytes. For a given number of haplotypes, or rows further apart, take
-/// haploom_sampler_fill().
-/// Errors: INVALID_ARGUMENT, also for a buffer that takes no haplotype; CANCELLED by the flag of the options that the
-/// sampler was made with; OUT_OF_MEMORY. The stream stays where it was then. One thread at a time. Since 0.1.
+/// `layout` haplotypes (the default): a row is a haplotype, rows follow each other without gaps;
+/// with `packing` bytes (the default) a row is a byte for each site, 0 or 1; with `packing` bits it
+/// is (sites + 7) / 8 bytes, lowest bit first, the bits after the last site 0. `layout` sites: a
+/// row is a site, and rows are size / sites bytes apart (rounded down), so a row has room for that
+/// many haplotypes as bytes, 8 times as many as bits; what is past the last haplotype becomes 0.
+/// `size` is the size of `buffer` in bytes. For a given number of haplotypes, or rows further
+/// apart, take haploom_sampler_fill().
+/// Errors: INVALID_ARGUMENT, also for a buffer that takes no haplotype; CANCELLED by the flag of
+/// the options that the sampler was made with; OUT_OF_MEMORY. The stream stays where it was then.
+/// One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_next(
     sampler: *mut haploom_sampler,
@@ -225,14 +232,16 @@ pub extern "C" fn haploom_sampler_next(
     })
 }
 
-/// Puts the next `haplotypes` haplotypes into a buffer, rows `stride` bytes apart (0: without gaps), in the stream's layout
-/// and packing; fewer at the stream's end. `*filled` becomes their number. Bytes between rows stay as they are: the buffer
-/// may be a part of a larger matrix, such as the columns behind those of real haplotypes.
+/// Puts the next `haplotypes` haplotypes into a buffer, rows `stride` bytes apart (0: without
+/// gaps), in the stream's layout and packing; fewer at the stream's end. `*filled` becomes their
+/// number. Bytes between rows stay as they are: the buffer may be a part of a larger matrix, such
+/// as the columns behind those of real haplotypes. With packing bits, the bits after the last
+/// column of a row's last byte become 0.
 ///
 /// `size` is the size of `buffer` in bytes, counted from its first row to the end of its last one.
-/// Errors: INVALID_ARGUMENT for a stride that is smaller than a row or a buffer that is too small (the text says what is
-/// needed); CANCELLED by the flag of the options that the sampler was made with; OUT_OF_MEMORY. The stream stays where it
-/// was then. One thread at a time. Since 0.1.
+/// Errors: INVALID_ARGUMENT for a stride that is smaller than a row or a buffer that is too small
+/// (the text says what is needed); CANCELLED by the flag of the options that the sampler was made
+/// with; OUT_OF_MEMORY. The stream stays where it was then. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_fill(
     sampler: *mut haploom_sampler,
@@ -266,7 +275,8 @@ pub extern "C" fn haploom_sampler_fill(
     })
 }
 
-/// The place for the number of haplotypes has to be there: without it a caller would not know what is in the buffer.
+/// The place for the number of haplotypes has to be there: without it a caller would not know what
+/// is in the buffer.
 fn required_place(place: *mut usize) -> Result<()> {
     match place.is_null() {
         true => Err(Error::argument("the place for the number of haplotypes is NULL")),
@@ -279,7 +289,8 @@ fn left(handle: &haploom_sampler, sampler: &Sampler) -> usize {
     usize::try_from(handle.end.saturating_sub(sampler.position())).unwrap_or(usize::MAX)
 }
 
-/// Haplotypes made between two writes to the caller's buffer: a multiple of 8, and of the sampler's own batches.
+/// Haplotypes made between two writes to the caller's buffer: a multiple of 8, and of the sampler's
+/// own batches.
 const PORTION: usize = 1920;
 
 fn fill(handle: &haploom_sampler, sampler: &mut Sampler, n: usize, buffer: &mut [u8], stride: usize) -> Result<()> {
@@ -295,13 +306,14 @@ fn fill(handle: &haploom_sampler, sampler: &mut Sampler, n: usize, buffer: &mut 
     Ok(())
 }
 
-/// The next `haplotypes` haplotypes as a panel of people PREFIX_j, whose haplotypes are numbers 2j and 2j + 1.
+/// The next `haplotypes` haplotypes as a panel of people PREFIX_j, whose haplotypes are numbers 2j
+/// and 2j + 1.
 ///
-/// `haplotypes` is even, and the stream stands at an even number. Options: group `artificial people`. The stream's end does
-/// not matter here.
+/// `haplotypes` is even, and the stream stands at an even number. Options: group `artificial
+/// people`. The stream's end does not matter here.
 /// On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
-/// Errors: INVALID_ARGUMENT for haplotypes that do not pair into people; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION. The
-/// stream stays where it was then. One thread at a time. Since 0.1.
+/// Errors: INVALID_ARGUMENT for haplotypes that do not pair into people; CANCELLED; OUT_OF_MEMORY,
+/// UNKNOWN_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_panel(
     sampler: *mut haploom_sampler,
@@ -320,12 +332,14 @@ pub extern "C" fn haploom_sampler_panel(
     })
 }
 
-/// Writes the next `haplotypes` haplotypes to a file, whole or not at all, as `haploom sample` does: people as for
-/// haploom_sampler_panel(), with model, seed and numbers in the header of VCF and BCF. Formats as for haploom_panel_write().
+/// Writes the next `haplotypes` haplotypes to a file, whole or not at all, as `haploom sample`
+/// does: people as for haploom_sampler_panel(), with model, seed and numbers in the header of VCF
+/// and BCF. Formats as for haploom_panel_write().
 ///
 /// Options: groups `artificial people` and `writing`.
-/// Errors: INVALID_ARGUMENT unless haplotypes pair into people; IO, UNKNOWN_FORMAT; CANCELLED; OUT_OF_MEMORY,
-/// UNKNOWN_OPTION, INVALID_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
+/// Errors: INVALID_ARGUMENT unless haplotypes pair into people; IO, UNKNOWN_FORMAT; CANCELLED;
+/// OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION. The stream stays where it was then.
+/// One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_write(
     sampler: *mut haploom_sampler,

@@ -8,13 +8,15 @@ use crate::panel::sites::{Site, Sites};
 use std::ffi::c_char;
 use std::sync::{Arc, OnceLock};
 
-/// Biallelic sites in order: contig, position, identifier, reference and alternate allele. Immutable.
+/// Biallelic sites in order: contig, position, identifier, reference and alternate allele.
+/// Immutable.
 pub struct haploom_sites {
     pub(super) sites: Sites,
     texts: OnceLock<Texts>,
 }
 
-/// The people of a panel in order: name, ploidy, label. Haplotypes follow each other person by person. Immutable.
+/// The people of a panel in order: name, ploidy, label. Haplotypes follow each other person by
+/// person. Immutable.
 pub struct haploom_samples {
     pub(super) samples: Samples,
     texts: OnceLock<Texts>,
@@ -80,13 +82,15 @@ fn element<'a>(texts: &[*const c_char], i: usize, name: &str, optional: bool) ->
 
 /// § Sites and samples
 ///
-/// Sites from arrays of `n` elements: contigs; positions of the first base of the reference allele, from 1; identifiers
-/// (NULL as a whole or in an element for none); reference alleles; alternate alleles. Everything is copied.
+/// Sites from arrays of `n` elements: contigs; positions of the first base of the reference allele,
+/// from 1; identifiers (NULL as a whole or in an element for none); reference alleles; alternate
+/// alleles. Everything is copied.
 ///
 /// Contigs come in runs, positions do not fall within a contig, and no variant comes twice.
 /// On success `*sites` is a handle that you free with haploom_sites_free(); else it is NULL.
-/// Errors: UNSORTED, DUPLICATE (the text names the site by its number from 1), EMPTY for n = 0, INVALID_ARGUMENT for NULL
-/// or empty texts, position 0 and alleles that are equal. Any thread. Since 0.1.
+/// Errors: UNSORTED, DUPLICATE (the text names the site by its number from 1), EMPTY for n = 0,
+/// INVALID_ARGUMENT for NULL or empty texts, position 0 and alleles that are equal. Any thread.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sites_new(
     n: usize,
@@ -139,8 +143,8 @@ pub extern "C" fn haploom_sites_new(
     })
 }
 
-/// Frees sites that haploom_sites_new() made; NULL is fine. Sites that a panel, a model or a sampler shows are not freed:
-/// they end with it. Since 0.1.
+/// Frees sites that haploom_sites_new() made; NULL is fine. Sites that a panel, a model or a
+/// sampler shows are not freed: they end with it. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sites_free(sites: *mut haploom_sites) {
     free(sites);
@@ -152,8 +156,9 @@ pub extern "C" fn haploom_sites_count(sites: Option<&haploom_sites>) -> usize {
     answer(0, || Ok(required(sites, "sites")?.sites.len()))
 }
 
-/// The number of the site with this contig, position, reference and alternate allele, from 0; SIZE_MAX if there is none (see
-/// haploom_last_status()). Takes time in proportion to the number of sites. Any thread. Since 0.1.
+/// The number of the site with this contig, position, reference and alternate allele, from 0;
+/// SIZE_MAX if there is none (see haploom_last_status()). Takes time in proportion to the number of
+/// sites. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sites_find(
     sites: Option<&haploom_sites>,
@@ -172,7 +177,8 @@ pub extern "C" fn haploom_sites_find(
     })
 }
 
-/// Site number `i` (from 0). Each output pointer may be NULL. The texts live as long as `sites`; an absent identifier is "".
+/// Site number `i` (from 0). Each output pointer may be NULL. The texts live as long as `sites`; an
+/// absent identifier is "".
 /// Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sites_get(
@@ -202,12 +208,12 @@ pub extern "C" fn haploom_sites_get(
     })
 }
 
-/// Samples from arrays of `n` elements: names, which differ; ploidy, 1 or 2 (NULL: all 2); labels such as
-/// super-populations (NULL as a whole or in an element for none). Everything is copied.
+/// Samples from arrays of `n` elements: names, which differ; ploidy, 1 or 2 (NULL: all 2); labels
+/// such as super-populations (NULL as a whole or in an element for none). Everything is copied.
 ///
 /// On success `*samples` is a handle that you free with haploom_samples_free(); else it is NULL.
-/// Errors: DUPLICATE, PLOIDY (the text names the sample), EMPTY for n = 0, OUT_OF_MEMORY, INVALID_ARGUMENT (also for an empty
-/// name). Any thread. Since 0.1.
+/// Errors: DUPLICATE, PLOIDY (the text names the sample), EMPTY for n = 0, OUT_OF_MEMORY,
+/// INVALID_ARGUMENT (also for an empty name). Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_samples_new(
     n: usize,
@@ -243,7 +249,8 @@ pub extern "C" fn haploom_samples_new(
     })
 }
 
-/// Frees samples that haploom_samples_new() made; NULL is fine. Samples that a panel shows are not freed. Since 0.1.
+/// Frees samples that haploom_samples_new() made; NULL is fine. Samples that a panel shows are not
+/// freed. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_samples_free(samples: *mut haploom_samples) {
     free(samples);
@@ -255,8 +262,9 @@ pub extern "C" fn haploom_samples_count(samples: Option<&haploom_samples>) -> us
     answer(0, || Ok(required(samples, "samples")?.samples.len()))
 }
 
-/// Sample number `i` (from 0): its name, its ploidy (1 or 2), its label (NULL if it has none) and the number of its first
-/// haplotype. Each output pointer may be NULL. The texts live as long as `samples`.
+/// Sample number `i` (from 0): its name, its ploidy (1 or 2), its label (NULL if it has none) and
+/// the number of its first haplotype. Each output pointer may be NULL. The texts live as long as
+/// `samples`.
 /// Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_samples_get(
@@ -284,8 +292,7 @@ pub extern "C" fn haploom_samples_get(
 }
 
 /// The number of the sample called `name`, from 0; SIZE_MAX if there is none (see
-/// haploom_last_status()). Takes time in proportion to their number.
-/// Any thread. Since 0.1.
+/// haploom_last_status()). Takes time in proportion to their number. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_samples_find(samples: Option<&haploom_samples>, name: *const c_char) -> usize {
     answer(usize::MAX, || {

@@ -8,8 +8,9 @@ use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Once;
 
-/// What a function answers: HAPLOOM_OK, or one of the negative numbers above, in blocks: general, -100 files, -200 what is in
-/// a panel, -300 model files, -400 training, -500 devices (none yet). Numbers are never reused; new ones may come.
+/// What a function answers: HAPLOOM_OK, or one of the negative numbers above, in blocks: general,
+/// -100 files, -200 what is in a panel, -300 model files, -400 training, -500 devices (none yet).
+/// Numbers are never reused; new ones may come.
 pub type haploom_status = i32;
 
 /// All went well.
@@ -24,7 +25,8 @@ pub const HAPLOOM_CANCELLED: i32 = -3;
 pub const HAPLOOM_UNKNOWN_OPTION: i32 = -4;
 /// An option value of the wrong type or outside its bounds.
 pub const HAPLOOM_INVALID_OPTION: i32 = -5;
-/// A defect of this library; the text says where. Handles that were used exclusively are of no more use.
+/// A defect of this library; the text says where. Handles that were used exclusively are of no more
+/// use.
 pub const HAPLOOM_INTERNAL: i32 = -6;
 /// A file could not be opened, read or written.
 pub const HAPLOOM_IO: i32 = -100;
@@ -56,7 +58,8 @@ pub const HAPLOOM_ALLELE_MISMATCH: i32 = -207;
 pub const HAPLOOM_EMPTY: i32 = -208;
 /// The same site or sample twice.
 pub const HAPLOOM_DUPLICATE: i32 = -209;
-/// A sample that is not in the panel, a label that the model does not know, or a column that is not in the table.
+/// A sample that is not in the panel, a label that the model does not know, or a column that is not
+/// in the table.
 pub const HAPLOOM_UNKNOWN_NAME: i32 = -210;
 /// The file is not a model of this library.
 pub const HAPLOOM_NOT_A_MODEL: i32 = -300;
@@ -120,7 +123,8 @@ pub(super) fn guard(work: impl FnOnce() -> Result<()>) -> haploom_status {
     }
 }
 
-/// Runs the body of a function that answers with a value; `otherwise` where it fails, with the error kept.
+/// Runs the body of a function that answers with a value; `otherwise` where it fails, with the
+/// error kept.
 pub(super) fn answer<T>(otherwise: T, work: impl FnOnce() -> Result<T>) -> T {
     match caught(work) {
         Ok(value) => {
@@ -167,9 +171,9 @@ fn internal(payload: &(dyn Any + Send)) -> Error {
     Error::new(ErrorKind::Internal, what).remedy("this is a defect of haploom: please report it")
 }
 
-/// Panics inside guarded calls and of this library's threads are kept for the last error instead of being printed; all
-/// others go where they went before. A C program has this library's own copy of Rust's panic machinery to itself, so the
-/// hook is no global that anybody else could see.
+/// Panics inside guarded calls and of this library's threads are kept for the last error instead of
+/// being printed; all others go where they went before. A C program has this library's own copy of
+/// Rust's panic machinery to itself, so the hook is no global that anybody else could see.
 fn keep_panics_quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -189,7 +193,8 @@ fn keep_panics_quiet() {
 
 /// § Errors
 ///
-/// The name of a status without its prefix, such as "NO_OVERLAP"; "UNKNOWN" for a number that is no status.
+/// The name of a status without its prefix, such as "NO_OVERLAP"; "UNKNOWN" for a number that is no
+/// status.
 ///
 /// The text is static: it is never freed and never changes. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
@@ -198,19 +203,21 @@ pub extern "C" fn haploom_status_name(status: haploom_status) -> *const c_char {
     name.as_ptr().cast()
 }
 
-/// Copies out what the last call that failed on this thread had to say: what is wrong, where (file, record, site, sample,
-/// byte) and what to do about it. UTF-8, one line.
+/// Copies out what the last call that failed on this thread had to say: what is wrong, where (file,
+/// record, site, sample, byte) and what to do about it. UTF-8, one line.
 ///
-/// `buffer` (may be NULL) takes at most `capacity` bytes, the 0 at the end included; a text that is longer is cut. Returns
-/// the length of the whole text without that 0, so a call with NULL and 0 tells how much is needed; 0 if nothing has
-/// failed on this thread yet. Calls that succeed leave the text as it is. Each thread has its own. Since 0.1.
+/// `buffer` (may be NULL) takes at most `capacity` bytes, the 0 at the end included; a text that is
+/// longer is cut. Returns the length of the whole text without that 0, so a call with NULL and 0
+/// tells how much is needed; 0 if nothing has failed on this thread yet. Calls that succeed leave
+/// the text as it is. Each thread has its own. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_last_error(buffer: *mut c_char, capacity: usize) -> usize {
     LAST.try_with(|last| copy_text(&last.borrow().1, buffer, capacity)).unwrap_or(0)
 }
 
-/// The status of this thread's last call of a getter, a function that answers with a value: HAPLOOM_OK, or why the value is
-/// 0, NULL or NaN. After a call that answers with a status, that status if it failed. Each thread has its own. Since 0.1.
+/// The status of this thread's last call of a getter, a function that answers with a value:
+/// HAPLOOM_OK, or why the value is 0, NULL or NaN. After a call that answers with a status, that
+/// status if it failed. Each thread has its own. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_last_status() -> haploom_status {
     LAST.try_with(|last| last.borrow().0).unwrap_or(HAPLOOM_OK)

@@ -2,7 +2,8 @@
 
 use std::ffi::c_char;
 
-/// The version of this header, as three numbers, and as one: MAJOR * 1000000 + MINOR * 1000 + PATCH.
+/// The version of this header, as three numbers, and as one: MAJOR * 1000000 + MINOR * 1000 +
+/// PATCH.
 pub const HAPLOOM_VERSION_MAJOR: i32 = 0;
 /// See HAPLOOM_VERSION_MAJOR.
 pub const HAPLOOM_VERSION_MINOR: i32 = 1;
@@ -10,8 +11,9 @@ pub const HAPLOOM_VERSION_MINOR: i32 = 1;
 pub const HAPLOOM_VERSION_PATCH: i32 = 0;
 /// See HAPLOOM_VERSION_MAJOR.
 pub const HAPLOOM_VERSION_NUMBER: i32 = 1000;
-/// The number of the binary interface, that of the soname libhaploom.so.0. Under one number functions, constants and options
-/// are only ever added; it grows when a program has to be compiled again.
+/// The number of the binary interface, that of the soname libhaploom.so.0. Under one number
+/// functions, constants and options are only ever added; it grows when a program has to be compiled
+/// again.
 pub const HAPLOOM_ABI: i32 = 0;
 
 const _: () = assert!(
@@ -23,8 +25,8 @@ const BUILD: &str = concat!("haploom ", env!("CARGO_PKG_VERSION"), "; htslib ", 
 
 /// § Version
 ///
-/// The version of the library that is running, as HAPLOOM_VERSION_NUMBER: a program may hold it against the header it was
-/// compiled with. Any thread. Since 0.1.
+/// The version of the library that is running, as HAPLOOM_VERSION_NUMBER: a program may hold it
+/// against the header it was compiled with. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_version() -> i32 {
     HAPLOOM_VERSION_NUMBER
@@ -42,8 +44,9 @@ pub extern "C" fn haploom_abi() -> i32 {
     HAPLOOM_ABI
 }
 
-/// What the library was built with, in a line: its version, that of its own htslib (which no other code sees), the devices
-/// it knows. Static text, for logs and reports of defects. Any thread. Since 0.1.
+/// What the library was built with, in a line: its version, that of its own htslib (which no other
+/// code sees), the devices it knows. Static text, for logs and reports of defects. Any thread.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_build_info() -> *const c_char {
     BUILD.as_ptr().cast()

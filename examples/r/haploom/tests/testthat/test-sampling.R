@@ -59,7 +59,7 @@ test_that("wrong requests are refused", {
     expect_status(sample_panel(model, 3), "INVALID_ARGUMENT", "pair", "sample_panel")
     expect_status(sample_haplotypes(model, 2, layout = "sites"), "INVALID_ARGUMENT", "layout", "sample_haplotypes")
     expect_status(sample_haplotypes(model, 2, epochs = 3), "UNKNOWN_OPTION", "epochs", "sample_haplotypes")
-    expect_status(sample_haplotypes(model, 2, region = "2"), "EMPTY", called = "sample_haplotypes")
+    expect_status(sample_haplotypes(model, 2, region = "2"), "REGION", called = "sample_haplotypes")
     expect_status(sample_haplotypes(model, 2, region = "1:1-2"), "EMPTY", called = "sample_haplotypes")
     expect_status(sample_haplotypes(model, 2, label = "nobody"), "UNKNOWN_NAME", called = "sample_haplotypes")
     expect_status(sample_haplotypes(model, 2, start = 3), "INVALID_ARGUMENT", "start has to be a panel", "sample_haplotypes")
