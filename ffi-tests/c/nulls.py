@@ -16,6 +16,7 @@ HEADER = open(sys.argv[1]).read()
 # are those of nulls.h.
 VALUES = {
     "haploom_augment.output": '"augmented.bcf"',
+    "haploom_evaluate.options": "quick_evaluation",
     "haploom_model_open.path": '"model.haploom"',
     "haploom_model_save.path": '"saved.haploom"',
     "haploom_panel_write.path": '"written.vcf"',
