@@ -159,10 +159,21 @@ static void arrays(void) {
     EXPECT(EMPTY, haploom_panel_from_bytes(sites, samples, alleles, 0, 3, 1, &panel), "no haplotypes");
 
     /* Sizes of more memory than a process can have. */
+    haploom_sites *sites_of_three = sites;
+    haploom_samples_free(samples);
     EXPECT(OUT_OF_MEMORY, haploom_sites_new((size_t)1 << 55, contigs, (uint64_t[]){5}, NULL, references, alternates, &sites), "memory");
     CHECK(sites == NULL);
     EXPECT(OUT_OF_MEMORY, haploom_samples_new((size_t)1 << 55, names, NULL, NULL, &samples), "memory");
     CHECK(samples == NULL);
+    for (int shift = 46; shift <= 60; shift += 7) {
+        EXPECT(OUT_OF_MEMORY, haploom_panel_from_bytes(sites_of_three, NULL, alleles, (size_t)1 << shift, 0, 1, &panel), "memory");
+        EXPECT(OUT_OF_MEMORY, haploom_panel_from_bits(sites_of_three, NULL, alleles, (size_t)1 << shift, 1, HAPLOOM_HAPLOTYPE_MAJOR,
+                                                      &panel), "memory");
+        EXPECT(OUT_OF_MEMORY, haploom_panel_from_bits(sites_of_three, NULL, alleles, (size_t)1 << shift, (size_t)1 << shift,
+                                                      HAPLOOM_SITE_MAJOR, &panel), "memory");
+    }
+    CHECK(panel == NULL);
+    haploom_sites_free(sites_of_three);
 }
 
 static void option_keys(void) {
