@@ -13,7 +13,8 @@ static haploom_encoding *a_encoding;
 static haploom_evaluation *a_evaluation;
 static const haploom_samples *all_samples;
 
-static const char *names[] = {"AFR000", "AFR001"}, *contigs[] = {"1", "1"}, *references[] = {"A", "A"}, *alternates[] = {"C", "C"};
+static const char *names[] = {"AFR000", "AFR001"}, *contigs[] = {"1", "1"};
+static const char *references[] = {"A", "A"}, *alternates[] = {"C", "C"};
 static const uint64_t positions[] = {10, 20};
 static const uint8_t ploidy[] = {2, 2};
 static uint8_t bytes[4096], *model_bytes, *file_bytes;

@@ -195,7 +195,8 @@ def main():
         for i in pointers:
             arguments = good[:i] + ["NULL"] + good[i + 1 :]
             # A buffer that is NULL has no bytes where its size is asked for.
-            arguments = ["0" if parameters[i][1] == "buffer" and may[i] and p[1] == "capacity" else a for p, a in zip(parameters, arguments)]
+            if may[i] and parameters[i][1] == "buffer":
+                arguments = ["0" if p[1] == "capacity" else a for p, a in zip(parameters, arguments)]
             call(name, kinds, arguments, answer, f"{parameters[i][1]} NULL", may[i])
             tested += 1
         if len(pointers) > 1:

@@ -161,7 +161,8 @@ static void arrays(void) {
     /* Sizes of more memory than a process can have. */
     haploom_sites *sites_of_three = sites;
     haploom_samples_free(samples);
-    EXPECT(OUT_OF_MEMORY, haploom_sites_new((size_t)1 << 55, contigs, (uint64_t[]){5}, NULL, references, alternates, &sites), "memory");
+    EXPECT(OUT_OF_MEMORY, haploom_sites_new((size_t)1 << 55, contigs, (uint64_t[]){5}, NULL, references, alternates, &sites),
+           "memory");
     CHECK(sites == NULL);
     EXPECT(OUT_OF_MEMORY, haploom_samples_new((size_t)1 << 55, names, NULL, NULL, &samples), "memory");
     CHECK(samples == NULL);
@@ -282,7 +283,8 @@ static void other_panels(const char *whole, const char *renamed, const char *swa
     haploom_encoding *encoding = (haploom_encoding *)&model;
     haploom_evaluation *evaluation = (haploom_evaluation *)&model;
     haploom_sampler *stream = (haploom_sampler *)&model, *good = sampler(model, "haplotypes=4");
-    EXPECT(CONTIG_MISMATCH, haploom_encode(model, others[0], NULL, &encoding), "contig chr1 of the panel is 1 in the model", "bcftools annotate");
+    EXPECT(CONTIG_MISMATCH, haploom_encode(model, others[0], NULL, &encoding), "contig chr1 of the panel is 1 in the model",
+           "bcftools annotate");
     EXPECT(ALLELE_MISMATCH, haploom_encode(model, others[1], NULL, &encoding), "exchanged", "1:8570");
     EXPECT(NO_OVERLAP, haploom_encode(model, others[2], NULL, &encoding), "1:8571", "1:8570");
     EXPECT(CONTIG_MISMATCH, haploom_evaluate(panel, others[0], NULL, NULL, &evaluation), "contig 1", "contig chr1");
