@@ -50,16 +50,20 @@ ffi-test: test-packages libraries
 	DESTDIR=$(FFI) PREFIX=/install LIBDIR=lib INCLUDEDIR=include packaging/install.sh
 	ffi-tests/run $(FFI)/install
 
-# include/haploom.h and ffi-tests/abi/symbols.txt, after a change of src/ffi.
+# include/haploom.h and what ffi-tests/abi keeps of it, after a change of src/ffi.
 header:
 	HAPLOOM_WRITE_HEADER=1 $(CARGO) test --release --test header
+	ffi-tests/abi/keep
 
 lint: test-packages
 	$(CARGO) fmt --check
 	$(CARGO) clippy --release --locked --all-targets -- -D warnings
 
-docs: packages
+# Of the Rust library, of the C library and of the R package: target/doc/index.html.
+docs: build
+	@.ci/packages docs
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --no-deps
+	packaging/docs.sh
 
 # Python with what the tests open model files with.
 $(PYTHON)/ready: | test-packages
@@ -68,7 +72,7 @@ $(PYTHON)/ready: | test-packages
 	touch $@
 
 test-packages:
-	@.ci/packages build tests
+	@.ci/packages build docs tests
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 
 # Under sudo nothing is built (root has no cargo, and its files would be in the user's way): `make libraries` comes first.

@@ -131,7 +131,8 @@ static void stopped_everywhere(const struct call *call) {
             if (call->free) call->free(made);
             continue;
         }
-        CHECK(status == HAPLOOM_CANCELLED && *last_error(), "%s stopped at %d: %s", call->name, stop_at, haploom_status_name(status));
+        CHECK(status == HAPLOOM_CANCELLED && *last_error(), "%s stopped at %d: %s", call->name, stop_at,
+              haploom_status_name(status));
         CHECK(!call->free || made == NULL, "%s stopped at %d left a handle", call->name, stop_at);
         if (!call->output) continue;
         CHECK(files_in("out") == turn % 2, "%s stopped at %d left files", call->name, stop_at);
@@ -188,7 +189,8 @@ static void resumed(const char *assignments) {
         stop_at = events = 0;
         OK(haploom_train(panel, "rbm", how, &made));
         uint8_t *bytes = bytes_of(made, &other);
-        CHECK(size == other && memcmp(bytes, wanted, size) == 0, "%s: stopped at %d and %d", assignments, stops[i][0], stops[i][1]);
+        bool same = size == other && memcmp(bytes, wanted, size) == 0;
+        CHECK(same, "%s: stopped at %d and %d", assignments, stops[i][0], stops[i][1]);
         free(bytes);
         haploom_model_free(made);
     }

@@ -114,7 +114,8 @@ static haploom_status to_bytes(void) {
     return haploom_panel_to_bytes(panel, 0, HAPLOTYPES, 0, SITES, bytes, (size_t)HAPLOTYPES * SITES, 1, HAPLOTYPES);
 }
 static haploom_status to_bits(void) {
-    return haploom_panel_to_bits(panel, 0, HAPLOTYPES, 0, SITES, bytes, (size_t)HAPLOTYPES * SITES, HAPLOTYPES / 8, HAPLOOM_SITE_MAJOR);
+    return haploom_panel_to_bits(panel, 0, HAPLOTYPES, 0, SITES, bytes, (size_t)HAPLOTYPES * SITES, HAPLOTYPES / 8,
+                                 HAPLOOM_SITE_MAJOR);
 }
 static haploom_status select_part(void) {
     haploom_options *how = options("region=1:1000-");
@@ -226,7 +227,10 @@ static void prepare(void) {
     static const char *contigs[SITES], *references[SITES], *alternates[SITES];
     static uint64_t positions[SITES];
     uint64_t state = 1;
-    for (int i = 0; i < SITES; ++i) contigs[i] = "1", references[i] = "A", alternates[i] = "C", positions[i] = 10 + 3 * (uint64_t)i;
+    for (int i = 0; i < SITES; ++i) {
+        contigs[i] = "1", references[i] = "A", alternates[i] = "C";
+        positions[i] = 10 + 3 * (uint64_t)i;
+    }
     OK(haploom_sites_new(SITES, contigs, positions, NULL, references, alternates, &sites));
     bits = malloc(HAPLOTYPES * SITES / 8);
     bytes = calloc(HAPLOTYPES, SITES);
@@ -277,7 +281,8 @@ static int outcome(haploom_status (*work)(void), int number, bool all, size_t li
     }
     close(answer[1]);
     CHECK(waitpid(child, &how, 0) == child);
-    if (read(answer[0], &status, sizeof status) != sizeof status) status = WIFSIGNALED(how) ? WTERMSIG(how) : 1000 + WEXITSTATUS(how);
+    if (read(answer[0], &status, sizeof status) != sizeof status)
+        status = WIFSIGNALED(how) ? WTERMSIG(how) : 1000 + WEXITSTATUS(how);
     close(answer[0]);
     return status;
 }

@@ -16,6 +16,7 @@ HEADER = open(sys.argv[1]).read()
 # are those of nulls.h.
 VALUES = {
     "haploom_augment.output": '"augmented.bcf"',
+    "haploom_evaluate.options": "quick_evaluation",
     "haploom_model_open.path": '"model.haploom"',
     "haploom_model_save.path": '"saved.haploom"',
     "haploom_panel_write.path": '"written.vcf"',
@@ -194,7 +195,8 @@ def main():
         for i in pointers:
             arguments = good[:i] + ["NULL"] + good[i + 1 :]
             # A buffer that is NULL has no bytes where its size is asked for.
-            arguments = ["0" if parameters[i][1] == "buffer" and may[i] and p[1] == "capacity" else a for p, a in zip(parameters, arguments)]
+            if may[i] and parameters[i][1] == "buffer":
+                arguments = ["0" if p[1] == "capacity" else a for p, a in zip(parameters, arguments)]
             call(name, kinds, arguments, answer, f"{parameters[i][1]} NULL", may[i])
             tested += 1
         if len(pointers) > 1:

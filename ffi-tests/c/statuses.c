@@ -159,10 +159,22 @@ static void arrays(void) {
     EXPECT(EMPTY, haploom_panel_from_bytes(sites, samples, alleles, 0, 3, 1, &panel), "no haplotypes");
 
     /* Sizes of more memory than a process can have. */
-    EXPECT(OUT_OF_MEMORY, haploom_sites_new((size_t)1 << 55, contigs, (uint64_t[]){5}, NULL, references, alternates, &sites), "memory");
+    haploom_sites *sites_of_three = sites;
+    haploom_samples_free(samples);
+    EXPECT(OUT_OF_MEMORY, haploom_sites_new((size_t)1 << 55, contigs, (uint64_t[]){5}, NULL, references, alternates, &sites),
+           "memory");
     CHECK(sites == NULL);
     EXPECT(OUT_OF_MEMORY, haploom_samples_new((size_t)1 << 55, names, NULL, NULL, &samples), "memory");
     CHECK(samples == NULL);
+    for (int shift = 46; shift <= 60; shift += 7) {
+        EXPECT(OUT_OF_MEMORY, haploom_panel_from_bytes(sites_of_three, NULL, alleles, (size_t)1 << shift, 0, 1, &panel), "memory");
+        EXPECT(OUT_OF_MEMORY, haploom_panel_from_bits(sites_of_three, NULL, alleles, (size_t)1 << shift, 1, HAPLOOM_HAPLOTYPE_MAJOR,
+                                                      &panel), "memory");
+        EXPECT(OUT_OF_MEMORY, haploom_panel_from_bits(sites_of_three, NULL, alleles, (size_t)1 << shift, (size_t)1 << shift,
+                                                      HAPLOOM_SITE_MAJOR, &panel), "memory");
+    }
+    CHECK(panel == NULL);
+    haploom_sites_free(sites_of_three);
 }
 
 static void option_keys(void) {
@@ -271,7 +283,8 @@ static void other_panels(const char *whole, const char *renamed, const char *swa
     haploom_encoding *encoding = (haploom_encoding *)&model;
     haploom_evaluation *evaluation = (haploom_evaluation *)&model;
     haploom_sampler *stream = (haploom_sampler *)&model, *good = sampler(model, "haplotypes=4");
-    EXPECT(CONTIG_MISMATCH, haploom_encode(model, others[0], NULL, &encoding), "contig chr1 of the panel is 1 in the model", "bcftools annotate");
+    EXPECT(CONTIG_MISMATCH, haploom_encode(model, others[0], NULL, &encoding), "contig chr1 of the panel is 1 in the model",
+           "bcftools annotate");
     EXPECT(ALLELE_MISMATCH, haploom_encode(model, others[1], NULL, &encoding), "exchanged", "1:8570");
     EXPECT(NO_OVERLAP, haploom_encode(model, others[2], NULL, &encoding), "1:8571", "1:8570");
     EXPECT(CONTIG_MISMATCH, haploom_evaluate(panel, others[0], NULL, NULL, &evaluation), "contig 1", "contig chr1");

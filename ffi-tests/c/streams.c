@@ -154,7 +154,8 @@ enum { SITES = 800, KNOWN = 2100 };
 static uint8_t truth[KNOWN][SITES];
 
 /* Haplotypes first, ..., first + n - 1 of the stream lie in a buffer as they should. `bytes` are those of it that n take. */
-static void compare(const uint8_t *buffer, size_t size, size_t first, size_t n, size_t from, size_t sites, bool by_site, bool bits) {
+static void compare(const uint8_t *buffer, size_t size, size_t first, size_t n, size_t from, size_t sites, bool by_site,
+                    bool bits) {
     size_t rows = by_site ? sites : n, columns = by_site ? n : sites;
     size_t stride = by_site ? size / sites : bits ? (sites + 7) / 8 : sites;
     for (size_t r = 0; r < rows; ++r)
@@ -209,7 +210,8 @@ static void stream(const haploom_model *model, bool by_site, bool bits, bool reg
         position = below(end);
         OK(haploom_sampler_seek(made, position));
         size_t ask = 1 + below(60), columns = by_site ? ask : sites, rows = by_site ? sites : ask;
-        size_t width = bits ? (columns + 7) / 8 : columns, stride = width + below(7), got = ask < end - position ? ask : end - position;
+        size_t width = bits ? (columns + 7) / 8 : columns, stride = width + below(7);
+        size_t got = ask < end - position ? ask : end - position;
         size_t size = (rows - 1) * stride + width;
         uint8_t *buffer = guarded(size);
         OK(haploom_sampler_fill(made, ask, buffer, size, stride, &n));
@@ -218,7 +220,8 @@ static void stream(const haploom_model *model, bool by_site, bool bits, bool reg
         for (size_t r = 0; r < made_rows; ++r) {
             for (size_t c = 0; c < made_columns; ++c) {
                 uint8_t wanted = by_site ? truth[position + c][from + r] : truth[position + r][from + c];
-                CHECK((bits ? buffer[r * stride + c / 8] >> c % 8 & 1 : buffer[r * stride + c]) == wanted, "row %zu, column %zu", r, c);
+                uint8_t allele = bits ? buffer[r * stride + c / 8] >> c % 8 & 1 : buffer[r * stride + c];
+                CHECK(allele == wanted, "row %zu, column %zu", r, c);
             }
             for (size_t b = width; b < stride && r + 1 < rows; ++b) CHECK(buffer[r * stride + b] == MARK, "between rows");
         }

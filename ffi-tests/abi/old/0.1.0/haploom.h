@@ -108,7 +108,10 @@
 #define HAPLOOM_VERSION_PATCH 0
 #define HAPLOOM_VERSION_NUMBER 1000
 
-/** The number of the binary interface: the soname's. It grows when a program has to be compiled again. */
+/**
+ * The number of the binary interface, that of the soname libhaploom.so.0. Under one number functions, constants and options
+ * are only ever added; it grows when a program has to be compiled again.
+ */
 #define HAPLOOM_ABI 0
 
 /** All went well. */

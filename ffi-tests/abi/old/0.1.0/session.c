@@ -34,7 +34,8 @@ static int32_t look(void *user, const haploom_event *event) {
     NEED(user == &seen && haploom_event_text(event)[0]);
     switch (haploom_event_kind(event)) {
     case HAPLOOM_EVENT_STEP:
-        NEED(haploom_event_unit(event)[0] && (haploom_event_total(event) == 0 || haploom_event_done(event) <= haploom_event_total(event)));
+        NEED(haploom_event_unit(event)[0]);
+        NEED(haploom_event_total(event) == 0 || haploom_event_done(event) <= haploom_event_total(event));
         ++seen.steps;
         haploom_cancel_request(seen.cancel);
         seen.done = haploom_event_done(event);
