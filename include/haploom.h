@@ -43,7 +43,83 @@
  *
  * OPTIONS. haploom_options holds values by key ("epochs", "seed", "region", "threads"). Every key
  * has a type, bounds and a default, which haploom_option_describe() tells. NULL stands for the
- * defaults.
+ * defaults. By group:
+ *
+ *   every call:
+ *     threads          1; a whole number from 0 to 4096
+ *     seed             1; a whole number, at least 0
+ *   region:
+ *     region           ""; CONTIG, CONTIG:POSITION, CONTIG:START-END or CONTIG:START-,
+ *                      positions from 1
+ *   selection:
+ *     samples          ""; names separated by commas, or ^ and names to leave out
+ *     samples_file     ""; a file, or ^ and a file of names to leave out
+ *   reading:
+ *     labels           ""; FILE or FILE:COLUMN, a table with a header
+ *     missing          refuse; one of refuse, reference, frequency, drop-site, keep
+ *     unphased         refuse; one of refuse, as-written, keep
+ *     multiallelic     split; one of split, refuse, drop
+ *     legend           ""; a file
+ *     sample_file      ""; a file
+ *     contig           ""; a name
+ *   writing:
+ *     format           auto; one of auto, vcf, vcf.gz, bcf, hap, hap.gz, hapt, hapt.gz, pgen
+ *     index            true; true or false
+ *   training:
+ *     held_out         0; a number from 0 to 0.5
+ *   training, RBM:
+ *     hidden_type      relu; one of relu, bernoulli
+ *     hidden           0; a whole number from 0 to 65536
+ *     epochs           120; a number from 0 to 1000000000
+ *     updates          0; a whole number from 0 to 100000000
+ *     batch            500; a whole number from 1 to 65536
+ *     chains           500; a whole number from 1 to 65536
+ *     k                5; a whole number from 1 to 1000000
+ *     method           renewed; one of renewed, pcd, rdm
+ *     sweeps           5; a whole number from 1 to 1000000
+ *     clusters         64; a whole number from 1 to 4096
+ *     cluster_size     20; a whole number from 1 to 1000000
+ *     optimiser        sgd; one of sgd, adam
+ *     learning_rate    0; a number from 0 to 10
+ *     momentum         0; a number from 0 to 0.9999
+ *     l2               0.5; a number from 0 to 10
+ *     stop             never; one of never, aats, held_out
+ *     stop_every       100; a whole number from 1 to 1000000
+ *     patience         10; a whole number from 1 to 1000000
+ *     stop_gap         5; a number from 0 to 1000000
+ *     output           calibrated; one of calibrated, plain
+ *     ladder           false; true or false
+ *     rung_acceptance  0.3; a number from 0.05 to 0.95
+ *     centred          true; true or false
+ *   training, Markov:
+ *     window           10; a whole number from 0 to 20
+ *   checkpoints:
+ *     checkpoint       ""; a folder
+ *     resume           false; true or false
+ *   sampling:
+ *     sampler          auto; one of auto, mixture, gibbs, random, tempering
+ *     sample_sweeps    0; a whole number from 0 to 1000000
+ *     rounds           50; a whole number from 0 to 1000000
+ *     round_sweeps     5; a whole number from 1 to 10000
+ *   stream:
+ *     label            ""; a label that the model knows
+ *     layout           haplotypes; one of haplotypes, sites
+ *     packing          bytes; one of bytes, bits
+ *     haplotypes       0; a whole number from 0 to 281474976710656
+ *   artificial people:
+ *     prefix           HAPLOOM; a word
+ *   augmentation:
+ *     outside          drop; one of drop, refuse, missing
+ *   encoding:
+ *     components       10; a whole number from 0 to 65536
+ *   evaluation:
+ *     aats_draws       5; a whole number from 1 to 10000
+ *     aats_most        2500; a whole number from 2 to 1000000
+ *     triplets         8000; a whole number from 1 to 10000000
+ *     gaps             false; true or false
+ *     transport_reg    0.001; a number from 0.000001 to 1000000
+ *     transport_most   2000; a whole number from 1 to 1000000
+ *     linkage_most     10000; a whole number from 2 to 1000000
  *
  * TEXTS are UTF-8 and end with a 0; names of files may be any bytes. SITES are counted from 0 in
  * arguments, POSITIONS from 1. ALLELES are 0 (reference) and 1 (alternate). In packed rows, bit c

@@ -134,6 +134,7 @@ impl Error {
         let kind = match source.kind() {
             std::io::ErrorKind::UnexpectedEof => ErrorKind::Truncated,
             std::io::ErrorKind::InvalidData => ErrorKind::Malformed,
+            std::io::ErrorKind::OutOfMemory => ErrorKind::OutOfMemory,
             _ => ErrorKind::Io,
         };
         Error::new(kind, format!("cannot {doing}: {source}")).file(file)

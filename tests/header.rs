@@ -20,7 +20,7 @@ fn generated() -> String {
     });
     let mut plain = Vec::new();
     builder.generate().unwrap().write(&mut plain);
-    let plain = String::from_utf8(plain).unwrap();
+    let plain = String::from_utf8(plain).unwrap().replace(" * @OPTIONS@\n", &option_table());
 
     let mut out = String::new();
     let mut open = false;
@@ -48,6 +48,30 @@ fn generated() -> String {
     }
     assert!(!out.contains('§') && !open, "every section is opened and closed");
     short_comments_and_safe_numbers(&out)
+}
+
+/// The keys of options by group, with their defaults and bounds. What they do is in haploom_option_describe() and in the
+/// browsable manual.
+fn option_table() -> String {
+    let mut text = String::new();
+    let mut group = "";
+    for spec in haploom::options::TABLE.iter().filter(|spec| !spec.key.starts_with("x_")) {
+        if spec.reader.name() != group {
+            group = spec.reader.name();
+            text += &format!(" *   {group}:\n");
+        }
+        let default = if spec.default.is_empty() { "\"\"" } else { spec.default };
+        let line = format!("{:<16} {default}; {}", spec.key, spec.bounds);
+        let mut cut = 0;
+        // Long lists of words go on in the next line.
+        while line.len() - cut > 88 {
+            let end = cut + line[cut..cut + 88].rfind(' ').unwrap();
+            text += &format!(" *     {}{}\n", if cut > 0 { " ".repeat(17) } else { String::new() }, &line[cut..end]);
+            cut = end + 1;
+        }
+        text += &format!(" *     {}{}\n", if cut > 0 { " ".repeat(17) } else { String::new() }, &line[cut..]);
+    }
+    text
 }
 
 /// Comments of one line on one line, and negative numbers in parentheses, as C programmers write them.

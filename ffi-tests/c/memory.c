@@ -215,7 +215,7 @@ static const struct {
 #define HOLDS(name) {#name, name, true}
 #define MAY_ABORT(name) {#name, name, false}
     HOLDS(from_bits_rows), HOLDS(from_bits_sites), HOLDS(from_bytes_rows), HOLDS(to_bytes), HOLDS(to_bits), HOLDS(frequencies),
-    HOLDS(train_bernoulli), MAY_ABORT(from_bytes_sites), MAY_ABORT(open_vcf), MAY_ABORT(open_bcf), MAY_ABORT(open_hap),
+    HOLDS(train_bernoulli), HOLDS(from_bytes_sites), MAY_ABORT(open_vcf), MAY_ABORT(open_bcf), MAY_ABORT(open_hap),
     MAY_ABORT(open_hapt), MAY_ABORT(select_part), MAY_ABORT(write_vcf), MAY_ABORT(write_bcf), MAY_ABORT(write_hap),
     MAY_ABORT(train_rbm), MAY_ABORT(train_rbm_checkpoint), MAY_ABORT(train_rbm_threads), MAY_ABORT(train_markov),
     MAY_ABORT(model_open), MAY_ABORT(model_open_markov), MAY_ABORT(model_save), MAY_ABORT(stream_rbm),

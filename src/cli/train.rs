@@ -3,7 +3,7 @@
 use super::panel_args::{PartArgs, RuleArgs, ThreadArgs, read};
 use super::terminal::Terminal;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::{LabelFile, ReadOptions};
+use crate::io::{self, LabelFile, ReadOptions};
 use crate::model_file;
 use crate::models::ModelKind;
 use crate::options::{Options, Reader};
@@ -90,6 +90,7 @@ impl Train {
     /// Those of reading, training and writing.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let options = options(&self.set, readers(self.model))?;
+        io::require_writable(&self.output)?;
         let reading = self.rules.options(&self.part, self.seed, self.threads)?;
         let panel = read(&self.panel, &ReadOptions { labels: self.labels.clone(), ..reading }, terminal)?;
         panel.require_complete().map_err(|e| e.file(&self.panel))?;
@@ -100,7 +101,12 @@ impl Train {
             checkpoint: self.checkpoint.clone().or(default_checkpoint.clone()),
             resume: self.resume,
         };
-        let model = terminal.watch(|progress| train(&panel, self.model, &options, &settings, progress))?;
+        let trained = terminal.watch(|progress| train(&panel, self.model, &options, &settings, progress));
+        if let (Err(_), Some(folder)) = (&trained, &default_checkpoint) {
+            // An empty folder says nothing; one that holds a checkpoint stays.
+            let _ = std::fs::remove_dir(folder);
+        }
+        let model = trained?;
         for (name, value) in &model.provenance.metrics {
             terminal.say(format!("{name} {value:.4}"));
         }

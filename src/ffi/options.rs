@@ -45,7 +45,8 @@ pub(super) fn watched<T>(given: Option<&haploom_options>, work: impl FnOnce(&mut
     let stop = cancel.clone();
     work(&mut Progress::new(
         &mut |event| {
-            if !callback.wants_more(event) {
+            // Whoever has said stop is not asked again.
+            if !stop.is_cancelled() && !callback.wants_more(event) {
                 stop.cancel();
             }
         },

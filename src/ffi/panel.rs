@@ -134,18 +134,25 @@ pub extern "C" fn haploom_panel_demo(part: i32, panel: *mut *mut haploom_panel) 
     })
 }
 
-/// The people of haplotypes that came without: diploid, `sample_0`, `sample_1`, ...
-fn samples_of(samples: Option<&haploom_samples>, haplotypes: usize) -> Result<Samples> {
-    match samples {
-        Some(samples) if samples.samples.haplotypes() == haplotypes => Ok(samples.samples.clone()),
-        Some(samples) => Err(Error::argument(format!(
-            "samples have {} haplotypes, and {haplotypes} are handed over",
-            samples.samples.haplotypes()
-        ))),
+/// Whether haplotypes and people fit.
+fn check_haplotypes(samples: Option<&haploom_samples>, haplotypes: usize) -> Result<()> {
+    match samples.map(|samples| samples.samples.haplotypes()) {
+        Some(n) if n != haplotypes => {
+            Err(Error::argument(format!("samples have {n} haplotypes, and {haplotypes} are handed over")))
+        }
         None if haplotypes % 2 == 1 => {
             Err(Error::argument(format!("{haplotypes} haplotypes do not pair into people without samples"))
                 .remedy("give samples with their ploidy"))
         }
+        _ => Ok(()),
+    }
+}
+
+/// The people of haplotypes; of those that came without: diploid, `sample_0`, `sample_1`, ...
+fn samples_of(samples: Option<&haploom_samples>, haplotypes: usize) -> Result<Samples> {
+    check_haplotypes(samples, haplotypes)?;
+    match samples {
+        Some(samples) => Ok(samples.samples.clone()),
         None => Samples::diploid((0..haplotypes / 2).map(|i| format!("sample_{i}"))),
     }
 }
@@ -194,11 +201,13 @@ pub extern "C" fn haploom_panel_from_bytes(
         }
         let reach = extent(haplotypes, haplotype_stride, sites.len(), site_stride)?;
         let alleles = array(alleles, reach, "alleles")?;
+        check_haplotypes(samples, haplotypes)?;
         let (bits, missing) = match site_stride {
             1 => pack_rows(haplotypes, sites.len(), |h| &alleles[h * haplotype_stride..][..sites.len()]),
             _ if haplotype_stride == 1 => {
                 let rows = pack_rows(sites.len(), haplotypes, |s| &alleles[s * site_stride..][..haplotypes]);
-                rows.map_err(|(s, h)| (h, s)).and_then(|planes| transposed(planes).map_err(|_| (usize::MAX, 0)))
+                let turned = |(s, h)| if s == usize::MAX { (s, h) } else { (h, s) };
+                rows.map_err(turned).and_then(|planes| transposed(planes).map_err(|_| (usize::MAX, 0)))
             }
             _ => {
                 let mut row = Vec::with_capacity(sites.len());
@@ -297,6 +306,7 @@ pub extern "C" fn haploom_panel_from_bits(
         }
         let (rows, columns) = shape(layout, haplotypes, sites.len())?;
         let width = check_stride(stride, columns)?;
+        check_haplotypes(samples, haplotypes)?;
         let bytes = array(bits, extent(rows, stride, width, 1)?, "bits")?;
         let bits = from_rows(rows, columns, |r| &bytes[r * stride..][..width])?;
         let bits = if layout == HAPLOOM_SITE_MAJOR { bits.transpose()? } else { bits };

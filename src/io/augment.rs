@@ -17,6 +17,7 @@ use crate::panel::samples::Samples;
 use crate::panel::sites::Sites;
 use crate::progress::Progress;
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 rule! {
@@ -208,6 +209,11 @@ pub fn augment(
             artificial.samples.haplotypes()
         )));
     }
+    if is_same_file(input, output) {
+        return Err(Error::argument("the output is the input: the real records that are left out would be lost")
+            .file(output)
+            .remedy("write to another file"));
+    }
     let threads = crate::threads::Threads::new(options.threads).count();
     let mut source = Source::open(input, threads)?;
     let is_bcf = match sniff(&mut source)? {
@@ -314,6 +320,14 @@ pub fn augment(
     progress.step("augmenting", report.records, report.records, "records")?;
     out.commit(kind.filter(|_| options.index && !is_dash(output)))?;
     Ok(report)
+}
+
+/// Whether two names are those of one regular file.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    match (a.metadata(), b.metadata()) {
+        (Ok(a), Ok(b)) => a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
 }
 
 /// The header with artificial people, as text and as its parts.

@@ -336,6 +336,15 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     output.commit(None)
 }
 
+/// Whether a file of this name can be made, or replaced: asked before long work, so that it does not fail at its end. Nothing
+/// is left behind.
+///
+/// # Errors
+/// `Io`.
+pub fn require_writable(path: &Path) -> Result<()> {
+    output::Output::create(path, bgzf::Packing::Plain, 1).map(drop)
+}
+
 /// Reads a panel from VCF, VCF.gz, BCF, `.pgen`, `.hap` or `.hapt`, recognised by content; `-` is standard input.
 ///
 /// # Errors
@@ -400,6 +409,14 @@ fn sniff(source: &mut bgzf::Source) -> Result<Content> {
     }
     if head.starts_with(&pgen::MAGIC) && !matches!(head.get(2), Some(0 | 1)) {
         return Ok(Content::Pgen);
+    }
+    if head.get(8) == Some(&b'{') && head.get(4..8) == Some(&[0; 4]) {
+        return Err(Error::new(
+            ErrorKind::UnknownFormat,
+            "the file looks like a model (safetensors), not like a panel",
+        )
+        .file(&path)
+        .remedy("give the panel where a panel is asked for"));
     }
     let known: &[(&[u8], &str)] = &[
         (b"BCF\x04", "BCF version 1"),

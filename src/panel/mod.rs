@@ -228,10 +228,15 @@ impl Panel {
     /// The panel inside a region.
     ///
     /// # Errors
-    /// `Empty` if no site lies inside.
+    /// `Empty` if no site lies inside, `Region` if the panel does not have the contig.
     pub fn in_region(&self, region: &Region) -> Result<Self> {
         let range = self.sites().range(region);
+        let contigs: Vec<String> = self.sites().contigs().iter().map(|contig| contig.to_string()).collect();
         match range.is_empty() {
+            true if !contigs.contains(&region.contig) => {
+                let what = format!("contig {} of the region is not in the panel", region.contig);
+                Err(Error::new(ErrorKind::Region, what).remedy(format!("its contigs are {}", contigs.join(", "))))
+            }
             true => Err(Error::new(ErrorKind::Empty, format!("no site in region {region}"))),
             false => self.select_sites(&range.collect::<Vec<_>>()),
         }

@@ -24,6 +24,15 @@ pub fn file_in(folder: &Path) -> PathBuf {
 /// Names of the three moments' tensors.
 const PARAMETERS: [&str; 3] = ["W", "b", "c"];
 
+/// Makes the folder of a checkpoint, and tries whether files can be made in it.
+///
+/// # Errors
+/// `Io`.
+pub fn prepare(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::io("make the folder of the checkpoint", folder, &e))?;
+    io::require_writable(&file_in(folder))
+}
+
 /// Writes a checkpoint into `folder`, which is made if it is not there. `identity` names panel and options: a resumed
 /// run has to have the same.
 ///

@@ -86,10 +86,13 @@ pub fn train(
         panel_sha256: panel.fingerprint(),
         ..Provenance::default()
     };
-    progress.check()?;
     let generator = match kind {
-        ModelKind::Bernoulli => Generator::Bernoulli(Bernoulli { frequencies: panel.frequencies() }),
+        ModelKind::Bernoulli => {
+            progress.check()?;
+            Generator::Bernoulli(Bernoulli { frequencies: panel.frequencies() })
+        }
         ModelKind::Markov => {
+            progress.check()?;
             let sites = panel.sites();
             let begins = |i: &usize| *i == 0 || sites[*i].contig != sites[*i - 1].contig;
             let starts: Vec<u64> = (0..sites.len()).filter(begins).map(|i| i as u64).collect();
@@ -126,6 +129,8 @@ fn split(panel: &Panel, held_out: f64, seed: u64) -> Result<(BitMatrix, Option<B
 const RUNG_EVERY: u64 = 10;
 /// The smallest step that training falls back to.
 const SMALLEST_RATE: f64 = 1e-6;
+/// Adversarial accuracy against the training haplotypes above which a model has hardly learned.
+const UNLEARNED: f64 = 0.8;
 /// Updates between two checkpoints.
 const CHECKPOINT_EVERY: u64 = 500;
 
@@ -143,6 +148,10 @@ fn train_rbm(
     let states = (of_run.chains + of_run.batch).checked_mul(4 * (of_run.hidden_units + data.columns()));
     let bytes = weights.zip(states).and_then(|(a, b)| a.checked_add(b));
     memory::require(bytes, "the weights and chains of training")?;
+    if let Some(folder) = &settings.checkpoint {
+        // Before the work: a folder that cannot be made would cost the state just when it is needed.
+        checkpoint::prepare(folder)?;
+    }
     let threads = &settings.threads;
     let identity = format!("panel {}, seed {}, {}", provenance.panel_sha256, settings.seed, provenance.options);
     let mut trainer = match (&settings.checkpoint, settings.resume) {
@@ -212,6 +221,13 @@ fn train_rbm(
         }
     };
     let machine = finish(&trainer, rbm, &data, options, settings, provenance, ladder)?;
+    if let Some((_, truth)) = provenance.metrics.iter().find(|(name, truth)| name == "aa_truth" && *truth > UNLEARNED) {
+        progress.notice(format!(
+            "artificial haplotypes are far from the real ones (aa_truth {truth:.2}, where .5 is best): after {} updates the \
+             model has learned little; more epochs, a smaller batch or a smaller l2 learn more",
+            provenance.updates
+        ));
+    }
     if let Some(held_out) = &held_out {
         let method = Method::Annealing(Annealing { seed: settings.seed, ..Annealing::default() });
         let judged = log_likelihood(trainer.device(), &machine, held_out, &method, progress)?;

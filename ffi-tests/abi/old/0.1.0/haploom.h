@@ -2,7 +2,8 @@
  * @file haploom.h
  * @brief Haploom learns the distribution of human haplotypes and makes new ones.
  *
- * This header is the manual of libhaploom. It is generated from the library's source: do not edit it.
+ * This header is the manual of libhaploom. It is generated from the library's source: do not edit
+ * it.
  *
  * OBJECTS. Everything is an opaque handle that the library makes:
  *
@@ -13,34 +14,116 @@
  *   haploom_evaluation  how close artificial haplotypes are to real ones, and how much leaks; immutable
  *   haploom_sites, haploom_samples, haploom_options, haploom_cancel, haploom_event
  *
- * OWNERSHIP. A function that makes a handle stores it in its last argument: NULL first, the handle on success only. You
- * free each handle once, in any order, with its ..._free(), which takes NULL too. A sampler keeps what it needs of its
- * model. All other pointers that you hand over are borrowed for the call: texts, arrays and buffers are copied from or
- * written to, and not kept, but for the `user` of a progress function. `const haploom_sites *` and the like, and texts,
- * that a getter answers with belong to the handle they came from and end with it. Do not give the place of a handle that
- * you still need as the place for a new one: it becomes NULL first.
+ * OWNERSHIP. A function that makes a handle stores it in its last argument: NULL first, the handle
+ * on success only. You free each handle once, in any order, with its ..._free(), which takes NULL
+ * too. A sampler keeps what it needs of its model. All other pointers that you hand over are
+ * borrowed for the call: texts, arrays and buffers are copied from or written to, and not kept, but
+ * for the `user` of a progress function. `const haploom_sites *` and the like, and texts, that a
+ * getter answers with belong to the handle they came from and end with it. Do not give the place of
+ * a handle that you still need as the place for a new one: it becomes NULL first.
  *
- * ERRORS. Functions that can fail answer with a haploom_status: HAPLOOM_OK is 0, errors are negative.
- * haploom_last_error() copies out what was wrong, where (file, record, site, sample), and what to do about it; each thread
- * has its own. Getters answer with a value, and where they fail with 0, NULL or NaN (those that find a number: SIZE_MAX);
- * haploom_last_status() tells why. The manual of a function lists its errors without the prefix HAPLOOM_; every function
- * may answer INTERNAL, which is a defect of the library. Functions that copy out a text (haploom_last_error() and others)
- * answer with its length: ask with NULL and 0 first, then give a buffer of one byte more. Bad input does
- * not crash, and a file that is written appears whole or not at all. The library prints nothing, installs no signal
- * handlers, and never exits. Sizes of more memory than there is give OUT_OF_MEMORY; where the system is so short of memory
- * that a small allocation fails, the process ends (ABI.md).
+ * ERRORS. Functions that can fail answer with a haploom_status: HAPLOOM_OK is 0, errors are
+ * negative. haploom_last_error() copies out what was wrong, where (file, record, site, sample), and
+ * what to do about it; each thread has its own. Getters answer with a value, and where they fail
+ * with 0, NULL or NaN (those that find a number: SIZE_MAX); haploom_last_status() tells why. The
+ * manual of a function lists its errors without the prefix HAPLOOM_; every function may answer
+ * INTERNAL, which is a defect of the library. Functions that copy out a text (haploom_last_error()
+ * and others) answer with its length: ask with NULL and 0 first, then give a buffer of one byte
+ * more. Bad input does not crash, and a file that is written appears whole or not at all. The
+ * library prints nothing, installs no signal handlers, and never exits. Sizes of more memory than
+ * there is give OUT_OF_MEMORY; where the system is so short of memory that a small allocation
+ * fails, the process ends (ABI.md).
  *
- * THREADS. A `const T *` may be used by any number of threads at once, a `T *` by one at a time and by nobody else; freeing
- * is such a use. A call works on the
- * calling thread, and on others of its own if the option `threads` says so (1 is the default, 0 is one for each
- * processor); results do not depend on it. After a fork, what is immutable (panels, models, encodings, evaluations) goes on
- * working in the child; make samplers anew there. Progress functions are called on the thread that made the call.
+ * THREADS. A `const T *` may be used by any number of threads at once, a `T *` by one at a time and
+ * by nobody else; freeing is such a use. A call works on the calling thread, and on others of its
+ * own if the option `threads` says so (1 is the default, 0 is one for each processor); results do
+ * not depend on it. After a fork, what is immutable (panels, models, encodings, evaluations) goes
+ * on working in the child; make samplers anew there. Progress functions are called on the thread
+ * that made the call.
  *
- * OPTIONS. haploom_options holds values by key ("epochs", "seed", "region", "threads"). Every key has a type, bounds and a
- * default, which haploom_option_describe() tells. NULL stands for the defaults.
+ * OPTIONS. haploom_options holds values by key ("epochs", "seed", "region", "threads"). Every key
+ * has a type, bounds and a default, which haploom_option_describe() tells. NULL stands for the
+ * defaults. By group:
  *
- * TEXTS are UTF-8 and end with a 0; names of files may be any bytes. SITES are counted from 0 in arguments, POSITIONS from
- * 1. ALLELES are 0 (reference) and 1 (alternate). In packed rows, bit c is bit c % 8 of byte c / 8, lowest bit first.
+ *   every call:
+ *     threads          1; a whole number from 0 to 4096
+ *     seed             1; a whole number, at least 0
+ *   region:
+ *     region           ""; CONTIG, CONTIG:POSITION, CONTIG:START-END or CONTIG:START-,
+ *                      positions from 1
+ *   selection:
+ *     samples          ""; names separated by commas, or ^ and names to leave out
+ *     samples_file     ""; a file, or ^ and a file of names to leave out
+ *   reading:
+ *     labels           ""; FILE or FILE:COLUMN, a table with a header
+ *     missing          refuse; one of refuse, reference, frequency, drop-site, keep
+ *     unphased         refuse; one of refuse, as-written, keep
+ *     multiallelic     split; one of split, refuse, drop
+ *     legend           ""; a file
+ *     sample_file      ""; a file
+ *     contig           ""; a name
+ *   writing:
+ *     format           auto; one of auto, vcf, vcf.gz, bcf, hap, hap.gz, hapt, hapt.gz, pgen
+ *     index            true; true or false
+ *   training:
+ *     held_out         0; a number from 0 to 0.5
+ *   training, RBM:
+ *     hidden_type      relu; one of relu, bernoulli
+ *     hidden           0; a whole number from 0 to 65536
+ *     epochs           120; a number from 0 to 1000000000
+ *     updates          0; a whole number from 0 to 100000000
+ *     batch            500; a whole number from 1 to 65536
+ *     chains           500; a whole number from 1 to 65536
+ *     k                5; a whole number from 1 to 1000000
+ *     method           renewed; one of renewed, pcd, rdm
+ *     sweeps           5; a whole number from 1 to 1000000
+ *     clusters         64; a whole number from 1 to 4096
+ *     cluster_size     20; a whole number from 1 to 1000000
+ *     optimiser        sgd; one of sgd, adam
+ *     learning_rate    0; a number from 0 to 10
+ *     momentum         0; a number from 0 to 0.9999
+ *     l2               0.5; a number from 0 to 10
+ *     stop             never; one of never, aats, held_out
+ *     stop_every       100; a whole number from 1 to 1000000
+ *     patience         10; a whole number from 1 to 1000000
+ *     stop_gap         5; a number from 0 to 1000000
+ *     output           calibrated; one of calibrated, plain
+ *     ladder           false; true or false
+ *     rung_acceptance  0.3; a number from 0.05 to 0.95
+ *     centred          true; true or false
+ *   training, Markov:
+ *     window           10; a whole number from 0 to 20
+ *   checkpoints:
+ *     checkpoint       ""; a folder
+ *     resume           false; true or false
+ *   sampling:
+ *     sampler          auto; one of auto, mixture, gibbs, random, tempering
+ *     sample_sweeps    0; a whole number from 0 to 1000000
+ *     rounds           50; a whole number from 0 to 1000000
+ *     round_sweeps     5; a whole number from 1 to 10000
+ *   stream:
+ *     label            ""; a label that the model knows
+ *     layout           haplotypes; one of haplotypes, sites
+ *     packing          bytes; one of bytes, bits
+ *     haplotypes       0; a whole number from 0 to 281474976710656
+ *   artificial people:
+ *     prefix           HAPLOOM; a word
+ *   augmentation:
+ *     outside          drop; one of drop, refuse, missing
+ *   encoding:
+ *     components       10; a whole number from 0 to 65536
+ *   evaluation:
+ *     aats_draws       5; a whole number from 1 to 10000
+ *     aats_most        2500; a whole number from 2 to 1000000
+ *     triplets         8000; a whole number from 1 to 10000000
+ *     gaps             false; true or false
+ *     transport_reg    0.001; a number from 0.000001 to 1000000
+ *     transport_most   2000; a whole number from 1 to 1000000
+ *     linkage_most     10000; a whole number from 2 to 1000000
+ *
+ * TEXTS are UTF-8 and end with a 0; names of files may be any bytes. SITES are counted from 0 in
+ * arguments, POSITIONS from 1. ALLELES are 0 (reference) and 1 (alternate). In packed rows, bit c
+ * is bit c % 8 of byte c / 8, lowest bit first.
  *
  * EXAMPLE. Learn a panel, look at 1,000 new haplotypes, write some to a file:
  *
@@ -102,15 +185,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The version of this header, as three numbers, and as one: MAJOR * 1000000 + MINOR * 1000 + PATCH. */
+/**
+ * The version of this header, as three numbers, and as one: MAJOR * 1000000 + MINOR * 1000 +
+ * PATCH.
+ */
 #define HAPLOOM_VERSION_MAJOR 0
 #define HAPLOOM_VERSION_MINOR 1
 #define HAPLOOM_VERSION_PATCH 0
 #define HAPLOOM_VERSION_NUMBER 1000
 
 /**
- * The number of the binary interface, that of the soname libhaploom.so.0. Under one number functions, constants and options
- * are only ever added; it grows when a program has to be compiled again.
+ * The number of the binary interface, that of the soname libhaploom.so.0. Under one number
+ * functions, constants and options are only ever added; it grows when a program has to be compiled
+ * again.
  */
 #define HAPLOOM_ABI 0
 
@@ -132,7 +219,10 @@
 /** An option value of the wrong type or outside its bounds. */
 #define HAPLOOM_INVALID_OPTION (-5)
 
-/** A defect of this library; the text says where. Handles that were used exclusively are of no more use. */
+/**
+ * A defect of this library; the text says where. Handles that were used exclusively are of no more
+ * use.
+ */
 #define HAPLOOM_INTERNAL (-6)
 
 /** A file could not be opened, read or written. */
@@ -180,7 +270,10 @@
 /** The same site or sample twice. */
 #define HAPLOOM_DUPLICATE (-209)
 
-/** A sample that is not in the panel, a label that the model does not know, or a column that is not in the table. */
+/**
+ * A sample that is not in the panel, a label that the model does not know, or a column that is not
+ * in the table.
+ */
 #define HAPLOOM_UNKNOWN_NAME (-210)
 
 /** The file is not a model of this library. */
@@ -252,40 +345,56 @@ typedef struct haploom_encoding haploom_encoding;
 /** The numbers of an evaluation. Immutable. */
 typedef struct haploom_evaluation haploom_evaluation;
 
-/** What a long call says of itself. It lives during the call of the progress function alone, as do its texts. */
+/**
+ * What a long call says of itself. It lives during the call of the progress function alone, as do
+ * its texts.
+ */
 typedef struct haploom_event haploom_event;
 
 /**
- * A trained generator of haplotypes, bound to the sites it was trained on. Immutable, so any number of threads may use it
- * at once.
+ * A trained generator of haplotypes, bound to the sites it was trained on. Immutable, so any
+ * number of threads may use it at once.
  */
 typedef struct haploom_model haploom_model;
 
-/** Options of a call: values by key, and where its progress goes. Not thread safe while it is changed. */
+/**
+ * Options of a call: values by key, and where its progress goes. Not thread safe while it is
+ * changed.
+ */
 typedef struct haploom_options haploom_options;
 
 /**
- * Haplotypes x biallelic sites, bit-packed: 0 is the reference allele, 1 the alternate one. Immutable, so any number of
- * threads may use it at once.
+ * Haplotypes x biallelic sites, bit-packed: 0 is the reference allele, 1 the alternate one.
+ * Immutable, so any number of threads may use it at once.
  */
 typedef struct haploom_panel haploom_panel;
 
 /** A stream of artificial haplotypes. One thread at a time may use it. */
 typedef struct haploom_sampler haploom_sampler;
 
-/** The people of a panel in order: name, ploidy, label. Haplotypes follow each other person by person. Immutable. */
+/**
+ * The people of a panel in order: name, ploidy, label. Haplotypes follow each other person by
+ * person. Immutable.
+ */
 typedef struct haploom_samples haploom_samples;
 
-/** Biallelic sites in order: contig, position, identifier, reference and alternate allele. Immutable. */
+/**
+ * Biallelic sites in order: contig, position, identifier, reference and alternate allele.
+ * Immutable.
+ */
 typedef struct haploom_sites haploom_sites;
 
 /**
- * What a function answers: HAPLOOM_OK, or one of the negative numbers above, in blocks: general, -100 files, -200 what is in
- * a panel, -300 model files, -400 training, -500 devices (none yet). Numbers are never reused; new ones may come.
+ * What a function answers: HAPLOOM_OK, or one of the negative numbers above, in blocks: general,
+ * -100 files, -200 what is in a panel, -300 model files, -400 training, -500 devices (none yet).
+ * Numbers are never reused; new ones may come.
  */
 typedef int32_t haploom_status;
 
-/** A progress function; see haploom_options_set_progress(). 0 goes on, anything else stops the call. */
+/**
+ * A progress function; see haploom_options_set_progress(). 0 goes on, anything else stops the
+ * call.
+ */
 typedef int32_t (*haploom_progress_fn)(void *user, const haploom_event *event);
 
 #ifdef __cplusplus
@@ -298,8 +407,8 @@ extern "C" {
  *  @{ */
 
 /**
- * The version of the library that is running, as HAPLOOM_VERSION_NUMBER: a program may hold it against the header it was
- * compiled with. Any thread. Since 0.1.
+ * The version of the library that is running, as HAPLOOM_VERSION_NUMBER: a program may hold it
+ * against the header it was compiled with. Any thread. Since 0.1.
  */
 int32_t haploom_version(void);
 
@@ -310,8 +419,9 @@ const char *haploom_version_string(void);
 int32_t haploom_abi(void);
 
 /**
- * What the library was built with, in a line: its version, that of its own htslib (which no other code sees), the devices
- * it knows. Static text, for logs and reports of defects. Any thread. Since 0.1.
+ * What the library was built with, in a line: its version, that of its own htslib (which no other
+ * code sees), the devices it knows. Static text, for logs and reports of defects. Any thread.
+ * Since 0.1.
  */
 const char *haploom_build_info(void);
 
@@ -323,26 +433,28 @@ const char *haploom_build_info(void);
  *  @{ */
 
 /**
- * The name of a status without its prefix, such as "NO_OVERLAP"; "UNKNOWN" for a number that is no status.
+ * The name of a status without its prefix, such as "NO_OVERLAP"; "UNKNOWN" for a number that is no
+ * status.
  *
  * The text is static: it is never freed and never changes. Any thread. Since 0.1.
  */
 const char *haploom_status_name(haploom_status status);
 
 /**
- * Copies out what the last call that failed on this thread had to say: what is wrong, where (file, record, site, sample,
- * byte) and what to do about it. UTF-8, one line.
+ * Copies out what the last call that failed on this thread had to say: what is wrong, where (file,
+ * record, site, sample, byte) and what to do about it. UTF-8, one line.
  *
- * `buffer` (may be NULL) takes at most `capacity` bytes, the 0 at the end included; a text that is longer is cut. Returns
- * the length of the whole text without that 0, so a call with NULL and 0 tells how much is needed; 0 if nothing has
- * failed on this thread yet. Calls that succeed leave the text as it is. Each thread has its own. Since 0.1.
+ * `buffer` (may be NULL) takes at most `capacity` bytes, the 0 at the end included; a text that is
+ * longer is cut. Returns the length of the whole text without that 0, so a call with NULL and 0
+ * tells how much is needed; 0 if nothing has failed on this thread yet. Calls that succeed leave
+ * the text as it is. Each thread has its own. Since 0.1.
  */
-size_t haploom_last_error(char *buffer,
-                          size_t capacity);
+size_t haploom_last_error(char *buffer, size_t capacity);
 
 /**
- * The status of this thread's last call of a getter, a function that answers with a value: HAPLOOM_OK, or why the value is
- * 0, NULL or NaN. After a call that answers with a status, that status if it failed. Each thread has its own. Since 0.1.
+ * The status of this thread's last call of a getter, a function that answers with a value:
+ * HAPLOOM_OK, or why the value is 0, NULL or NaN. After a call that answers with a status, that
+ * status if it failed. Each thread has its own. Since 0.1.
  */
 haploom_status haploom_last_status(void);
 
@@ -354,11 +466,13 @@ haploom_status haploom_last_status(void);
  *  @{ */
 
 /**
- * Makes options, all at their defaults. Functions that take options take NULL for the defaults too.
+ * Makes options, all at their defaults. Functions that take options take NULL for the defaults
+ * too.
  *
- * Each function says which groups of keys it reads; `threads` and `seed` are accepted by every function. A key that was set
- * and that the function does not read is an error (HAPLOOM_UNKNOWN_OPTION): nothing that you set is without effect. A
- * function reads options while it runs and does not keep them: they may be freed or changed after it returned.
+ * Each function says which groups of keys it reads; `threads` and `seed` are accepted by every
+ * function. A key that was set and that the function does not read is an error
+ * (HAPLOOM_UNKNOWN_OPTION): nothing that you set is without effect. A function reads options while
+ * it runs and does not keep them: they may be freed or changed after it returned.
  *
  * On success `*options` is a handle that you free with haploom_options_free(); else it is NULL.
  * Errors: INVALID_ARGUMENT. Any thread. Since 0.1.
@@ -371,12 +485,11 @@ void haploom_options_free(haploom_options *options);
 /**
  * Sets a key to a whole number. Keys that take a number or a flag (0 or 1) take it too.
  *
- * Errors: UNKNOWN_OPTION (the text names near keys); INVALID_OPTION for a key of another type or a value out of bounds
- * (the text names the bounds); INVALID_ARGUMENT. Nothing is changed then. Since 0.1.
+ * Errors: UNKNOWN_OPTION (the text names near keys); INVALID_OPTION for a key of another type or a
+ * value out of bounds (the text names the bounds); INVALID_ARGUMENT. Nothing is changed then.
+ * Since 0.1.
  */
-haploom_status haploom_options_set_int(haploom_options *options,
-                                       const char *key,
-                                       int64_t value);
+haploom_status haploom_options_set_int(haploom_options *options, const char *key, int64_t value);
 
 /**
  * Sets a key to a number; keys that take whole numbers take one without a fraction. Errors as for
@@ -385,44 +498,45 @@ haploom_status haploom_options_set_int(haploom_options *options,
 haploom_status haploom_options_set_double(haploom_options *options, const char *key, double value);
 
 /**
- * Sets a key to a text: a word, a file, a list, or a number or flag ("true", "false") as text. The text is copied.
+ * Sets a key to a text: a word, a file, a list, or a number or flag ("true", "false") as text. The
+ * text is copied. Errors as for haploom_options_set_int(). Since 0.1.
+ */
+haploom_status haploom_options_set_string(haploom_options *options, const char *key, const char *value);
+
+/**
+ * Sets several keys at once: "epochs=200,l2=0.1". Values that hold a comma go through
+ * haploom_options_set_string(). Files that options name are UTF-8. If one fails none is set.
  * Errors as for haploom_options_set_int(). Since 0.1.
  */
-haploom_status haploom_options_set_string(haploom_options *options,
-                                          const char *key,
-                                          const char *value);
+haploom_status haploom_options_set_text(haploom_options *options, const char *assignments);
 
 /**
- * Sets several keys at once: "epochs=200,l2=0.1". Values that hold a comma go through haploom_options_set_string().
- * Files that options name are UTF-8.
- * If one fails none is set. Errors as for haploom_options_set_int(). Since 0.1.
+ * Takes a key back to its default, as if it had never been set. Errors: UNKNOWN_OPTION,
+ * INVALID_ARGUMENT. Since 0.1.
  */
-haploom_status haploom_options_set_text(haploom_options *options,
-                                        const char *assignments);
-
-/** Takes a key back to its default, as if it had never been set. Errors: UNKNOWN_OPTION, INVALID_ARGUMENT. Since 0.1. */
-haploom_status haploom_options_unset(haploom_options *options,
-                                     const char *key);
+haploom_status haploom_options_unset(haploom_options *options, const char *key);
 
 /**
- * A copy of options: values, progress function and cancel handle. On success `*copy` is a handle that you free with
- * haploom_options_free(); else it is NULL. Errors: INVALID_ARGUMENT. Since 0.1.
+ * A copy of options: values, progress function and cancel handle. On success `*copy` is a handle
+ * that you free with haploom_options_free(); else it is NULL. Errors: INVALID_ARGUMENT. Since 0.1.
  */
-haploom_status haploom_options_copy(const haploom_options *options,
-                                    haploom_options **copy);
+haploom_status haploom_options_copy(const haploom_options *options, haploom_options **copy);
 
 /**
- * Copies out the value of a key as text, set or default; returns its length, as haploom_last_error() does.
- * 0 for an unknown key or NULL (see haploom_last_status()) and for an empty text. Since 0.1.
+ * Copies out the value of a key as text, set or default; returns its length, as
+ * haploom_last_error() does. 0 for an unknown key or NULL (see haploom_last_status()) and for an
+ * empty text. Since 0.1.
  */
 size_t haploom_options_get(const haploom_options *options, const char *key, char *buffer, size_t capacity);
 
 /**
- * Where events of calls with these options go. `progress` NULL means nowhere, which is the default.
+ * Where events of calls with these options go. `progress` NULL means nowhere, which is the
+ * default.
  *
- * The function is called on the thread that made the call, with `user` as it is given here. What it answers decides:
- * 0 goes on, anything else stops the call with HAPLOOM_CANCELLED, unless its work is done already. It must return: leaving it by longjmp or by a C++
- * exception is forbidden and ends the process or worse. It may call functions of this library on other handles, but must
+ * The function is called on the thread that made the call, with `user` as it is given here. What
+ * it answers decides: 0 goes on, anything else stops the call with HAPLOOM_CANCELLED, unless its
+ * work is done already. It must return: leaving it by longjmp or by a C++ exception is forbidden
+ * and ends the process or worse. It may call functions of this library on other handles, but must
  * not use, change or free a handle or a buffer of the call that is running.
  * Errors: INVALID_ARGUMENT. Since 0.1.
  */
@@ -431,19 +545,23 @@ haploom_status haploom_options_set_progress(haploom_options *options,
                                             void *user);
 
 /**
- * The flag by which calls with these options can be stopped from any thread (a sampler looks at the flag of the options that
- * it was made with, in every call); NULL for none, which is the default.
- * The options keep what they need of it: it may be freed before them. Errors: INVALID_ARGUMENT. Since 0.1.
+ * The flag by which calls with these options can be stopped from any thread (a sampler looks at
+ * the flag of the options that it was made with, in every call); NULL for none, which is the
+ * default. The options keep what they need of it: it may be freed before them. Errors:
+ * INVALID_ARGUMENT. Since 0.1.
  */
-haploom_status haploom_options_set_cancel(haploom_options *options,
-                                          const haploom_cancel *cancel);
+haploom_status haploom_options_set_cancel(haploom_options *options, const haploom_cancel *cancel);
 
-/** How many option keys there are. Keys that begin with x_ are experimental: they may change or go. Since 0.1. */
+/**
+ * How many option keys there are. Keys that begin with x_ are experimental: they may change or go.
+ * Since 0.1.
+ */
 size_t haploom_option_count(void);
 
 /**
- * What option number `i` (from 0) is: its key; its type, one of HAPLOOM_TYPE_...; its default as text; its bounds in words;
- * the group it belongs to, which says what reads it; and what it does. Each output pointer may be NULL. The texts are static.
+ * What option number `i` (from 0) is: its key; its type, one of HAPLOOM_TYPE_...; its default as
+ * text; its bounds in words; the group it belongs to, which says what reads it; and what it does.
+ * Each output pointer may be NULL. The texts are static.
  * Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
  */
 haploom_status haploom_option_describe(size_t i,
@@ -455,12 +573,12 @@ haploom_status haploom_option_describe(size_t i,
                                        const char **help);
 
 /**
- * The least and the greatest value of an option that takes numbers, both allowed; infinity where there is no bound.
- * Errors: UNKNOWN_OPTION; INVALID_OPTION for one that takes no numbers; INVALID_ARGUMENT. Any thread. Since 0.1.
+ * The least and the greatest value of an option that takes numbers, both allowed; infinity where
+ * there is no bound.
+ * Errors: UNKNOWN_OPTION; INVALID_OPTION for one that takes no numbers; INVALID_ARGUMENT.
+ * Any thread. Since 0.1.
  */
-haploom_status haploom_option_range(const char *key,
-                                    double *least,
-                                    double *greatest);
+haploom_status haploom_option_range(const char *key, double *least, double *greatest);
 
 /** @} */
 
@@ -470,18 +588,21 @@ haploom_status haploom_option_range(const char *key,
  *  @{ */
 
 /**
- * What kind of event it is: one of HAPLOOM_EVENT_...; 0 for NULL. New kinds may come: let what you do not know pass.
- * Inside the progress function. Since 0.1.
+ * What kind of event it is: one of HAPLOOM_EVENT_...; 0 for NULL. New kinds may come: let what you
+ * do not know pass. Inside the progress function. Since 0.1.
  */
 int32_t haploom_event_kind(const haploom_event *event);
 
 /**
- * The text of an event: the phase of a step ("training", "sampling"), the name of a number, the sentence of a notice. It
- * ends with the call of the progress function. NULL for NULL. Since 0.1.
+ * The text of an event: the phase of a step ("training", "sampling"), the name of a number, the
+ * sentence of a notice. It ends with the call of the progress function. NULL for NULL. Since 0.1.
  */
 const char *haploom_event_text(const haploom_event *event);
 
-/** What a step counts ("updates", "haplotypes", "records", "metrics"); empty for other events, NULL for NULL. Since 0.1. */
+/**
+ * What a step counts ("updates", "haplotypes", "records", "metrics"); empty for other events, NULL
+ * for NULL. Since 0.1.
+ */
 const char *haploom_event_unit(const haploom_event *event);
 
 /** Units done; for a number, the step at which it was measured. Since 0.1. */
@@ -494,17 +615,22 @@ uint64_t haploom_event_total(const haploom_event *event);
 double haploom_event_value(const haploom_event *event);
 
 /**
- * Makes a handle by which calls can be stopped, for haploom_options_set_cancel(). On success `*cancel` is a handle that
- * you free with haploom_cancel_free(); else it is NULL. Errors: INVALID_ARGUMENT. Any thread. Since 0.1.
+ * Makes a handle by which calls can be stopped, for haploom_options_set_cancel(). On success
+ * `*cancel` is a handle that you free with haploom_cancel_free(); else it is NULL. Errors:
+ * INVALID_ARGUMENT. Any thread. Since 0.1.
  */
 haploom_status haploom_cancel_new(haploom_cancel **cancel);
 
-/** Frees a cancel handle; NULL is fine. Calls that still look at it go on as if it were there. Since 0.1. */
+/**
+ * Frees a cancel handle; NULL is fine. Calls that still look at it go on as if it were there.
+ * Since 0.1.
+ */
 void haploom_cancel_free(haploom_cancel *cancel);
 
 /**
- * Sets the flag: calls that look at it stop; they fail with HAPLOOM_CANCELLED at their next step. It stays set
- * until haploom_cancel_reset(). Any thread at any time, signal handlers too. NULL is fine. Since 0.1.
+ * Sets the flag: calls that look at it stop; they fail with HAPLOOM_CANCELLED at their next step.
+ * It stays set until haploom_cancel_reset(). Any thread at any time, signal handlers too. NULL is
+ * fine. Since 0.1.
  */
 void haploom_cancel_request(const haploom_cancel *cancel);
 
@@ -519,13 +645,15 @@ void haploom_cancel_reset(const haploom_cancel *cancel);
  *  @{ */
 
 /**
- * Sites from arrays of `n` elements: contigs; positions of the first base of the reference allele, from 1; identifiers
- * (NULL as a whole or in an element for none); reference alleles; alternate alleles. Everything is copied.
+ * Sites from arrays of `n` elements: contigs; positions of the first base of the reference allele,
+ * from 1; identifiers (NULL as a whole or in an element for none); reference alleles; alternate
+ * alleles. Everything is copied.
  *
  * Contigs come in runs, positions do not fall within a contig, and no variant comes twice.
  * On success `*sites` is a handle that you free with haploom_sites_free(); else it is NULL.
- * Errors: UNSORTED, DUPLICATE (the text names the site by its number from 1), EMPTY for n = 0, INVALID_ARGUMENT for NULL
- * or empty texts, position 0 and alleles that are equal. Any thread. Since 0.1.
+ * Errors: UNSORTED, DUPLICATE (the text names the site by its number from 1), EMPTY for n = 0,
+ * INVALID_ARGUMENT for NULL or empty texts, position 0 and alleles that are equal. Any thread.
+ * Since 0.1.
  */
 haploom_status haploom_sites_new(size_t n,
                                  const char *const *contigs,
@@ -536,8 +664,8 @@ haploom_status haploom_sites_new(size_t n,
                                  haploom_sites **sites);
 
 /**
- * Frees sites that haploom_sites_new() made; NULL is fine. Sites that a panel, a model or a sampler shows are not freed:
- * they end with it. Since 0.1.
+ * Frees sites that haploom_sites_new() made; NULL is fine. Sites that a panel, a model or a
+ * sampler shows are not freed: they end with it. Since 0.1.
  */
 void haploom_sites_free(haploom_sites *sites);
 
@@ -545,8 +673,9 @@ void haploom_sites_free(haploom_sites *sites);
 size_t haploom_sites_count(const haploom_sites *sites);
 
 /**
- * The number of the site with this contig, position, reference and alternate allele, from 0; SIZE_MAX if there is none (see
- * haploom_last_status()). Takes time in proportion to the number of sites. Any thread. Since 0.1.
+ * The number of the site with this contig, position, reference and alternate allele, from 0;
+ * SIZE_MAX if there is none (see haploom_last_status()). Takes time in proportion to the number of
+ * sites. Any thread. Since 0.1.
  */
 size_t haploom_sites_find(const haploom_sites *sites,
                           const char *contig,
@@ -555,7 +684,8 @@ size_t haploom_sites_find(const haploom_sites *sites,
                           const char *alternate);
 
 /**
- * Site number `i` (from 0). Each output pointer may be NULL. The texts live as long as `sites`; an absent identifier is "".
+ * Site number `i` (from 0). Each output pointer may be NULL. The texts live as long as `sites`; an
+ * absent identifier is "".
  * Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
  */
 haploom_status haploom_sites_get(const haploom_sites *sites,
@@ -567,12 +697,12 @@ haploom_status haploom_sites_get(const haploom_sites *sites,
                                  const char **alternate);
 
 /**
- * Samples from arrays of `n` elements: names, which differ; ploidy, 1 or 2 (NULL: all 2); labels such as
- * super-populations (NULL as a whole or in an element for none). Everything is copied.
+ * Samples from arrays of `n` elements: names, which differ; ploidy, 1 or 2 (NULL: all 2); labels
+ * such as super-populations (NULL as a whole or in an element for none). Everything is copied.
  *
  * On success `*samples` is a handle that you free with haploom_samples_free(); else it is NULL.
- * Errors: DUPLICATE, PLOIDY (the text names the sample), EMPTY for n = 0, OUT_OF_MEMORY, INVALID_ARGUMENT (also for an empty
- * name). Any thread. Since 0.1.
+ * Errors: DUPLICATE, PLOIDY (the text names the sample), EMPTY for n = 0, OUT_OF_MEMORY,
+ * INVALID_ARGUMENT (also for an empty name). Any thread. Since 0.1.
  */
 haploom_status haploom_samples_new(size_t n,
                                    const char *const *names,
@@ -580,15 +710,19 @@ haploom_status haploom_samples_new(size_t n,
                                    const char *const *labels,
                                    haploom_samples **samples);
 
-/** Frees samples that haploom_samples_new() made; NULL is fine. Samples that a panel shows are not freed. Since 0.1. */
+/**
+ * Frees samples that haploom_samples_new() made; NULL is fine. Samples that a panel shows are not
+ * freed. Since 0.1.
+ */
 void haploom_samples_free(haploom_samples *samples);
 
 /** How many samples there are; 0 for NULL. Since 0.1. */
 size_t haploom_samples_count(const haploom_samples *samples);
 
 /**
- * Sample number `i` (from 0): its name, its ploidy (1 or 2), its label (NULL if it has none) and the number of its first
- * haplotype. Each output pointer may be NULL. The texts live as long as `samples`.
+ * Sample number `i` (from 0): its name, its ploidy (1 or 2), its label (NULL if it has none) and
+ * the number of its first haplotype. Each output pointer may be NULL. The texts live as long as
+ * `samples`.
  * Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
  */
 haploom_status haploom_samples_get(const haploom_samples *samples,
@@ -600,8 +734,7 @@ haploom_status haploom_samples_get(const haploom_samples *samples,
 
 /**
  * The number of the sample called `name`, from 0; SIZE_MAX if there is none (see
- * haploom_last_status()). Takes time in proportion to their number.
- * Any thread. Since 0.1.
+ * haploom_last_status()). Takes time in proportion to their number. Any thread. Since 0.1.
  */
 size_t haploom_samples_find(const haploom_samples *samples, const char *name);
 
@@ -613,23 +746,23 @@ size_t haploom_samples_find(const haploom_samples *samples, const char *name);
  *  @{ */
 
 /**
- * Reads a panel from a file: VCF, VCF.gz, BCF, IMPUTE2's .hap + .legend + .samples, .hapt + .legend, or PLINK 2's .pgen +
- * .pvar + .psam, told by their content; "-" is standard input.
+ * Reads a panel from a file: VCF, VCF.gz, BCF, IMPUTE2's .hap + .legend + .samples, .hapt +
+ * .legend, or PLINK 2's .pgen + .pvar + .psam, told by their content; "-" is standard input.
  *
- * Options: groups `reading`, `selection` and `region`. It reports steps in records; what was skipped, split, filled or assumed comes as
- * notices (see Progress and cancelling).
+ * Options: groups `reading`, `selection` and `region`. It reports steps in records; what was
+ * skipped, split, filled or assumed comes as notices (see Progress and cancelling).
  * On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
- * Errors: IO, UNKNOWN_FORMAT, TRUNCATED, MALFORMED, REGION; UNPHASED, MISSING, MULTIALLELIC unless options say what to do
- * about them; UNSORTED, PLOIDY, DUPLICATE, EMPTY, UNKNOWN_NAME (a sample or a column of labels); CANCELLED; OUT_OF_MEMORY,
- * UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT. The text names file, record, site and sample. Any thread. Since 0.1.
+ * Errors: IO, UNKNOWN_FORMAT, TRUNCATED, MALFORMED, REGION; UNPHASED, MISSING, MULTIALLELIC unless
+ * options say what to do about them; UNSORTED, PLOIDY, DUPLICATE, EMPTY, UNKNOWN_NAME (a sample or
+ * a column of labels); CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT.
+ * The text names file, record, site and sample. Any thread. Since 0.1.
  */
-haploom_status haploom_panel_open(const char *path,
-                                  const haploom_options *options,
-                                  haploom_panel **panel);
+haploom_status haploom_panel_open(const char *path, const haploom_options *options, haploom_panel **panel);
 
 /**
- * Reads a panel from the bytes of a file in memory, as haploom_panel_open() reads the file (of VCF, VCF.gz and BCF; not
- * through an index). `name` is what errors call it. Options, `*panel` and errors as there. Any thread. Since 0.1.
+ * Reads a panel from the bytes of a file in memory, as haploom_panel_open() reads the file (of
+ * VCF, VCF.gz and BCF; not through an index). `name` is what errors call it. Options, `*panel` and
+ * errors as there. Any thread. Since 0.1.
  */
 haploom_status haploom_panel_open_bytes(const uint8_t *bytes,
                                         size_t size,
@@ -638,22 +771,24 @@ haploom_status haploom_panel_open_bytes(const uint8_t *bytes,
                                         haploom_panel **panel);
 
 /**
- * The embedded demo panel: 900 simulated people of three labelled populations at 800 sites. `part` is one of
- * HAPLOOM_DEMO_... . On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
+ * The embedded demo panel: 900 simulated people of three labelled populations at 800 sites. `part`
+ * is one of HAPLOOM_DEMO_... . On success `*panel` is a handle that you free with
+ * haploom_panel_free(); else it is NULL.
  * Errors: INVALID_ARGUMENT, OUT_OF_MEMORY. Any thread. Since 0.1.
  */
-haploom_status haploom_panel_demo(int32_t part,
-                                  haploom_panel **panel);
+haploom_status haploom_panel_demo(int32_t part, haploom_panel **panel);
 
 /**
- * A panel from bytes, 0 or 1 for each allele and HAPLOOM_MISSING_ALLELE for a missing one, which are copied.
+ * A panel from bytes, 0 or 1 for each allele and HAPLOOM_MISSING_ALLELE for a missing one, which
+ * are copied.
  *
- * The allele of haplotype h at site s is at `alleles[h * haplotype_stride + s * site_stride]`, strides in bytes: rows of
- * haplotypes have strides (sites, 1), rows of sites (1, haplotypes), and more where rows are padded. `sites` and `samples`
- * stay yours; the panel has as many sites as `sites`. `samples` NULL makes diploid people sample_0, ...
+ * The allele of haplotype h at site s is at `alleles[h * haplotype_stride + s * site_stride]`,
+ * strides in bytes: rows of haplotypes have strides (sites, 1), rows of sites (1, haplotypes), and
+ * more where rows are padded. `sites` and `samples` stay yours; the panel has as many sites as
+ * `sites`. `samples` NULL makes diploid people sample_0, ...
  * On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
- * Errors: INVALID_ARGUMENT (also for another byte: the text names haplotype and site), EMPTY, OUT_OF_MEMORY.
- * Any thread. Since 0.1.
+ * Errors: INVALID_ARGUMENT (also for another byte: the text names haplotype and site), EMPTY,
+ * OUT_OF_MEMORY. Any thread. Since 0.1.
  */
 haploom_status haploom_panel_from_bytes(const haploom_sites *sites,
                                         const haploom_samples *samples,
@@ -664,11 +799,13 @@ haploom_status haploom_panel_from_bytes(const haploom_sites *sites,
                                         haploom_panel **panel);
 
 /**
- * A panel from packed bits, which are copied: bit c of a row is bit c % 8 of its byte c / 8, lowest bit first.
+ * A panel from packed bits, which are copied: bit c of a row is bit c % 8 of its byte c / 8,
+ * lowest bit first.
  *
- * `layout` HAPLOOM_HAPLOTYPE_MAJOR: a row is a haplotype, `haplotypes` rows. HAPLOOM_SITE_MAJOR: a row is a site. Rows are
- * `stride` bytes apart, at least as many as their bits fill; bits past the last column do not count. `sites` and `samples`
- * as for haploom_panel_from_bytes(). Haplotype-major rows are copied at the speed of memory; site-major ones are transposed.
+ * `layout` HAPLOOM_HAPLOTYPE_MAJOR: a row is a haplotype, `haplotypes` rows. HAPLOOM_SITE_MAJOR: a
+ * row is a site. Rows are `stride` bytes apart, at least as many as their bits fill; bits past the
+ * last column do not count. `sites` and `samples` as for haploom_panel_from_bytes().
+ * Haplotype-major rows are copied at the speed of memory; site-major ones are transposed.
  * On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
  * Errors: INVALID_ARGUMENT, EMPTY, OUT_OF_MEMORY. Any thread. Since 0.1.
  */
@@ -680,32 +817,49 @@ haploom_status haploom_panel_from_bits(const haploom_sites *sites,
                                        int32_t layout,
                                        haploom_panel **panel);
 
-/** Frees a panel; NULL is fine. What was made of it (models, selections) does not need it any more. Since 0.1. */
+/**
+ * Frees a panel; NULL is fine. What was made of it (models, selections) does not need it any more.
+ * Since 0.1.
+ */
 void haploom_panel_free(haploom_panel *panel);
 
 /** Number of haplotypes; 0 for NULL. Since 0.1. */
 size_t haploom_panel_haplotypes(const haploom_panel *panel);
 
-/** The sites of a panel, in order. They belong to the panel and end with it; NULL for NULL. Any thread. Since 0.1. */
+/**
+ * The sites of a panel, in order. They belong to the panel and end with it; NULL for NULL.
+ * Any thread. Since 0.1.
+ */
 const haploom_sites *haploom_panel_sites(const haploom_panel *panel);
 
-/** The samples of a panel, in order. They belong to the panel and end with it; NULL for NULL. Any thread. Since 0.1. */
+/**
+ * The samples of a panel, in order. They belong to the panel and end with it; NULL for NULL.
+ * Any thread. Since 0.1.
+ */
 const haploom_samples *haploom_panel_samples(const haploom_panel *panel);
 
-/** Number of missing alleles; 0 for NULL. A panel with any is not complete: training and evaluation refuse it. Since 0.1. */
+/**
+ * Number of missing alleles; 0 for NULL. A panel with any is not complete: training and evaluation
+ * refuse it. Since 0.1.
+ */
 size_t haploom_panel_missing(const haploom_panel *panel);
 
-/** Number of unphased heterozygous genotypes; 0 for NULL. A panel with any is not complete. Since 0.1. */
+/**
+ * Number of unphased heterozygous genotypes; 0 for NULL. A panel with any is not complete.
+ * Since 0.1.
+ */
 size_t haploom_panel_unphased(const haploom_panel *panel);
 
 /**
  * Copies a window of alleles into bytes: 0, 1, or HAPLOOM_MISSING_ALLELE.
  *
- * The window is `haplotypes` haplotypes from number `first_haplotype` and `sites` sites from number `first_site`. The
- * allele of its haplotype h at its site s goes to `buffer[h * haplotype_stride + s * site_stride]`; other bytes stay as
- * they are. `size` is the size of `buffer` in bytes.
- * Errors: INVALID_ARGUMENT for a window that is not inside the panel, a buffer that is too small (the text says what is
- * needed), or strides that map two alleles to one byte; OUT_OF_MEMORY. Any thread. Since 0.1.
+ * The window is `haplotypes` haplotypes from number `first_haplotype` and `sites` sites from
+ * number `first_site`. The allele of its haplotype h at its site s goes to `buffer[h *
+ * haplotype_stride + s * site_stride]`; other bytes stay as they are. `size` is the size of
+ * `buffer` in bytes.
+ * Errors: INVALID_ARGUMENT for a window that is not inside the panel, a buffer that is too small
+ * (the text says what is needed), or strides that map two alleles to one byte; OUT_OF_MEMORY.
+ * Any thread. Since 0.1.
  */
 haploom_status haploom_panel_to_bytes(const haploom_panel *panel,
                                       size_t first_haplotype,
@@ -718,12 +872,14 @@ haploom_status haploom_panel_to_bytes(const haploom_panel *panel,
                                       size_t site_stride);
 
 /**
- * Copies a window of alleles into packed bits, rows `stride` bytes apart, as haploom_panel_from_bits() takes them.
+ * Copies a window of alleles into packed bits, rows `stride` bytes apart, as
+ * haploom_panel_from_bits() takes them.
  *
- * The bits after the last column of a row's last byte become 0; bytes between rows stay as they are. `size` is the size of
- * `buffer` in bytes.
- * Errors: INVALID_ARGUMENT for a window that is not inside the panel, or a buffer or stride that is too small; MISSING if
- * an allele of the window is missing, which bits cannot say; OUT_OF_MEMORY. Any thread. Since 0.1.
+ * The bits after the last column of a row's last byte become 0; bytes between rows stay as they
+ * are. `size` is the size of `buffer` in bytes.
+ * Errors: INVALID_ARGUMENT for a window that is not inside the panel, or a buffer or stride that
+ * is too small; MISSING if an allele of the window is missing, which bits cannot say;
+ * OUT_OF_MEMORY. Any thread. Since 0.1.
  */
 haploom_status haploom_panel_to_bits(const haploom_panel *panel,
                                      size_t first_haplotype,
@@ -736,26 +892,24 @@ haploom_status haploom_panel_to_bits(const haploom_panel *panel,
                                      int32_t layout);
 
 /**
- * The frequency of the alternate allele at each site, 0 to 1, missing alleles left out; `n` is the number of sites.
+ * The frequency of the alternate allele at each site, 0 to 1, missing alleles left out; `n` is the
+ * number of sites.
  * Errors: INVALID_ARGUMENT. Any thread. Since 0.1.
  */
-haploom_status haploom_panel_frequencies(const haploom_panel *panel,
-                                         double *frequencies,
-                                         size_t n);
+haploom_status haploom_panel_frequencies(const haploom_panel *panel, double *frequencies, size_t n);
 
 /**
- * Copies out the SHA-256 of a panel's haplotypes, 64 hexadecimal digits, as haploom_last_error() does: equal haplotypes
- * have equal ones. Returns its length, 0 for NULL. Any thread. Since 0.1.
+ * Copies out the SHA-256 of a panel's haplotypes, 64 hexadecimal digits, as haploom_last_error()
+ * does: equal haplotypes have equal ones. Returns its length, 0 for NULL. Any thread. Since 0.1.
  */
-size_t haploom_panel_fingerprint(const haploom_panel *panel,
-                                 char *buffer,
-                                 size_t capacity);
+size_t haploom_panel_fingerprint(const haploom_panel *panel, char *buffer, size_t capacity);
 
 /**
- * The part of a panel that the options `region`, `samples` and `samples_file` name, as a new panel.
+ * The part of a panel that the options `region`, `samples` and `samples_file` name, as a new
+ * panel.
  * On success `*selected` is a handle that you free with haploom_panel_free(); else it is NULL.
- * Errors: REGION, EMPTY, UNKNOWN_NAME, IO, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT.
- * Any thread. Since 0.1.
+ * Errors: REGION, EMPTY, UNKNOWN_NAME, IO, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION,
+ * INVALID_ARGUMENT. Any thread. Since 0.1.
  */
 haploom_status haploom_panel_select(const haploom_panel *panel,
                                     const haploom_options *options,
@@ -764,30 +918,33 @@ haploom_status haploom_panel_select(const haploom_panel *panel,
 /**
  * The same haplotypes with other samples: other names, ploidy or labels.
  * On success `*renamed` is a handle that you free with haploom_panel_free(); else it is NULL.
- * Errors: INVALID_ARGUMENT if their numbers of haplotypes differ; OUT_OF_MEMORY. Any thread. Since 0.1.
+ * Errors: INVALID_ARGUMENT if their numbers of haplotypes differ; OUT_OF_MEMORY. Any thread.
+ * Since 0.1.
  */
 haploom_status haploom_panel_with_samples(const haploom_panel *panel,
                                           const haploom_samples *samples,
                                           haploom_panel **renamed);
 
 /**
- * A panel of the people of `panel`, then those of `other`: a reference panel and artificial people, say. Both have the same
- * sites in the same order.
+ * A panel of the people of `panel`, then those of `other`: a reference panel and artificial
+ * people, say. Both have the same sites in the same order.
  * On success `*both` is a handle that you free with haploom_panel_free(); else it is NULL.
- * Errors: NO_OVERLAP, naming the first site that differs; DUPLICATE for a name that both have; OUT_OF_MEMORY;
- * INVALID_ARGUMENT. Any thread. Since 0.1.
+ * Errors: NO_OVERLAP, naming the first site that differs; DUPLICATE for a name that both have;
+ * OUT_OF_MEMORY; INVALID_ARGUMENT. Any thread. Since 0.1.
  */
 haploom_status haploom_panel_append(const haploom_panel *panel,
                                     const haploom_panel *other,
                                     haploom_panel **both);
 
 /**
- * Writes a panel to a file, whole or not at all; "-" is standard output. The name says the format (.vcf, .vcf.gz, .bcf,
- * .hap[.gz], .hapt[.gz], .pgen) unless the option `format` does; VCF.gz and BCF get an index.
+ * Writes a panel to a file, whole or not at all; "-" is standard output. The name says the format
+ * (.vcf, .vcf.gz, .bcf, .hap[.gz], .hapt[.gz], .pgen) unless the option `format` does; VCF.gz and
+ * BCF get an index.
  *
  * Options: group `writing`. VCF and BCF report steps in records.
- * Errors: IO, UNKNOWN_FORMAT; MISSING or UNPHASED where the format cannot hold them; EMPTY; CANCELLED; OUT_OF_MEMORY,
- * UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT (also for names that the format cannot hold). Any thread. Since 0.1.
+ * Errors: IO, UNKNOWN_FORMAT; MISSING or UNPHASED where the format cannot hold them; EMPTY;
+ * CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT (also for names that
+ * the format cannot hold). Any thread. Since 0.1.
  */
 haploom_status haploom_panel_write(const haploom_panel *panel,
                                    const char *path,
@@ -803,16 +960,17 @@ haploom_status haploom_panel_write(const haploom_panel *panel,
 /**
  * Trains a model on a complete panel (phased, nothing missing).
  *
- * `kind`: "rbm" (a restricted Boltzmann machine, for most uses), "markov" (windows of sites) or "bernoulli" (frequencies
- * alone). Options: groups `training`, `training, RBM` and `checkpoints`, or
- * `training, Markov`, by kind. The same panel,
- * kind, options and seed give the same model for any number of threads. It reports steps in updates, and what it measures.
+ * `kind`: "rbm" (a restricted Boltzmann machine, for most uses), "markov" (windows of sites) or
+ * "bernoulli" (frequencies alone). Options: groups `training`, `training, RBM` and `checkpoints`,
+ * or `training, Markov`, by kind. The same panel, kind, options and seed give the same model for
+ * any number of threads. It reports steps in updates, and what it measures.
  *
- * With `checkpoint` a stopped training of an RBM leaves its state in that folder, whole, and the same call with `resume`
- * goes on from there and ends with the same model. A checkpoint contains more of the panel than the model does.
+ * With `checkpoint` a stopped training of an RBM leaves its state in that folder, whole, and the
+ * same call with `resume` goes on from there and ends with the same model. A checkpoint contains
+ * more of the panel than the model does.
  * On success `*model` is a handle that you free with haploom_model_free(); else it is NULL.
- * Errors: EMPTY, MISSING, UNPHASED; DIVERGED; CANCELLED; CHECKPOINT_MISMATCH, IO; OUT_OF_MEMORY, UNKNOWN_OPTION,
- * INVALID_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
+ * Errors: EMPTY, MISSING, UNPHASED; DIVERGED; CANCELLED; CHECKPOINT_MISMATCH, IO; OUT_OF_MEMORY,
+ * UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
  */
 haploom_status haploom_train(const haploom_panel *panel,
                              const char *kind,
@@ -827,34 +985,35 @@ haploom_status haploom_train(const haploom_panel *panel,
  *  @{ */
 
 /**
- * Opens a model file (safetensors). On success `*model` is a handle that you free with haploom_model_free(); else it is
- * NULL. Errors: IO, NOT_A_MODEL, MODEL_TOO_OLD, MODEL_TOO_NEW, MODEL_CORRUPT, OUT_OF_MEMORY, INVALID_ARGUMENT.
- * Any thread. Since 0.1.
+ * Opens a model file (safetensors). On success `*model` is a handle that you free with
+ * haploom_model_free(); else it is NULL. Errors: IO, NOT_A_MODEL, MODEL_TOO_OLD, MODEL_TOO_NEW,
+ * MODEL_CORRUPT, OUT_OF_MEMORY, INVALID_ARGUMENT. Any thread. Since 0.1.
  */
-haploom_status haploom_model_open(const char *path,
-                                  haploom_model **model);
+haploom_status haploom_model_open(const char *path, haploom_model **model);
 
 /**
- * A model from the bytes of a model file in memory, which are copied. `*model` and errors as for haploom_model_open(),
- * without IO. Any thread. Since 0.1.
+ * A model from the bytes of a model file in memory, which are copied. `*model` and errors as for
+ * haploom_model_open(), without IO. Any thread. Since 0.1.
  */
-haploom_status haploom_model_from_bytes(const uint8_t *bytes,
-                                        size_t size,
-                                        haploom_model **model);
+haploom_status haploom_model_from_bytes(const uint8_t *bytes, size_t size, haploom_model **model);
 
 /**
- * The bytes of a model's file. `*needed` (may be NULL) becomes their number; `buffer` takes them if `capacity` is as large,
- * and stays as it is for `buffer` NULL and `capacity` 0. The same model gives the same bytes.
- * Errors: INVALID_ARGUMENT, also for a buffer that is too small; OUT_OF_MEMORY. Any thread. Since 0.1.
+ * The bytes of a model's file. `*needed` (may be NULL) becomes their number; `buffer` takes them
+ * if `capacity` is as large, and stays as it is for `buffer` NULL and `capacity` 0. The same model
+ * gives the same bytes.
+ * Errors: INVALID_ARGUMENT, also for a buffer that is too small; OUT_OF_MEMORY. Any thread.
+ * Since 0.1.
  */
 haploom_status haploom_model_to_bytes(const haploom_model *model,
                                       uint8_t *buffer,
                                       size_t capacity,
                                       size_t *needed);
 
-/** Writes a model to a file, whole or not at all. Errors: IO, OUT_OF_MEMORY, INVALID_ARGUMENT. Any thread. Since 0.1. */
-haploom_status haploom_model_save(const haploom_model *model,
-                                  const char *path);
+/**
+ * Writes a model to a file, whole or not at all. Errors: IO, OUT_OF_MEMORY, INVALID_ARGUMENT.
+ * Any thread. Since 0.1.
+ */
+haploom_status haploom_model_save(const haploom_model *model, const char *path);
 
 /** Frees a model; NULL is fine. Samplers keep what they need of it. Since 0.1. */
 void haploom_model_free(haploom_model *model);
@@ -862,18 +1021,22 @@ void haploom_model_free(haploom_model *model);
 /** The kind of a model: "rbm", "markov" or "bernoulli". Static text; NULL for NULL. Since 0.1. */
 const char *haploom_model_kind(const haploom_model *model);
 
-/** The sites of a model, in order. They belong to the model and end with it; NULL for NULL. Any thread. Since 0.1. */
+/**
+ * The sites of a model, in order. They belong to the model and end with it; NULL for NULL.
+ * Any thread. Since 0.1.
+ */
 const haploom_sites *haploom_model_sites(const haploom_model *model);
 
 /**
- * How many entries a model's description has: its size, its training, what was measured, what it may leak. 0 for NULL.
- * Since 0.1.
+ * How many entries a model's description has: its size, its training, what was measured, what it
+ * may leak. 0 for NULL. Since 0.1.
  */
 size_t haploom_model_info_count(const haploom_model *model);
 
 /**
- * Entry `i` (from 0) of a model's description: its name and its value, for people to read. Each output pointer may be NULL. The
- * texts live as long as the model. Errors: INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
+ * Entry `i` (from 0) of a model's description: its name and its value, for people to read. Each
+ * output pointer may be NULL. The texts live as long as the model. Errors: INVALID_ARGUMENT past
+ * the last one. Any thread. Since 0.1.
  */
 haploom_status haploom_model_info(const haploom_model *model,
                                   size_t i,
@@ -881,14 +1044,16 @@ haploom_status haploom_model_info(const haploom_model *model,
                                   const char **value);
 
 /**
- * How well a model knows a panel: for each haplotype and each site of the model, the probability of the alternate allele
- * given all other alleles of the haplotype (of a Markov model: given those in the window before it, which may make it 0 or
- * 1; of a Bernoulli model: its frequency). Exact, without sampling.
+ * How well a model knows a panel: for each haplotype and each site of the model, the probability
+ * of the alternate allele given all other alleles of the haplotype (of a Markov model: given those
+ * in the window before it, which may make it 0 or 1; of a Bernoulli model: its frequency). Exact,
+ * without sampling.
  *
- * `probabilities` takes `n` numbers from 0 to 1, haplotypes of the panel x sites of the model, a row a haplotype; n has
- * to be their product. Options: none but `threads`.
- * Errors: NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH for a panel that lacks sites of the model; EMPTY, MISSING,
- * UNPHASED; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
+ * `probabilities` takes `n` numbers from 0 to 1, haplotypes of the panel x sites of the model, a
+ * row a haplotype; n has to be their product. Options: none but `threads`.
+ * Errors: NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH for a panel that lacks sites of the
+ * model; EMPTY, MISSING, UNPHASED; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT.
+ * Any thread. Since 0.1.
  */
 haploom_status haploom_model_conditionals(const haploom_model *model,
                                           const haploom_panel *panel,
@@ -904,16 +1069,18 @@ haploom_status haploom_model_conditionals(const haploom_model *model,
  *  @{ */
 
 /**
- * A stream of a model's haplotypes, from number 0 on. Haplotype number i is a function of the model, the seed, the label,
- * the start panel, the options of group `sampling` and i: the same bytes for any threads, buffers, regions and seeks.
+ * A stream of a model's haplotypes, from number 0 on. Haplotype number i is a function of the
+ * model, the seed, the label, the start panel, the options of group `sampling` and i: the same
+ * bytes for any threads, buffers, regions and seeks.
  *
- * `start` (may be NULL): haplotypes that the chains of an RBM start from; haplotype i starts from number i modulo their
- * number. They should be samples that were not used in training.
- * Options: groups `sampling` (for an RBM alone), `stream` and `region`; their cancel handle stops every call of the sampler.
- * The model and the start panel may be freed before the sampler.
+ * `start` (may be NULL): haplotypes that the chains of an RBM start from; haplotype i starts from
+ * number i modulo their number. They should be samples that were not used in training.
+ * Options: groups `sampling` (for an RBM alone), `stream` and `region`; their cancel handle stops
+ * every call of the sampler. The model and the start panel may be freed before the sampler.
  * On success `*sampler` is a handle that you free with haploom_sampler_free(); else it is NULL.
- * Errors: REGION (also for a contig that the model does not have), EMPTY (no site of the model in the region), UNKNOWN_NAME (a label), NO_OVERLAP, CONTIG_MISMATCH or
- * ALLELE_MISMATCH (a start panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION,
+ * Errors: REGION (also for a contig that the model does not have), EMPTY (no site of the model in
+ * the region), UNKNOWN_NAME (a label), NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH (a start
+ * panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION,
  * INVALID_ARGUMENT. Any thread. Since 0.1.
  */
 haploom_status haploom_sampler_new(const haploom_model *model,
@@ -925,8 +1092,8 @@ haploom_status haploom_sampler_new(const haploom_model *model,
 void haploom_sampler_free(haploom_sampler *sampler);
 
 /**
- * The sites of the haplotypes, in order: those of the model inside the region. They belong to the sampler and end with it;
- * NULL for NULL. Since 0.1.
+ * The sites of the haplotypes, in order: those of the model inside the region. They belong to the
+ * sampler and end with it; NULL for NULL. Since 0.1.
  */
 const haploom_sites *haploom_sampler_sites(const haploom_sampler *sampler);
 
@@ -940,23 +1107,25 @@ uint64_t haploom_sampler_position(const haploom_sampler *sampler);
 haploom_status haploom_sampler_seek(haploom_sampler *sampler, uint64_t i);
 
 /**
- * Bytes of a buffer that takes `haplotypes` haplotypes at once in the stream's layout and packing, without gaps between
- * rows; 0 for NULL and where a size_t cannot say it. Since 0.1.
+ * Bytes of a buffer that takes `haplotypes` haplotypes at once in the stream's layout and packing,
+ * without gaps between rows; 0 for NULL and where a size_t cannot say it. Since 0.1.
  */
-size_t haploom_sampler_buffer_size(const haploom_sampler *sampler,
-                                   size_t haplotypes);
+size_t haploom_sampler_buffer_size(const haploom_sampler *sampler, size_t haplotypes);
 
 /**
- * Fills a buffer with the next haplotypes, as many as fit whole; `*haplotypes` becomes their number, 0 at the stream's end.
+ * Fills a buffer with the next haplotypes, as many as fit whole; `*haplotypes` becomes their
+ * number, 0 at the stream's end.
  *
- * `layout` haplotypes (the default): a row is a haplotype, rows follow each other without gaps; with `packing` bytes (the
- * default) a row is a byte for each site, 0 or 1; with `packing` bits it is (sites + 7) / 8 bytes, lowest bit first, the
- * bits after the last site 0. `layout` sites: a row is a site, and rows are size / sites bytes apart (rounded down), so a
- * row has room for that many haplotypes as bytes, 8 times as many as bits; what is past the last haplotype becomes 0.
- * `size` is the size of `buffer` in bytes. For a given number of haplotypes, or rows further apart, take
- * haploom_sampler_fill().
- * Errors: INVALID_ARGUMENT, also for a buffer that takes no haplotype; CANCELLED by the flag of the options that the
- * sampler was made with; OUT_OF_MEMORY. The stream stays where it was then. One thread at a time. Since 0.1.
+ * `layout` haplotypes (the default): a row is a haplotype, rows follow each other without gaps;
+ * with `packing` bytes (the default) a row is a byte for each site, 0 or 1; with `packing` bits it
+ * is (sites + 7) / 8 bytes, lowest bit first, the bits after the last site 0. `layout` sites: a
+ * row is a site, and rows are size / sites bytes apart (rounded down), so a row has room for that
+ * many haplotypes as bytes, 8 times as many as bits; what is past the last haplotype becomes 0.
+ * `size` is the size of `buffer` in bytes. For a given number of haplotypes, or rows further
+ * apart, take haploom_sampler_fill().
+ * Errors: INVALID_ARGUMENT, also for a buffer that takes no haplotype; CANCELLED by the flag of
+ * the options that the sampler was made with; OUT_OF_MEMORY. The stream stays where it was then.
+ * One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_next(haploom_sampler *sampler,
                                     uint8_t *buffer,
@@ -964,14 +1133,16 @@ haploom_status haploom_sampler_next(haploom_sampler *sampler,
                                     size_t *haplotypes);
 
 /**
- * Puts the next `haplotypes` haplotypes into a buffer, rows `stride` bytes apart (0: without gaps), in the stream's layout
- * and packing; fewer at the stream's end. `*filled` becomes their number. Bytes between rows stay as they are: the buffer
- * may be a part of a larger matrix, such as the columns behind those of real haplotypes.
+ * Puts the next `haplotypes` haplotypes into a buffer, rows `stride` bytes apart (0: without
+ * gaps), in the stream's layout and packing; fewer at the stream's end. `*filled` becomes their
+ * number. Bytes between rows stay as they are: the buffer may be a part of a larger matrix, such
+ * as the columns behind those of real haplotypes. With packing bits, the bits after the last
+ * column of a row's last byte become 0.
  *
  * `size` is the size of `buffer` in bytes, counted from its first row to the end of its last one.
- * Errors: INVALID_ARGUMENT for a stride that is smaller than a row or a buffer that is too small (the text says what is
- * needed); CANCELLED by the flag of the options that the sampler was made with; OUT_OF_MEMORY. The stream stays where it
- * was then. One thread at a time. Since 0.1.
+ * Errors: INVALID_ARGUMENT for a stride that is smaller than a row or a buffer that is too small
+ * (the text says what is needed); CANCELLED by the flag of the options that the sampler was made
+ * with; OUT_OF_MEMORY. The stream stays where it was then. One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_fill(haploom_sampler *sampler,
                                     size_t haplotypes,
@@ -981,13 +1152,14 @@ haploom_status haploom_sampler_fill(haploom_sampler *sampler,
                                     size_t *filled);
 
 /**
- * The next `haplotypes` haplotypes as a panel of people PREFIX_j, whose haplotypes are numbers 2j and 2j + 1.
+ * The next `haplotypes` haplotypes as a panel of people PREFIX_j, whose haplotypes are numbers 2j
+ * and 2j + 1.
  *
- * `haplotypes` is even, and the stream stands at an even number. Options: group `artificial people`. The stream's end does
- * not matter here.
+ * `haplotypes` is even, and the stream stands at an even number. Options: group `artificial
+ * people`. The stream's end does not matter here.
  * On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
- * Errors: INVALID_ARGUMENT for haplotypes that do not pair into people; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION. The
- * stream stays where it was then. One thread at a time. Since 0.1.
+ * Errors: INVALID_ARGUMENT for haplotypes that do not pair into people; CANCELLED; OUT_OF_MEMORY,
+ * UNKNOWN_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_panel(haploom_sampler *sampler,
                                      size_t haplotypes,
@@ -995,12 +1167,14 @@ haploom_status haploom_sampler_panel(haploom_sampler *sampler,
                                      haploom_panel **panel);
 
 /**
- * Writes the next `haplotypes` haplotypes to a file, whole or not at all, as `haploom sample` does: people as for
- * haploom_sampler_panel(), with model, seed and numbers in the header of VCF and BCF. Formats as for haploom_panel_write().
+ * Writes the next `haplotypes` haplotypes to a file, whole or not at all, as `haploom sample`
+ * does: people as for haploom_sampler_panel(), with model, seed and numbers in the header of VCF
+ * and BCF. Formats as for haploom_panel_write().
  *
  * Options: groups `artificial people` and `writing`.
- * Errors: INVALID_ARGUMENT unless haplotypes pair into people; IO, UNKNOWN_FORMAT; CANCELLED; OUT_OF_MEMORY,
- * UNKNOWN_OPTION, INVALID_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
+ * Errors: INVALID_ARGUMENT unless haplotypes pair into people; IO, UNKNOWN_FORMAT; CANCELLED;
+ * OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION. The stream stays where it was then.
+ * One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_write(haploom_sampler *sampler,
                                      size_t haplotypes,
@@ -1015,21 +1189,24 @@ haploom_status haploom_sampler_write(haploom_sampler *sampler,
  *  @{ */
 
 /**
- * Writes the records of a VCF or BCF file with artificial people appended, those of the sampler's next `haplotypes`
- * haplotypes, named as by haploom_sampler_panel(). `input` and `output` may be "-". The records inside the sampler's region
- * are passed through one by one; memory holds the artificial alleles alone, sites x haplotypes / 8 bytes.
+ * Writes the records of a VCF or BCF file with artificial people appended, those of the sampler's
+ * next `haplotypes` haplotypes, named as by haploom_sampler_panel(). `input` and `output` may be
+ * "-". The records inside the sampler's region are passed through one by one; memory holds the
+ * artificial alleles alone, sites x haplotypes / 8 bytes.
  *
- * Artificial people have GT only, and . in other FORMAT fields. Of INFO, AC, AN and AF are counted anew, keys that describe the
- * site stay, and keys that describe the real people are dropped. Records that the model does not have, or has with other
- * alleles, are treated as the option `outside` says. At the end come events HAPLOOM_EVENT_MEASURED "records", "written",
+ * Artificial people have GT only, and . in other FORMAT fields. Of INFO, AC, AN and AF are counted
+ * anew, keys that describe the site stay, and keys that describe the real people are dropped.
+ * Records that the model does not have, or has with other alleles, are treated as the option
+ * `outside` says. At the end come events HAPLOOM_EVENT_MEASURED "records", "written",
  * "real_people" and "artificial_people", and notices of what was dropped.
  *
  * Options: groups `artificial people`, `augmentation` and `writing`.
- * Errors: those of haploom_panel_open() for damaged and unsorted files; INVALID_ARGUMENT unless haplotypes pair into
- * people; DUPLICATE if an artificial person has a real one's name; CONTIG_MISMATCH, ALLELE_MISMATCH or NO_OVERLAP if no
- * record matches; IO, UNKNOWN_FORMAT; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION. The output and
- * the stream are as they were before then; once the output is in its place nothing stops the call any more. One thread at a
- * time. Since 0.1.
+ * Errors: those of haploom_panel_open() for damaged and unsorted files; INVALID_ARGUMENT unless
+ * haplotypes pair into people; DUPLICATE if an artificial person has a real one's name;
+ * CONTIG_MISMATCH, ALLELE_MISMATCH or NO_OVERLAP if no record matches; IO, UNKNOWN_FORMAT;
+ * CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION. The output and the stream are as they
+ * were before then; once the output is in its place nothing stops the call any more.
+ * One thread at a time. Since 0.1.
  */
 haploom_status haploom_augment(haploom_sampler *sampler,
                                size_t haplotypes,
@@ -1045,12 +1222,14 @@ haploom_status haploom_augment(haploom_sampler *sampler,
  *  @{ */
 
 /**
- * Encodes the haplotypes of a panel, which has to have all sites of the model (an RBM): means of the hidden units, and
- * their projections on the leading right singular vectors of the weights. Sites that only the panel has are left out.
+ * Encodes the haplotypes of a panel, which has to have all sites of the model (an RBM): means of
+ * the hidden units, and their projections on the leading right singular vectors of the weights.
+ * Sites that only the panel has are left out.
  *
- * Options: group `encoding`. On success `*encoding` is a handle that you free with haploom_encoding_free(); else it is
- * NULL. Errors: NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH, EMPTY, MISSING, UNPHASED; CANCELLED; OUT_OF_MEMORY,
- * UNKNOWN_OPTION, INVALID_ARGUMENT (also for a model without hidden units). Any thread. Since 0.1.
+ * Options: group `encoding`. On success `*encoding` is a handle that you free with
+ * haploom_encoding_free(); else it is NULL. Errors: NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH,
+ * EMPTY, MISSING, UNPHASED; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT (also for a
+ * model without hidden units). Any thread. Since 0.1.
  */
 haploom_status haploom_encode(const haploom_model *model,
                               const haploom_panel *panel,
@@ -1066,24 +1245,27 @@ size_t haploom_encoding_haplotypes(const haploom_encoding *encoding);
 /** Number of hidden units; 0 for NULL. Since 0.1. */
 size_t haploom_encoding_hidden_units(const haploom_encoding *encoding);
 
-/** Number of components: `components` of the options, or as many as there are if these are fewer; 0 for NULL. Since 0.1. */
+/**
+ * Number of components: `components` of the options, or as many as there are if these are fewer; 0
+ * for NULL. Since 0.1.
+ */
 size_t haploom_encoding_components(const haploom_encoding *encoding);
 
 /**
- * Means of the hidden units, haplotypes x hidden units, a row a haplotype: 0 to 1, or at least 0 for ReLU units. They
- * belong to the encoding and end with it; NULL for NULL. Since 0.1.
+ * Means of the hidden units, haplotypes x hidden units, a row a haplotype: 0 to 1, or at least 0
+ * for ReLU units. They belong to the encoding and end with it; NULL for NULL. Since 0.1.
  */
 const float *haploom_encoding_hidden(const haploom_encoding *encoding);
 
 /**
- * Projections, haplotypes x components, a row a haplotype, the component of the largest singular value first. They belong
- * to the encoding and end with it; NULL for NULL. Since 0.1.
+ * Projections, haplotypes x components, a row a haplotype, the component of the largest singular
+ * value first. They belong to the encoding and end with it; NULL for NULL. Since 0.1.
  */
 const float *haploom_encoding_projections(const haploom_encoding *encoding);
 
 /**
- * Singular values of the weights, one for each component, in decreasing order. They belong to the encoding and end with it; NULL
- * for NULL. Since 0.1.
+ * Singular values of the weights, one for each component, in decreasing order. They belong to the
+ * encoding and end with it; NULL for NULL. Since 0.1.
  */
 const double *haploom_encoding_singular_values(const haploom_encoding *encoding);
 
@@ -1095,14 +1277,17 @@ const double *haploom_encoding_singular_values(const haploom_encoding *encoding)
  *  @{ */
 
 /**
- * Compares artificial haplotypes with the real ones that a model learned from, at the sites that the panels share.
+ * Compares artificial haplotypes with the real ones that a model learned from, at the sites that
+ * the panels share.
  *
- * `held_out` (may be NULL): people that the model was not trained on. With them each number has its floor, the same number
- * between real people, and the privacy loss is measured. Shares of populations are compared if all real people have labels.
+ * `held_out` (may be NULL): people that the model was not trained on. With them each number has
+ * its floor, the same number between real people, and the privacy loss is measured. Shares of
+ * populations are compared if all real people have labels.
  * Options: group `evaluation`. It reports steps in metrics.
- * On success `*evaluation` is a handle that you free with haploom_evaluation_free(); else it is NULL.
- * Errors: MISSING, UNPHASED, EMPTY; NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH; CANCELLED; OUT_OF_MEMORY,
- * UNKNOWN_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
+ * On success `*evaluation` is a handle that you free with haploom_evaluation_free(); else it is
+ * NULL.
+ * Errors: MISSING, UNPHASED, EMPTY; NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH; CANCELLED;
+ * OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
  */
 haploom_status haploom_evaluate(const haploom_panel *real,
                                 const haploom_panel *artificial,
@@ -1117,9 +1302,10 @@ void haploom_evaluation_free(haploom_evaluation *evaluation);
 size_t haploom_evaluation_count(const haploom_evaluation *evaluation);
 
 /**
- * Number `i` (from 0) of an evaluation: its name ("ld_r", "aa_truth", "privacy_loss", ...), which does not change between
- * versions; its title in words; what else to know of it ("" for nothing). Each output pointer may be NULL. The texts live as long as
- * the evaluation. Errors: INVALID_ARGUMENT past the last one. Since 0.1.
+ * Number `i` (from 0) of an evaluation: its name ("ld_r", "aa_truth", "privacy_loss", ...), which
+ * does not change between versions; its title in words; what else to know of it ("" for nothing).
+ * Each output pointer may be NULL. The texts live as long as the evaluation. Errors:
+ * INVALID_ARGUMENT past the last one. Since 0.1.
  */
 haploom_status haploom_evaluation_describe(const haploom_evaluation *evaluation,
                                            size_t i,
@@ -1128,8 +1314,9 @@ haploom_status haploom_evaluation_describe(const haploom_evaluation *evaluation,
                                            const char **note);
 
 /**
- * A number by its name: its value; its floor, the same number between real and held-out people; the best that can be; and
- * its standard deviation over draws. Each is NaN where it is not defined, and each output pointer may be NULL.
+ * A number by its name: its value; its floor, the same number between real and held-out people;
+ * the best that can be; and its standard deviation over draws. Each is NaN where it is not
+ * defined, and each output pointer may be NULL.
  * Errors: UNKNOWN_NAME (the text lists the names); INVALID_ARGUMENT. Since 0.1.
  */
 haploom_status haploom_evaluation_get(const haploom_evaluation *evaluation,
@@ -1139,21 +1326,23 @@ haploom_status haploom_evaluation_get(const haploom_evaluation *evaluation,
                                       double *best,
                                       double *deviation);
 
-/** Copies out an evaluation as JSON, as haploom_last_error() does. Returns its length, 0 for NULL. Since 0.1. */
+/**
+ * Copies out an evaluation as JSON, as haploom_last_error() does. Returns its length, 0 for NULL.
+ * Since 0.1.
+ */
 size_t haploom_evaluation_json(const haploom_evaluation *evaluation, char *buffer, size_t capacity);
 
 /**
- * Copies out an evaluation as a table for people to read, as haploom_last_error() does. Returns its length, 0 for NULL.
- * Since 0.1.
+ * Copies out an evaluation as a table for people to read, as haploom_last_error() does. Returns
+ * its length, 0 for NULL. Since 0.1.
  */
-size_t haploom_evaluation_table(const haploom_evaluation *evaluation,
-                                char *buffer,
-                                size_t capacity);
+size_t haploom_evaluation_table(const haploom_evaluation *evaluation, char *buffer, size_t capacity);
 
 /**
- * The sizes of an evaluation: real and artificial haplotypes; held-out ones that the floors are taken from (at most as many
- * as there are artificial ones, 0 without held-out people); and the sites that all panels share.
- * Each output pointer may be NULL. Errors: INVALID_ARGUMENT. Since 0.1.
+ * The sizes of an evaluation: real and artificial haplotypes; held-out ones that the floors are
+ * taken from (at most as many as there are artificial ones, 0 without held-out people); and the
+ * sites that all panels share. Each output pointer may be NULL. Errors: INVALID_ARGUMENT.
+ * Since 0.1.
  */
 haploom_status haploom_evaluation_sizes(const haploom_evaluation *evaluation,
                                         size_t *real,
