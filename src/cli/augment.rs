@@ -11,12 +11,14 @@ use std::path::PathBuf;
 /// Arguments of `augment`.
 #[derive(Args)]
 #[command(after_help = "\
-The real records are passed through one by one, with the artificial people appended; memory holds the artificial alleles
-alone. Artificial people have GT only, and `.` in other FORMAT fields. Of INFO, AC, AN and AF are counted anew, what speaks
-of the site stays, and what speaks of the real people alone is dropped.
+The real records are passed through one by one, with the artificial people appended; memory
+holds the artificial alleles alone. Artificial people have GT only, and `.` in other FORMAT
+fields. Of INFO, AC, AN and AF are counted anew, what speaks of the site stays, and what speaks
+of the real people alone is dropped.
 
-Records that the model does not have (or has with other alleles, or with reference and alternate exchanged) are dropped
-and counted; --outside refuse stops at the first, --outside missing keeps them with missing artificial genotypes.
+Records that the model does not have (or has with other alleles, or with reference and alternate
+exchanged) are dropped and counted; --outside refuse stops at the first, --outside missing keeps
+them with missing artificial genotypes.
 
 Examples:
   haploom augment panel.vcf.gz panel.safetensors -n 1000 -o larger.bcf

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(after_help = "\
 Formats are recognised by content when read, and chosen by the output's name (or -O) when written:
-.vcf, .vcf.gz (with a .tbi), .bcf (with a .csi), .pgen (with .pvar and .psam), .hap[.gz] (with .legend and .samples),
-.hapt[.gz] (with .legend).
+.vcf, .vcf.gz (with a .tbi), .bcf (with a .csi), .pgen (with .pvar and .psam), .hap[.gz] (with
+.legend and .samples), .hapt[.gz] (with .legend).
 
 Examples:
   haploom convert panel.vcf.gz panel.bcf

@@ -15,8 +15,9 @@ const TRAINING: &str = "batch=100,chains=200,l2=0.1,epochs=200";
 /// Arguments of `demo`.
 #[derive(Args)]
 #[command(after_help = "\
-The panel is simulated (assets/simulate.py in the source): 900 people of three populations, 800 sites on 4 Mb. A third of
-them is held out for the evaluation. The commands are printed as they run. Files of the same names in DIR are replaced.
+The panel is simulated (assets/simulate.py in the source): 900 people of three populations, 800
+sites on 4 Mb. A third of them is held out for the evaluation. The commands are printed as they
+run. Files of the same names in DIR are replaced.
 
 Example:
   haploom demo /tmp/haploom-demo")]

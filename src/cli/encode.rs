@@ -15,9 +15,10 @@ use std::path::PathBuf;
 /// Arguments of `encode`.
 #[derive(Args)]
 #[command(after_help = "\
-Writes a table with a line for each haplotype: sample, haplotype (1 or 2), label (with --labels), projections vector_1,
-vector_2, ... of the hidden units' mean activations on the leading singular vectors of the weights, and these
-activations hidden_1, hidden_2, ... The panel has to have all sites of the model; others are left out.
+Writes a table with a line for each haplotype: sample, haplotype (1 or 2), label (with
+--labels), projections vector_1, vector_2, ... of the hidden units' mean activations on the
+leading singular vectors of the weights, and these activations hidden_1, hidden_2, ... The panel
+has to have all sites of the model; others are left out.
 
 Examples:
   haploom encode panel.safetensors panel.bcf -o codes.tsv

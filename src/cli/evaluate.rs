@@ -16,8 +16,9 @@ use std::path::PathBuf;
 /// Arguments of `evaluate`.
 #[derive(Args)]
 #[command(after_help = "\
-The table goes to standard output. With people who were never trained on (--test or --test-samples) each number has
-its floor beside it, the same number between real people, and the privacy loss is measured.
+The table goes to standard output. With people who were never trained on (--test or
+--test-samples) each number has its floor beside it, the same number between real people, and
+the privacy loss is measured.
 
 Examples:
   haploom evaluate panel.vcf.gz new.bcf

@@ -11,10 +11,10 @@ use std::path::PathBuf;
 /// Arguments of `sample`.
 #[derive(Args)]
 #[command(after_help = "\
--n counts haplotypes; haplotypes 2j and 2j + 1 are the person PREFIX_j. Haplotype number i is a function of the model, the
-seed, the label, the start panel and i: the same for any number of threads, in any region and in whatever portions.
-The output's name says its format: .vcf, .vcf.gz (with a .tbi), .bcf (with a .csi), .pgen (with .pvar
-and .psam), .hap[.gz], .hapt[.gz].
+-n counts haplotypes; haplotypes 2j and 2j + 1 are the person PREFIX_j. Haplotype number i is a
+function of the model, the seed, the label, the start panel and i: the same for any number of
+threads, in any region and in whatever portions. The output's name says its format: .vcf,
+.vcf.gz (with a .tbi), .bcf (with a .csi), .pgen (with .pvar and .psam), .hap[.gz], .hapt[.gz].
 
 Examples:
   haploom sample panel.safetensors -n 5000 -o new.bcf

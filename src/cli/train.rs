@@ -15,20 +15,21 @@ use std::path::{Path, PathBuf};
 /// Arguments of `train`.
 #[derive(Args)]
 #[command(after_help = "\
-The panel has to be phased, without missing alleles, and biallelic (or say what to do: --unphased, --missing,
---multiallelic). `haploom options` lists the keys of --set. The same panel, options and seed give the same model for any
-number of threads.
+The panel has to be phased, without missing alleles, and biallelic (or say what to do:
+--unphased, --missing, --multiallelic). `haploom options` lists the keys of --set. The same
+panel, options and seed give the same model for any number of threads.
 
-Ctrl-C leaves a checkpoint, in MODEL.checkpoint unless --checkpoint names a folder: the same command with --resume goes
-on from there and ends with the same model.
+Ctrl-C leaves a checkpoint, in MODEL.checkpoint unless --checkpoint names a folder: the same
+command with --resume goes on from there and ends with the same model.
 
-A model holds no haplotype of the panel (a Markov model holds its windows), but may still tell who was in it: `haploom
-info MODEL` says what it may leak, and `haploom evaluate --test` measures what its samples leak.
+A model holds no haplotype of the panel (a Markov model holds its windows), but may still tell
+who was in it: `haploom info MODEL` says what it may leak, and `haploom evaluate --test`
+measures what its samples leak.
 
 Examples:
   haploom train panel.vcf.gz -o panel.safetensors
   haploom train panel.bcf -r 15:27000000-28000000 -S ^held_out.txt -o train.safetensors
-  haploom train 805_SNP.hapt.gz --legend 805_SNP.legend --set hidden=200 --set updates=3000 -o quick.safetensors
+  haploom train 805_SNP.hapt.gz --legend 805_SNP.legend --set hidden=200 -o small.safetensors
   haploom train panel.bcf --model markov --set window=5 -o markov.safetensors")]
 pub struct Train {
     /// Panel: VCF, VCF.gz, BCF, .pgen, .hap[.gz] or .hapt[.gz]; - is standard input

@@ -125,7 +125,8 @@
  * arguments, POSITIONS from 1. ALLELES are 0 (reference) and 1 (alternate). In packed rows, bit c
  * is bit c % 8 of byte c / 8, lowest bit first.
  *
- * EXAMPLE. Learn a panel, look at 1,000 new haplotypes, write some to a file:
+ * EXAMPLE. Learn a panel (in a hurry: leave out epochs=20 for a good model), look at 1,000 new
+ * haplotypes, write some to a file:
  *
  * @code
  * #include <haploom.h>
