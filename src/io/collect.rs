@@ -430,7 +430,8 @@ impl<'a, 'p> Collector<'a, 'p> {
     }
 
     fn reserve(&mut self, variant: &Variant) -> Result<()> {
-        self.rows.try_reserve(self.stride).map_err(|_| {
+        let sites = &mut self.sites;
+        self.rows.try_reserve(self.stride).and_then(|()| sites.try_reserve(1)).map_err(|_| {
             variant
                 .at(Error::new(ErrorKind::OutOfMemory, "no memory for more sites"))
                 .file(&self.path)

@@ -17,6 +17,7 @@ pub mod tensors;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::io;
+use crate::memory;
 use crate::models::bernoulli::Bernoulli;
 use crate::models::markov::Markov;
 use crate::models::mixture::Mixture;
@@ -53,11 +54,18 @@ pub fn open(path: &Path) -> Result<Model> {
 /// A model as bytes; the same model gives the same bytes.
 ///
 /// # Errors
-/// `Internal`.
+/// `OutOfMemory`, `Internal`.
 pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
+    let sites = model.sites.len();
+    // Tensors as they are gathered, and the file that they become; a site's text is some 32 bytes.
+    let numbers = match &model.generator {
+        Generator::Bernoulli(m) => 2 * m.frequencies.len(),
+        Generator::Markov(m) => 3 * m.contexts.len() + 2 * m.offsets.len(),
+        Generator::Rbm(m) => (1 + m.ladder.len()) * m.rbm.weights.len() + (2 + m.mixture.clusters()) * sites,
+    };
+    memory::require(numbers.checked_add(8 * sites).and_then(|n| n.checked_mul(8)), "the bytes of the model's file")?;
     let mut tensors = TensorWriter::new();
     tensors.text("w0.sites", &sites_text(&model.sites));
-    let sites = model.sites.len();
     let p = &model.provenance;
     let mut description = json!({
         "format": FORMAT,
