@@ -75,7 +75,7 @@ enum { LARGE = HAPLOTYPES / 8 * SITES / 10 };
 static haploom_panel *panel, *artificial;
 static haploom_model *rbm, *markov;
 static haploom_sites *sites;
-static uint8_t *bits, *bytes;
+static uint8_t *bits, *bytes, *copied; /* in, in, out */
 
 static haploom_panel *new_panel;
 static haploom_model *new_model;
@@ -111,10 +111,10 @@ static haploom_status from_bytes_sites(void) {
     return status;
 }
 static haploom_status to_bytes(void) {
-    return haploom_panel_to_bytes(panel, 0, HAPLOTYPES, 0, SITES, bytes, (size_t)HAPLOTYPES * SITES, 1, HAPLOTYPES);
+    return haploom_panel_to_bytes(panel, 0, HAPLOTYPES, 0, SITES, copied, (size_t)HAPLOTYPES * SITES, 1, HAPLOTYPES);
 }
 static haploom_status to_bits(void) {
-    return haploom_panel_to_bits(panel, 0, HAPLOTYPES, 0, SITES, bytes, (size_t)HAPLOTYPES * SITES, HAPLOTYPES / 8,
+    return haploom_panel_to_bits(panel, 0, HAPLOTYPES, 0, SITES, copied, (size_t)HAPLOTYPES * SITES, HAPLOTYPES / 8,
                                  HAPLOOM_SITE_MAJOR);
 }
 static haploom_status select_part(void) {
@@ -214,8 +214,8 @@ static const struct {
 } calls[] = {
 #define HOLDS(name) {#name, name, true}
 #define MAY_ABORT(name) {#name, name, false}
-    HOLDS(from_bits_rows), HOLDS(from_bits_sites), HOLDS(from_bytes_rows), HOLDS(to_bytes), HOLDS(to_bits), HOLDS(frequencies),
-    HOLDS(train_bernoulli), HOLDS(from_bytes_sites), MAY_ABORT(open_vcf), MAY_ABORT(open_bcf), MAY_ABORT(open_hap),
+    HOLDS(from_bits_rows), HOLDS(from_bits_sites), HOLDS(from_bytes_rows), HOLDS(from_bytes_sites), HOLDS(to_bytes), HOLDS(to_bits), HOLDS(frequencies),
+    HOLDS(train_bernoulli), MAY_ABORT(open_vcf), MAY_ABORT(open_bcf), MAY_ABORT(open_hap),
     MAY_ABORT(open_hapt), MAY_ABORT(select_part), MAY_ABORT(write_vcf), MAY_ABORT(write_bcf), MAY_ABORT(write_hap),
     MAY_ABORT(train_rbm), MAY_ABORT(train_rbm_checkpoint), MAY_ABORT(train_rbm_threads), MAY_ABORT(train_markov),
     MAY_ABORT(model_open), MAY_ABORT(model_open_markov), MAY_ABORT(model_save), MAY_ABORT(stream_rbm),
@@ -234,6 +234,7 @@ static void prepare(void) {
     OK(haploom_sites_new(SITES, contigs, positions, NULL, references, alternates, &sites));
     bits = malloc(HAPLOTYPES * SITES / 8);
     bytes = calloc(HAPLOTYPES, SITES);
+    copied = calloc(HAPLOTYPES, SITES);
     CHECK(bits && bytes);
     for (size_t i = 0; i < HAPLOTYPES * SITES / 8; ++i) bits[i] = (uint8_t)(next_random(&state) & next_random(&state));
     OK(haploom_panel_from_bits(sites, NULL, bits, HAPLOTYPES, SITES / 8, HAPLOOM_HAPLOTYPE_MAJOR, &panel));
