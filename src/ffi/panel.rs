@@ -6,13 +6,14 @@ use super::sites::{haploom_samples, haploom_sites};
 use super::status::{answer, guard, haploom_status};
 use crate::demo::{self, Part};
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::{self, ReadOptions, Selection, WriteOptions};
+use crate::io::{self, Read, ReadOptions, Selection, WriteOptions};
 use crate::options::Reader;
 use crate::panel::Panel;
-use crate::panel::bits::{BitMatrix, words_for};
-use crate::panel::packing::{MISSING, bytes_for, from_rows, pack, row_bytes, unpack};
+use crate::panel::bits::BitMatrix;
+use crate::panel::packing::{MISSING, NotPacked, bytes_for, from_bytes, from_rows, to_bytes, to_rows};
 use crate::panel::samples::Samples;
 use crate::panel::sites::Sites;
+use crate::progress::Progress;
 use std::ffi::c_char;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -55,6 +56,24 @@ pub const HAPLOOM_DEMO_HELD_OUT: i32 = 2;
 pub const HAPLOOM_MISSING_ALLELE: u8 = 255;
 const _: () = assert!(HAPLOOM_MISSING_ALLELE == MISSING);
 
+/// Reads a panel as the options say, and tells what was noticed.
+fn read_into(
+    panel: *mut *mut haploom_panel,
+    options: Option<&haploom_options>,
+    read: impl FnOnce(&ReadOptions, &mut Progress) -> Result<Read>,
+) -> Result<()> {
+    let out = Out::new(panel, "panel")?;
+    let reading = ReadOptions::from_options(&options_for(options, READING)?)?;
+    let panel = watched(options, |progress| {
+        let read = read(&reading, progress)?;
+        read.notices.into_iter().for_each(|notice| progress.notice(notice));
+        progress.check()?;
+        Ok(read.panel)
+    })?;
+    out.give(haploom_panel::new(panel));
+    Ok(())
+}
+
 /// § Panels
 ///
 /// Reads a panel from a file: VCF, VCF.gz, BCF, IMPUTE2's .hap + .legend + .samples, .hapt +
@@ -74,17 +93,9 @@ pub extern "C" fn haploom_panel_open(
     panel: *mut *mut haploom_panel,
 ) -> haploom_status {
     guard(|| {
-        let out = Out::new(panel, "panel")?;
-        let file = self::path(path, "path")?;
-        let reading = ReadOptions::from_options(&options_for(options, READING)?)?;
-        let panel = watched(options, |progress| {
-            let read = io::read_panel_watched(file, &reading, progress)?;
-            read.notices.into_iter().for_each(|notice| progress.notice(notice));
-            progress.check()?;
-            Ok(read.panel)
-        })?;
-        out.give(haploom_panel::new(panel));
-        Ok(())
+        read_into(panel, options, |reading, progress| {
+            io::read_panel_watched(self::path(path, "path")?, reading, progress)
+        })
     })
 }
 
@@ -100,18 +111,9 @@ pub extern "C" fn haploom_panel_open_bytes(
     panel: *mut *mut haploom_panel,
 ) -> haploom_status {
     guard(|| {
-        let out = Out::new(panel, "panel")?;
-        let bytes = array(bytes, size, "bytes")?;
-        let name = self::path(name, "name")?;
-        let reading = ReadOptions::from_options(&options_for(options, READING)?)?;
-        let panel = watched(options, |progress| {
-            let read = io::read_panel_bytes(bytes, name, &reading, progress)?;
-            read.notices.into_iter().for_each(|notice| progress.notice(notice));
-            progress.check()?;
-            Ok(read.panel)
-        })?;
-        out.give(haploom_panel::new(panel));
-        Ok(())
+        read_into(panel, options, |reading, progress| {
+            io::read_panel_bytes(array(bytes, size, "bytes")?, self::path(name, "name")?, reading, progress)
+        })
     })
 }
 
@@ -202,25 +204,10 @@ pub extern "C" fn haploom_panel_from_bytes(
         let reach = extent(haplotypes, haplotype_stride, sites.len(), site_stride)?;
         let alleles = array(alleles, reach, "alleles")?;
         check_haplotypes(samples, haplotypes)?;
-        let (bits, missing) = match site_stride {
-            1 => pack_rows(haplotypes, sites.len(), |h| &alleles[h * haplotype_stride..][..sites.len()]),
-            _ if haplotype_stride == 1 => {
-                let rows = pack_rows(sites.len(), haplotypes, |s| &alleles[s * site_stride..][..haplotypes]);
-                let turned = |(s, h)| if s == usize::MAX { (s, h) } else { (h, s) };
-                rows.map_err(turned).and_then(|planes| transposed(planes).map_err(|_| (usize::MAX, 0)))
-            }
-            _ => {
-                let mut row = Vec::with_capacity(sites.len());
-                pack_each(haplotypes, sites.len(), |h, words, plane| {
-                    row.clear();
-                    row.extend((0..sites.len()).map(|s| alleles[h * haplotype_stride + s * site_stride]));
-                    pack_row(&row, words, plane)
-                })
-            }
-        }
-        .map_err(|(h, s)| match h {
-            usize::MAX => Error::new(ErrorKind::OutOfMemory, "no memory for the panel"),
-            _ => {
+        let planes = from_bytes(haplotypes, sites.len(), alleles, haplotype_stride, site_stride);
+        let (bits, missing) = planes.map_err(|failed| match failed {
+            NotPacked::Failed(error) => error,
+            NotPacked::Byte { row: h, column: s } => {
                 let byte = alleles[h * haplotype_stride + s * site_stride];
                 let site = &sites[s];
                 Error::argument(format!("the allele of haplotype {h} at site {s} is {byte}, not 0, 1 or 255"))
@@ -228,55 +215,9 @@ pub extern "C" fn haploom_panel_from_bytes(
             }
         })?;
         let samples = samples_of(samples, haplotypes)?;
-        out.give(haploom_panel::new(Panel::with_planes(sites, samples, bits, Some(missing), None)?));
+        out.give(haploom_panel::new(Panel::with_planes(sites, samples, bits, missing, None)?));
         Ok(())
     })
-}
-
-/// Alleles, and missing ones.
-type Planes = (BitMatrix, BitMatrix);
-
-fn transposed((bits, missing): Planes) -> Result<Planes> {
-    let missing = match missing.any() {
-        true => missing.transpose()?,
-        false => BitMatrix::zeros(missing.columns(), missing.rows())?,
-    };
-    Ok((bits.transpose()?, missing))
-}
-
-/// Packs a row that may have missing alleles; the column of the first byte that is none where it
-/// fails.
-fn pack_row(bytes: &[u8], words: &mut [u64], missing: &mut [u64]) -> Result<(), usize> {
-    if pack(bytes, words).is_ok() {
-        return Ok(());
-    }
-    if let Some(bad) = bytes.iter().position(|byte| !matches!(*byte, 0 | 1 | MISSING)) {
-        return Err(bad);
-    }
-    let known: Vec<u8> = bytes.iter().map(|byte| byte & 1 & !(byte >> 1)).collect();
-    let absent: Vec<u8> = bytes.iter().map(|byte| byte >> 7).collect();
-    pack(&known, words)?;
-    pack(&absent, missing)
-}
-
-/// Row by row; the row and the column of the first byte that is no allele where it fails,
-/// `usize::MAX` for want of memory.
-fn pack_each(
-    rows: usize,
-    columns: usize,
-    mut row: impl FnMut(usize, &mut [u64], &mut [u64]) -> Result<(), usize>,
-) -> Result<Planes, (usize, usize)> {
-    let memory = |_| (usize::MAX, 0);
-    let mut bits = BitMatrix::zeros(rows, columns).map_err(memory)?;
-    let mut missing = BitMatrix::zeros(rows, columns).map_err(memory)?;
-    for r in 0..rows {
-        row(r, bits.row_mut(r), missing.row_mut(r)).map_err(|column| (r, column))?;
-    }
-    Ok((bits, missing))
-}
-
-fn pack_rows<'a>(rows: usize, columns: usize, bytes: impl Fn(usize) -> &'a [u8]) -> Result<Planes, (usize, usize)> {
-    pack_each(rows, columns, |r, words, missing| pack_row(bytes(r), words, missing))
 }
 
 /// A panel from packed bits, which are copied: bit c of a row is bit c % 8 of its byte c / 8,
@@ -442,8 +383,8 @@ pub extern "C" fn haploom_panel_to_bytes(
         let buffer = array_mut(buffer, reach, "buffer")?;
         let alleles = panel.bits().window(rows.clone(), columns.clone())?;
         match haplotype_stride == 1 && site_stride != 1 {
-            true => unpack_rows(&alleles.transpose()?, buffer, site_stride, 1),
-            false => unpack_rows(&alleles, buffer, haplotype_stride, site_stride),
+            true => to_bytes(&alleles.transpose()?, buffer, site_stride, 1),
+            false => to_bytes(&alleles, buffer, haplotype_stride, site_stride),
         }
         if let Some(missing) = panel.missing() {
             let missing = missing.window(rows, columns)?;
@@ -461,17 +402,6 @@ pub(super) fn check_size(size: usize, needed: usize) -> Result<()> {
     match size >= needed {
         true => Ok(()),
         false => Err(Error::argument(format!("the buffer has {size} bytes, and {needed} are needed"))),
-    }
-}
-
-/// Alleles of a matrix to bytes.
-pub(super) fn unpack_rows(bits: &BitMatrix, buffer: &mut [u8], row_stride: usize, column_stride: usize) {
-    for r in 0..bits.rows() {
-        let target = &mut buffer[r * row_stride..];
-        match column_stride {
-            1 => unpack(bits.row(r), &mut target[..bits.columns()]),
-            _ => (0..bits.columns()).for_each(|c| target[c * column_stride] = u8::from(bits.get(r, c))),
-        }
     }
 }
 
@@ -515,16 +445,9 @@ pub extern "C" fn haploom_panel_to_bits(
         }
         let window = panel.bits().window(rows, columns)?;
         let window = if layout == HAPLOOM_SITE_MAJOR { window.transpose()? } else { window };
-        pack_bytes(&window, buffer, stride);
+        to_rows(&window, buffer, stride);
         Ok(())
     })
-}
-
-/// Rows of a matrix to rows of bytes.
-pub(super) fn pack_bytes(bits: &BitMatrix, buffer: &mut [u8], stride: usize) {
-    let width = bytes_for(bits.columns());
-    debug_assert!(width <= words_for(bits.columns()) * 8);
-    (0..bits.rows()).for_each(|r| row_bytes(bits.row(r), &mut buffer[r * stride..][..width]));
 }
 
 /// The frequency of the alternate allele at each site, 0 to 1, missing alleles left out; `n` is the

@@ -3,13 +3,13 @@
 use super::handle::{Out, array_mut, free, path, put, required, shared};
 use super::model::haploom_model;
 use super::options::{cancel_of, haploom_options, options_for, watched};
-use super::panel::{check_size, extent, haploom_panel, pack_bytes, unpack_rows};
+use super::panel::{check_size, extent, haploom_panel};
 use super::sites::haploom_sites;
 use super::status::{answer, guard, haploom_status};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::{self, WriteOptions};
 use crate::options::Reader;
-use crate::panel::packing::bytes_for;
+use crate::panel::packing::{bytes_for, to_bytes, to_rows};
 use crate::sample::{SampleSettings, Sampler};
 use std::cell::UnsafeCell;
 use std::ffi::c_char;
@@ -297,10 +297,10 @@ fn fill(handle: &haploom_sampler, sampler: &mut Sampler, n: usize, buffer: &mut 
     for first in (0..n).step_by(PORTION) {
         let made = sampler.next((n - first).min(PORTION))?;
         match (handle.site_major, handle.bits) {
-            (false, true) => pack_bytes(&made, &mut buffer[first * stride..], stride),
-            (false, false) => unpack_rows(&made, &mut buffer[first * stride..], stride, 1),
-            (true, true) => pack_bytes(&made.transpose()?, &mut buffer[first / 8..], stride),
-            (true, false) => unpack_rows(&made.transpose()?, &mut buffer[first..], stride, 1),
+            (false, true) => to_rows(&made, &mut buffer[first * stride..], stride),
+            (false, false) => to_bytes(&made, &mut buffer[first * stride..], stride, 1),
+            (true, true) => to_rows(&made.transpose()?, &mut buffer[first / 8..], stride),
+            (true, false) => to_bytes(&made.transpose()?, &mut buffer[first..], stride, 1),
         }
     }
     Ok(())

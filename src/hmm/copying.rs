@@ -15,7 +15,8 @@ use crate::panel::bits::{BitMatrix, words_for};
 use crate::panel::sites::Sites;
 use crate::rng::Stream;
 
-/// Alleles rarer than one in so many states are summed one by one.
+/// Alleles rarer than one in so many states are summed one by one. Not tuned: a vector of 16 states costs about what one
+/// state does, and somewhat rarer than one in 16 the single sums are fewer.
 const SPARSE: usize = 24;
 
 /// A panel to copy from.

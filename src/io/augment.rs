@@ -176,7 +176,7 @@ pub const SITE_INFO: &[&str] = &[
 /// A record with reference and alternate exchanged is never turned round: it is outside. Memory is that of one record.
 ///
 /// # Errors
-/// As [`super::read_panel`] for damaged and unsorted files; `Duplicate` if an artificial person has a real one's name or
+/// `InvalidArgument` if the output is the input; as [`super::read_panel`] for damaged and unsorted files; `Duplicate` if an artificial person has a real one's name or
 /// if a variant comes twice; `ContigMismatch`, `AlleleMismatch` or `NoOverlap` if no record matches; under
 /// [`Outside::Refuse`], `NoOverlap`, `AlleleMismatch`, `Multiallelic` or `Missing` for the first record outside; for BCF,
 /// `Malformed` for names that the header does not define. The output is not touched then.

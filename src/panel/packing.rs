@@ -1,7 +1,7 @@
 //! Alleles as callers hold them, a byte or a bit each, from and to rows of packed bits.
 
 use super::bits::{BitMatrix, too_large, words_for};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A missing allele as a byte.
 pub const MISSING: u8 = 255;
@@ -86,6 +86,95 @@ pub fn from_rows<'a>(rows: usize, columns: usize, row: impl Fn(usize) -> &'a [u8
     BitMatrix::from_words(rows, columns, words)
 }
 
+/// Why bytes did not become bits.
+#[derive(Debug)]
+pub enum NotPacked {
+    /// The byte of this row and column is none of 0, 1 and [`MISSING`].
+    Byte {
+        /// The row, from 0.
+        row: usize,
+        /// The column, from 0.
+        column: usize,
+    },
+    /// Memory.
+    Failed(Error),
+}
+
+impl From<Error> for NotPacked {
+    fn from(error: Error) -> Self {
+        NotPacked::Failed(error)
+    }
+}
+
+/// Alleles, and the missing ones, from bytes 0, 1 and [`MISSING`]: that of row r and column c is
+/// `bytes[r * row_stride + c * column_stride]`. A missing allele's bit is 0; no matrix for none that are missing.
+///
+/// # Errors
+/// [`NotPacked`]: the first other byte along memory, or `OutOfMemory`.
+pub fn from_bytes(
+    rows: usize,
+    columns: usize,
+    bytes: &[u8],
+    row_stride: usize,
+    column_stride: usize,
+) -> Result<(BitMatrix, Option<BitMatrix>), NotPacked> {
+    if row_stride == 1 && column_stride != 1 {
+        // Packed along memory, then turned.
+        let turned = from_bytes(columns, rows, bytes, column_stride, 1).map_err(|failed| match failed {
+            NotPacked::Byte { row, column } => NotPacked::Byte { row: column, column: row },
+            failed => failed,
+        })?;
+        return Ok((turned.0.transpose()?, turned.1.as_ref().map(BitMatrix::transpose).transpose()?));
+    }
+    let mut bits = BitMatrix::zeros(rows, columns)?;
+    let mut missing = BitMatrix::zeros(rows, columns)?;
+    let mut gathered = Vec::new();
+    for r in 0..rows {
+        let from = &bytes[r * row_stride..];
+        let row = match column_stride {
+            1 => &from[..columns],
+            _ => {
+                gathered.clear();
+                gathered.extend((0..columns).map(|c| from[c * column_stride]));
+                &gathered
+            }
+        };
+        pack_row(row, bits.row_mut(r), missing.row_mut(r)).map_err(|column| NotPacked::Byte { row: r, column })?;
+    }
+    Ok((bits, Some(missing).filter(BitMatrix::any)))
+}
+
+/// Packs a row that may have missing alleles; the column of the first byte that is none where it fails.
+fn pack_row(bytes: &[u8], words: &mut [u64], missing: &mut [u64]) -> Result<(), usize> {
+    if pack(bytes, words).is_ok() {
+        return Ok(());
+    }
+    if let Some(bad) = bytes.iter().position(|byte| !matches!(*byte, 0 | 1 | MISSING)) {
+        return Err(bad);
+    }
+    let known: Vec<u8> = bytes.iter().map(|byte| u8::from(*byte == 1)).collect();
+    let absent: Vec<u8> = bytes.iter().map(|byte| u8::from(*byte == MISSING)).collect();
+    pack(&known, words)?;
+    pack(&absent, missing)
+}
+
+/// Bits to bytes 0 and 1, where [`from_bytes`] takes them from; other bytes stay as they are.
+pub fn to_bytes(bits: &BitMatrix, bytes: &mut [u8], row_stride: usize, column_stride: usize) {
+    for r in 0..bits.rows() {
+        let target = &mut bytes[r * row_stride..];
+        match column_stride {
+            1 => unpack(bits.row(r), &mut target[..bits.columns()]),
+            _ => (0..bits.columns()).for_each(|c| target[c * column_stride] = u8::from(bits.get(r, c))),
+        }
+    }
+}
+
+/// Rows of bits, `bytes_for(columns)` bytes each and `stride` bytes apart; bytes between rows stay as they are.
+pub fn to_rows(bits: &BitMatrix, bytes: &mut [u8], stride: usize) {
+    let width = bytes_for(bits.columns());
+    (0..bits.rows()).for_each(|r| row_bytes(bits.row(r), &mut bytes[r * stride..][..width]));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +197,30 @@ mod tests {
             let matrix = from_rows(2, bytes.len(), |_| &row).unwrap();
             prop_assert_eq!(matrix.row(0), &words[..]);
             prop_assert_eq!(matrix.row(1), &words[..]);
+        }
+
+        #[test]
+        fn any_strides_give_the_same_planes(
+            alleles in proptest::collection::vec(prop_oneof![Just(0u8), Just(1), Just(MISSING)], 12 * 70),
+            rows in 1usize..12,
+            columns in 1usize..70,
+        ) {
+            let bits = BitMatrix::from_fn(rows, columns, |r, c| alleles[70 * r + c] == 1).unwrap();
+            let missing = BitMatrix::from_fn(rows, columns, |r, c| alleles[70 * r + c] == MISSING).unwrap();
+            for (row_stride, column_stride) in [(70, 1), (1, 12), (140, 2)] {
+                let mut bytes = vec![9; 1680];
+                for r in 0..rows {
+                    (0..columns).for_each(|c| bytes[r * row_stride + c * column_stride] = alleles[70 * r + c]);
+                }
+                let found = from_bytes(rows, columns, &bytes, row_stride, column_stride).unwrap();
+                prop_assert_eq!(&found.0, &bits);
+                prop_assert_eq!(found.1.as_ref(), Some(&missing).filter(|m| m.any()));
+                bytes[(rows - 1) * row_stride + (columns - 1) * column_stride] = 3;
+                let bad = from_bytes(rows, columns, &bytes, row_stride, column_stride).unwrap_err();
+                let last = (rows - 1, columns - 1);
+                let is_last = matches!(bad, NotPacked::Byte { row, column } if (row, column) == last);
+                prop_assert!(is_last);
+            }
         }
 
         #[test]

@@ -103,6 +103,7 @@ impl Sampler {
                 .remedy("no kind of model learns labels yet: train on the people of that population alone"));
         }
         let device = Device::cpu(settings.threads.clone());
+        let chosen = settings.options.chosen(&[Reader::Sample]);
         let chains = match &model.generator {
             Generator::Rbm(machine) => {
                 let schedule = schedule(&model, machine, settings)?;
@@ -111,8 +112,7 @@ impl Sampler {
             _ if settings.start.is_some() => {
                 return Err(Error::argument("only an RBM starts from a panel").remedy("leave out the start panel"));
             }
-            _ if !settings.options.chosen(&[Reader::Sample]).is_empty() => {
-                let chosen = settings.options.chosen(&[Reader::Sample]);
+            _ if !chosen.is_empty() => {
                 let what = format!("a {} model does not read {chosen}", model.kind().name());
                 return Err(Error::new(ErrorKind::UnknownOption, what).remedy("these options are for RBMs"));
             }
@@ -135,7 +135,7 @@ impl Sampler {
         Ok(Sampler {
             seed: settings.seed,
             region: settings.region.clone(),
-            chosen: settings.options.chosen(&[Reader::Sample]),
+            chosen,
             start: settings.start.as_ref().map(Panel::fingerprint),
             device,
             threads: settings.threads.clone(),
