@@ -480,7 +480,7 @@ haploom_status haploom_last_status(void);
  */
 haploom_status haploom_options_new(haploom_options **options);
 
-/** Frees options; NULL is fine. Since 0.1. */
+/** Frees options; NULL is fine. One thread at a time. Since 0.1. */
 void haploom_options_free(haploom_options *options);
 
 /**
@@ -488,45 +488,46 @@ void haploom_options_free(haploom_options *options);
  *
  * Errors: UNKNOWN_OPTION (the text names near keys); INVALID_OPTION for a key of another type or a
  * value out of bounds (the text names the bounds); INVALID_ARGUMENT. Nothing is changed then.
- * Since 0.1.
+ * One thread at a time. Since 0.1.
  */
 haploom_status haploom_options_set_int(haploom_options *options, const char *key, int64_t value);
 
 /**
  * Sets a key to a number; keys that take whole numbers take one without a fraction. Errors as for
- * haploom_options_set_int(). Since 0.1.
+ * haploom_options_set_int(). One thread at a time. Since 0.1.
  */
 haploom_status haploom_options_set_double(haploom_options *options, const char *key, double value);
 
 /**
  * Sets a key to a text: a word, a file, a list, or a number or flag ("true", "false") as text. The
- * text is copied. Errors as for haploom_options_set_int(). Since 0.1.
+ * text is copied. Errors as for haploom_options_set_int(). One thread at a time. Since 0.1.
  */
 haploom_status haploom_options_set_string(haploom_options *options, const char *key, const char *value);
 
 /**
  * Sets several keys at once: "epochs=200,l2=0.1". Values that hold a comma go through
  * haploom_options_set_string(). Files that options name are UTF-8. If one fails none is set.
- * Errors as for haploom_options_set_int(). Since 0.1.
+ * Errors as for haploom_options_set_int(). One thread at a time. Since 0.1.
  */
 haploom_status haploom_options_set_text(haploom_options *options, const char *assignments);
 
 /**
  * Takes a key back to its default, as if it had never been set. Errors: UNKNOWN_OPTION,
- * INVALID_ARGUMENT. Since 0.1.
+ * INVALID_ARGUMENT. One thread at a time. Since 0.1.
  */
 haploom_status haploom_options_unset(haploom_options *options, const char *key);
 
 /**
  * A copy of options: values, progress function and cancel handle. On success `*copy` is a handle
- * that you free with haploom_options_free(); else it is NULL. Errors: INVALID_ARGUMENT. Since 0.1.
+ * that you free with haploom_options_free(); else it is NULL. Errors: INVALID_ARGUMENT.
+ * Any thread. Since 0.1.
  */
 haploom_status haploom_options_copy(const haploom_options *options, haploom_options **copy);
 
 /**
  * Copies out the value of a key as text, set or default; returns its length, as
  * haploom_last_error() does. 0 for an unknown key or NULL (see haploom_last_status()) and for an
- * empty text. Since 0.1.
+ * empty text. Any thread. Since 0.1.
  */
 size_t haploom_options_get(const haploom_options *options, const char *key, char *buffer, size_t capacity);
 
@@ -555,7 +556,7 @@ haploom_status haploom_options_set_cancel(haploom_options *options, const haploo
 
 /**
  * How many option keys there are. Keys that begin with x_ are experimental: they may change or go.
- * Since 0.1.
+ * Any thread. Since 0.1.
  */
 size_t haploom_option_count(void);
 
@@ -590,29 +591,36 @@ haploom_status haploom_option_range(const char *key, double *least, double *grea
 
 /**
  * What kind of event it is: one of HAPLOOM_EVENT_...; 0 for NULL. New kinds may come: let what you
- * do not know pass. Inside the progress function. Since 0.1.
+ * do not know pass. Inside the progress function alone. Since 0.1.
  */
 int32_t haploom_event_kind(const haploom_event *event);
 
 /**
  * The text of an event: the phase of a step ("training", "sampling"), the name of a number, the
- * sentence of a notice. It ends with the call of the progress function. NULL for NULL. Since 0.1.
+ * sentence of a notice. It ends with the call of the progress function. NULL for NULL. Inside the
+ * progress function alone. Since 0.1.
  */
 const char *haploom_event_text(const haploom_event *event);
 
 /**
  * What a step counts ("updates", "haplotypes", "records", "metrics"); empty for other events, NULL
- * for NULL. Since 0.1.
+ * for NULL. Inside the progress function alone. Since 0.1.
  */
 const char *haploom_event_unit(const haploom_event *event);
 
-/** Units done; for a number, the step at which it was measured. Since 0.1. */
+/**
+ * Units done; for a number, the step at which it was measured. Inside the progress function alone.
+ * Since 0.1.
+ */
 uint64_t haploom_event_done(const haploom_event *event);
 
-/** Units in all; 0 where that is not known. Since 0.1. */
+/** Units in all; 0 where that is not known. Inside the progress function alone. Since 0.1. */
 uint64_t haploom_event_total(const haploom_event *event);
 
-/** The number that was measured; not a number for other events. Since 0.1. */
+/**
+ * The number that was measured; not a number for other events. Inside the progress function alone.
+ * Since 0.1.
+ */
 double haploom_event_value(const haploom_event *event);
 
 /**
@@ -624,7 +632,7 @@ haploom_status haploom_cancel_new(haploom_cancel **cancel);
 
 /**
  * Frees a cancel handle; NULL is fine. Calls that still look at it go on as if it were there.
- * Since 0.1.
+ * One thread at a time. Since 0.1.
  */
 void haploom_cancel_free(haploom_cancel *cancel);
 
@@ -666,11 +674,11 @@ haploom_status haploom_sites_new(size_t n,
 
 /**
  * Frees sites that haploom_sites_new() made; NULL is fine. Sites that a panel, a model or a
- * sampler shows are not freed: they end with it. Since 0.1.
+ * sampler shows are not freed: they end with it. One thread at a time. Since 0.1.
  */
 void haploom_sites_free(haploom_sites *sites);
 
-/** How many sites there are; 0 for NULL. Since 0.1. */
+/** How many sites there are; 0 for NULL. Any thread. Since 0.1. */
 size_t haploom_sites_count(const haploom_sites *sites);
 
 /**
@@ -713,11 +721,11 @@ haploom_status haploom_samples_new(size_t n,
 
 /**
  * Frees samples that haploom_samples_new() made; NULL is fine. Samples that a panel shows are not
- * freed. Since 0.1.
+ * freed. One thread at a time. Since 0.1.
  */
 void haploom_samples_free(haploom_samples *samples);
 
-/** How many samples there are; 0 for NULL. Since 0.1. */
+/** How many samples there are; 0 for NULL. Any thread. Since 0.1. */
 size_t haploom_samples_count(const haploom_samples *samples);
 
 /**
@@ -820,11 +828,11 @@ haploom_status haploom_panel_from_bits(const haploom_sites *sites,
 
 /**
  * Frees a panel; NULL is fine. What was made of it (models, selections) does not need it any more.
- * Since 0.1.
+ * One thread at a time. Since 0.1.
  */
 void haploom_panel_free(haploom_panel *panel);
 
-/** Number of haplotypes; 0 for NULL. Since 0.1. */
+/** Number of haplotypes; 0 for NULL. Any thread. Since 0.1. */
 size_t haploom_panel_haplotypes(const haploom_panel *panel);
 
 /**
@@ -841,13 +849,13 @@ const haploom_samples *haploom_panel_samples(const haploom_panel *panel);
 
 /**
  * Number of missing alleles; 0 for NULL. A panel with any is not complete: training and evaluation
- * refuse it. Since 0.1.
+ * refuse it. Any thread. Since 0.1.
  */
 size_t haploom_panel_missing(const haploom_panel *panel);
 
 /**
  * Number of unphased heterozygous genotypes; 0 for NULL. A panel with any is not complete.
- * Since 0.1.
+ * Any thread. Since 0.1.
  */
 size_t haploom_panel_unphased(const haploom_panel *panel);
 
@@ -1016,10 +1024,16 @@ haploom_status haploom_model_to_bytes(const haploom_model *model,
  */
 haploom_status haploom_model_save(const haploom_model *model, const char *path);
 
-/** Frees a model; NULL is fine. Samplers keep what they need of it. Since 0.1. */
+/**
+ * Frees a model; NULL is fine. Samplers keep what they need of it. One thread at a time.
+ * Since 0.1.
+ */
 void haploom_model_free(haploom_model *model);
 
-/** The kind of a model: "rbm", "markov" or "bernoulli". Static text; NULL for NULL. Since 0.1. */
+/**
+ * The kind of a model: "rbm", "markov" or "bernoulli". Static text; NULL for NULL. Any thread.
+ * Since 0.1.
+ */
 const char *haploom_model_kind(const haploom_model *model);
 
 /**
@@ -1030,7 +1044,7 @@ const haploom_sites *haploom_model_sites(const haploom_model *model);
 
 /**
  * How many entries a model's description has: its size, its training, what was measured, what it
- * may leak. 0 for NULL. Since 0.1.
+ * may leak. 0 for NULL. Any thread. Since 0.1.
  */
 size_t haploom_model_info_count(const haploom_model *model);
 
@@ -1089,16 +1103,16 @@ haploom_status haploom_sampler_new(const haploom_model *model,
                                    const haploom_options *options,
                                    haploom_sampler **sampler);
 
-/** Frees a sampler; NULL is fine. Since 0.1. */
+/** Frees a sampler; NULL is fine. One thread at a time. Since 0.1. */
 void haploom_sampler_free(haploom_sampler *sampler);
 
 /**
  * The sites of the haplotypes, in order: those of the model inside the region. They belong to the
- * sampler and end with it; NULL for NULL. Since 0.1.
+ * sampler and end with it; NULL for NULL. Any thread. Since 0.1.
  */
 const haploom_sites *haploom_sampler_sites(const haploom_sampler *sampler);
 
-/** The number of the next haplotype; 0 for NULL. Since 0.1. */
+/** The number of the next haplotype; 0 for NULL. Any thread. Since 0.1. */
 uint64_t haploom_sampler_position(const haploom_sampler *sampler);
 
 /**
@@ -1109,7 +1123,7 @@ haploom_status haploom_sampler_seek(haploom_sampler *sampler, uint64_t i);
 
 /**
  * Bytes of a buffer that takes `haplotypes` haplotypes at once in the stream's layout and packing,
- * without gaps between rows; 0 for NULL and where a size_t cannot say it. Since 0.1.
+ * without gaps between rows; 0 for NULL and where a size_t cannot say it. Any thread. Since 0.1.
  */
 size_t haploom_sampler_buffer_size(const haploom_sampler *sampler, size_t haplotypes);
 
@@ -1237,36 +1251,37 @@ haploom_status haploom_encode(const haploom_model *model,
                               const haploom_options *options,
                               haploom_encoding **encoding);
 
-/** Frees an encoding; NULL is fine. Since 0.1. */
+/** Frees an encoding; NULL is fine. One thread at a time. Since 0.1. */
 void haploom_encoding_free(haploom_encoding *encoding);
 
-/** Number of haplotypes; 0 for NULL. Since 0.1. */
+/** Number of haplotypes; 0 for NULL. Any thread. Since 0.1. */
 size_t haploom_encoding_haplotypes(const haploom_encoding *encoding);
 
-/** Number of hidden units; 0 for NULL. Since 0.1. */
+/** Number of hidden units; 0 for NULL. Any thread. Since 0.1. */
 size_t haploom_encoding_hidden_units(const haploom_encoding *encoding);
 
 /**
  * Number of components: `components` of the options, or as many as there are if these are fewer; 0
- * for NULL. Since 0.1.
+ * for NULL. Any thread. Since 0.1.
  */
 size_t haploom_encoding_components(const haploom_encoding *encoding);
 
 /**
  * Means of the hidden units, haplotypes x hidden units, a row a haplotype: 0 to 1, or at least 0
- * for ReLU units. They belong to the encoding and end with it; NULL for NULL. Since 0.1.
+ * for ReLU units. They belong to the encoding and end with it; NULL for NULL. Any thread.
+ * Since 0.1.
  */
 const float *haploom_encoding_hidden(const haploom_encoding *encoding);
 
 /**
  * Projections, haplotypes x components, a row a haplotype, the component of the largest singular
- * value first. They belong to the encoding and end with it; NULL for NULL. Since 0.1.
+ * value first. They belong to the encoding and end with it; NULL for NULL. Any thread. Since 0.1.
  */
 const float *haploom_encoding_projections(const haploom_encoding *encoding);
 
 /**
  * Singular values of the weights, one for each component, in decreasing order. They belong to the
- * encoding and end with it; NULL for NULL. Since 0.1.
+ * encoding and end with it; NULL for NULL. Any thread. Since 0.1.
  */
 const double *haploom_encoding_singular_values(const haploom_encoding *encoding);
 
@@ -1296,17 +1311,17 @@ haploom_status haploom_evaluate(const haploom_panel *real,
                                 const haploom_options *options,
                                 haploom_evaluation **evaluation);
 
-/** Frees an evaluation; NULL is fine. Since 0.1. */
+/** Frees an evaluation; NULL is fine. One thread at a time. Since 0.1. */
 void haploom_evaluation_free(haploom_evaluation *evaluation);
 
-/** How many numbers there are; 0 for NULL. Since 0.1. */
+/** How many numbers there are; 0 for NULL. Any thread. Since 0.1. */
 size_t haploom_evaluation_count(const haploom_evaluation *evaluation);
 
 /**
  * Number `i` (from 0) of an evaluation: its name ("ld_r", "aa_truth", "privacy_loss", ...), which
  * does not change between versions; its title in words; what else to know of it ("" for nothing).
  * Each output pointer may be NULL. The texts live as long as the evaluation. Errors:
- * INVALID_ARGUMENT past the last one. Since 0.1.
+ * INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
  */
 haploom_status haploom_evaluation_describe(const haploom_evaluation *evaluation,
                                            size_t i,
@@ -1318,7 +1333,7 @@ haploom_status haploom_evaluation_describe(const haploom_evaluation *evaluation,
  * A number by its name: its value; its floor, the same number between real and held-out people;
  * the best that can be; and its standard deviation over draws. Each is NaN where it is not
  * defined, and each output pointer may be NULL.
- * Errors: UNKNOWN_NAME (the text lists the names); INVALID_ARGUMENT. Since 0.1.
+ * Errors: UNKNOWN_NAME (the text lists the names); INVALID_ARGUMENT. Any thread. Since 0.1.
  */
 haploom_status haploom_evaluation_get(const haploom_evaluation *evaluation,
                                       const char *name,
@@ -1329,13 +1344,13 @@ haploom_status haploom_evaluation_get(const haploom_evaluation *evaluation,
 
 /**
  * Copies out an evaluation as JSON, as haploom_last_error() does. Returns its length, 0 for NULL.
- * Since 0.1.
+ * Any thread. Since 0.1.
  */
 size_t haploom_evaluation_json(const haploom_evaluation *evaluation, char *buffer, size_t capacity);
 
 /**
  * Copies out an evaluation as a table for people to read, as haploom_last_error() does. Returns
- * its length, 0 for NULL. Since 0.1.
+ * its length, 0 for NULL. Any thread. Since 0.1.
  */
 size_t haploom_evaluation_table(const haploom_evaluation *evaluation, char *buffer, size_t capacity);
 
@@ -1343,7 +1358,7 @@ size_t haploom_evaluation_table(const haploom_evaluation *evaluation, char *buff
  * The sizes of an evaluation: real and artificial haplotypes; held-out ones that the floors are
  * taken from (at most as many as there are artificial ones, 0 without held-out people); and the
  * sites that all panels share. Each output pointer may be NULL. Errors: INVALID_ARGUMENT.
- * Since 0.1.
+ * Any thread. Since 0.1.
  */
 haploom_status haploom_evaluation_sizes(const haploom_evaluation *evaluation,
                                         size_t *real,

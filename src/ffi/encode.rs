@@ -48,47 +48,48 @@ pub extern "C" fn haploom_encode(
     })
 }
 
-/// Frees an encoding; NULL is fine. Since 0.1.
+/// Frees an encoding; NULL is fine. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_free(encoding: *mut haploom_encoding) {
     free(encoding);
 }
 
-/// Number of haplotypes; 0 for NULL. Since 0.1.
+/// Number of haplotypes; 0 for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_haplotypes(encoding: Option<&haploom_encoding>) -> usize {
     answer(0, || Ok(required(encoding, "encoding")?.haplotypes))
 }
 
-/// Number of hidden units; 0 for NULL. Since 0.1.
+/// Number of hidden units; 0 for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_hidden_units(encoding: Option<&haploom_encoding>) -> usize {
     answer(0, || Ok(required(encoding, "encoding")?.encoding.hidden_units))
 }
 
 /// Number of components: `components` of the options, or as many as there are if these are fewer; 0
-/// for NULL. Since 0.1.
+/// for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_components(encoding: Option<&haploom_encoding>) -> usize {
     answer(0, || Ok(required(encoding, "encoding")?.encoding.components))
 }
 
 /// Means of the hidden units, haplotypes x hidden units, a row a haplotype: 0 to 1, or at least 0
-/// for ReLU units. They belong to the encoding and end with it; NULL for NULL. Since 0.1.
+/// for ReLU units. They belong to the encoding and end with it; NULL for NULL. Any thread.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_hidden(encoding: Option<&haploom_encoding>) -> *const f32 {
     answer(std::ptr::null(), || Ok(required(encoding, "encoding")?.encoding.hidden.as_ptr()))
 }
 
 /// Projections, haplotypes x components, a row a haplotype, the component of the largest singular
-/// value first. They belong to the encoding and end with it; NULL for NULL. Since 0.1.
+/// value first. They belong to the encoding and end with it; NULL for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_projections(encoding: Option<&haploom_encoding>) -> *const f32 {
     answer(std::ptr::null(), || Ok(required(encoding, "encoding")?.encoding.projections.as_ptr()))
 }
 
 /// Singular values of the weights, one for each component, in decreasing order. They belong to the
-/// encoding and end with it; NULL for NULL. Since 0.1.
+/// encoding and end with it; NULL for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_singular_values(encoding: Option<&haploom_encoding>) -> *const f64 {
     answer(std::ptr::null(), || Ok(required(encoding, "encoding")?.encoding.singular_values.as_ptr()))

@@ -55,13 +55,13 @@ pub extern "C" fn haploom_evaluate(
     })
 }
 
-/// Frees an evaluation; NULL is fine. Since 0.1.
+/// Frees an evaluation; NULL is fine. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_free(evaluation: *mut haploom_evaluation) {
     free(evaluation);
 }
 
-/// How many numbers there are; 0 for NULL. Since 0.1.
+/// How many numbers there are; 0 for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_count(evaluation: Option<&haploom_evaluation>) -> usize {
     answer(0, || Ok(required(evaluation, "evaluation")?.evaluation.measures.len()))
@@ -70,7 +70,7 @@ pub extern "C" fn haploom_evaluation_count(evaluation: Option<&haploom_evaluatio
 /// Number `i` (from 0) of an evaluation: its name ("ld_r", "aa_truth", "privacy_loss", ...), which
 /// does not change between versions; its title in words; what else to know of it ("" for nothing).
 /// Each output pointer may be NULL. The texts live as long as the evaluation. Errors:
-/// INVALID_ARGUMENT past the last one. Since 0.1.
+/// INVALID_ARGUMENT past the last one. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_describe(
     evaluation: Option<&haploom_evaluation>,
@@ -95,7 +95,7 @@ pub extern "C" fn haploom_evaluation_describe(
 /// A number by its name: its value; its floor, the same number between real and held-out people;
 /// the best that can be; and its standard deviation over draws. Each is NaN where it is not
 /// defined, and each output pointer may be NULL.
-/// Errors: UNKNOWN_NAME (the text lists the names); INVALID_ARGUMENT. Since 0.1.
+/// Errors: UNKNOWN_NAME (the text lists the names); INVALID_ARGUMENT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_get(
     evaluation: Option<&haploom_evaluation>,
@@ -123,7 +123,7 @@ pub extern "C" fn haploom_evaluation_get(
 }
 
 /// Copies out an evaluation as JSON, as haploom_last_error() does. Returns its length, 0 for NULL.
-/// Since 0.1.
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_json(
     evaluation: Option<&haploom_evaluation>,
@@ -137,7 +137,7 @@ pub extern "C" fn haploom_evaluation_json(
 }
 
 /// Copies out an evaluation as a table for people to read, as haploom_last_error() does. Returns
-/// its length, 0 for NULL. Since 0.1.
+/// its length, 0 for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_table(
     evaluation: Option<&haploom_evaluation>,
@@ -153,7 +153,7 @@ pub extern "C" fn haploom_evaluation_table(
 /// The sizes of an evaluation: real and artificial haplotypes; held-out ones that the floors are
 /// taken from (at most as many as there are artificial ones, 0 without held-out people); and the
 /// sites that all panels share. Each output pointer may be NULL. Errors: INVALID_ARGUMENT.
-/// Since 0.1.
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluation_sizes(
     evaluation: Option<&haploom_evaluation>,

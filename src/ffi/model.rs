@@ -140,13 +140,15 @@ pub extern "C" fn haploom_model_save(model: Option<&haploom_model>, path: *const
     guard(|| model_file::save(model_of(model)?, self::path(path, "path")?))
 }
 
-/// Frees a model; NULL is fine. Samplers keep what they need of it. Since 0.1.
+/// Frees a model; NULL is fine. Samplers keep what they need of it. One thread at a time.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_free(model: *mut haploom_model) {
     free(model);
 }
 
-/// The kind of a model: "rbm", "markov" or "bernoulli". Static text; NULL for NULL. Since 0.1.
+/// The kind of a model: "rbm", "markov" or "bernoulli". Static text; NULL for NULL. Any thread.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_kind(model: Option<&haploom_model>) -> *const c_char {
     const KINDS: [&CStr; 3] = [c"rbm", c"markov", c"bernoulli"];
@@ -173,7 +175,7 @@ fn info(handle: &haploom_model) -> &[CString] {
 }
 
 /// How many entries a model's description has: its size, its training, what was measured, what it
-/// may leak. 0 for NULL. Since 0.1.
+/// may leak. 0 for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_info_count(model: Option<&haploom_model>) -> usize {
     answer(0, || Ok(info(required(model, "model")?).len() / 2))

@@ -75,7 +75,7 @@ pub extern "C" fn haploom_options_new(options: *mut *mut haploom_options) -> hap
     })
 }
 
-/// Frees options; NULL is fine. Since 0.1.
+/// Frees options; NULL is fine. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_free(options: *mut haploom_options) {
     free(options);
@@ -103,7 +103,7 @@ fn set(
 ///
 /// Errors: UNKNOWN_OPTION (the text names near keys); INVALID_OPTION for a key of another type or a
 /// value out of bounds (the text names the bounds); INVALID_ARGUMENT. Nothing is changed then.
-/// Since 0.1.
+/// One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_set_int(
     options: Option<&mut haploom_options>,
@@ -119,7 +119,7 @@ pub extern "C" fn haploom_options_set_int(
 }
 
 /// Sets a key to a number; keys that take whole numbers take one without a fraction. Errors as for
-/// haploom_options_set_int(). Since 0.1.
+/// haploom_options_set_int(). One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_set_double(
     options: Option<&mut haploom_options>,
@@ -135,7 +135,7 @@ pub extern "C" fn haploom_options_set_double(
 }
 
 /// Sets a key to a text: a word, a file, a list, or a number or flag ("true", "false") as text. The
-/// text is copied. Errors as for haploom_options_set_int(). Since 0.1.
+/// text is copied. Errors as for haploom_options_set_int(). One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_set_string(
     options: Option<&mut haploom_options>,
@@ -150,7 +150,7 @@ pub extern "C" fn haploom_options_set_string(
 
 /// Sets several keys at once: "epochs=200,l2=0.1". Values that hold a comma go through
 /// haploom_options_set_string(). Files that options name are UTF-8. If one fails none is set.
-/// Errors as for haploom_options_set_int(). Since 0.1.
+/// Errors as for haploom_options_set_int(). One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_set_text(
     options: Option<&mut haploom_options>,
@@ -164,7 +164,7 @@ pub extern "C" fn haploom_options_set_text(
 }
 
 /// Takes a key back to its default, as if it had never been set. Errors: UNKNOWN_OPTION,
-/// INVALID_ARGUMENT. Since 0.1.
+/// INVALID_ARGUMENT. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_unset(options: Option<&mut haploom_options>, key: *const c_char) -> haploom_status {
     guard(|| {
@@ -174,7 +174,8 @@ pub extern "C" fn haploom_options_unset(options: Option<&mut haploom_options>, k
 }
 
 /// A copy of options: values, progress function and cancel handle. On success `*copy` is a handle
-/// that you free with haploom_options_free(); else it is NULL. Errors: INVALID_ARGUMENT. Since 0.1.
+/// that you free with haploom_options_free(); else it is NULL. Errors: INVALID_ARGUMENT.
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_copy(
     options: Option<&haploom_options>,
@@ -190,7 +191,7 @@ pub extern "C" fn haploom_options_copy(
 
 /// Copies out the value of a key as text, set or default; returns its length, as
 /// haploom_last_error() does. 0 for an unknown key or NULL (see haploom_last_status()) and for an
-/// empty text. Since 0.1.
+/// empty text. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_options_get(
     options: Option<&haploom_options>,
@@ -276,7 +277,7 @@ fn texts() -> &'static [Texts] {
 }
 
 /// How many option keys there are. Keys that begin with x_ are experimental: they may change or go.
-/// Since 0.1.
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_option_count() -> usize {
     TABLE.len()

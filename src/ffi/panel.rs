@@ -279,13 +279,13 @@ fn check_stride(stride: usize, columns: usize) -> Result<usize> {
 }
 
 /// Frees a panel; NULL is fine. What was made of it (models, selections) does not need it any more.
-/// Since 0.1.
+/// One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_free(panel: *mut haploom_panel) {
     free(panel);
 }
 
-/// Number of haplotypes; 0 for NULL. Since 0.1.
+/// Number of haplotypes; 0 for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_haplotypes(panel: Option<&haploom_panel>) -> usize {
     answer(0, || Ok(panel_of(panel, "panel")?.haplotypes()))
@@ -316,14 +316,14 @@ fn ones(plane: Option<&BitMatrix>) -> usize {
 }
 
 /// Number of missing alleles; 0 for NULL. A panel with any is not complete: training and evaluation
-/// refuse it. Since 0.1.
+/// refuse it. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_missing(panel: Option<&haploom_panel>) -> usize {
     answer(0, || Ok(ones(panel_of(panel, "panel")?.missing())))
 }
 
 /// Number of unphased heterozygous genotypes; 0 for NULL. A panel with any is not complete.
-/// Since 0.1.
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_panel_unphased(panel: Option<&haploom_panel>) -> usize {
     answer(0, || Ok(ones(panel_of(panel, "panel")?.unphased())))

@@ -83,39 +83,42 @@ pub const HAPLOOM_EVENT_NOTICE: i32 = 3;
 /// § Progress and cancelling
 ///
 /// What kind of event it is: one of HAPLOOM_EVENT_...; 0 for NULL. New kinds may come: let what you
-/// do not know pass. Inside the progress function. Since 0.1.
+/// do not know pass. Inside the progress function alone. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_event_kind(event: Option<&haploom_event>) -> i32 {
     answer(0, || Ok(required(event, "event")?.kind))
 }
 
 /// The text of an event: the phase of a step ("training", "sampling"), the name of a number, the
-/// sentence of a notice. It ends with the call of the progress function. NULL for NULL. Since 0.1.
+/// sentence of a notice. It ends with the call of the progress function. NULL for NULL. Inside the
+/// progress function alone. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_event_text(event: Option<&haploom_event>) -> *const c_char {
     answer(std::ptr::null(), || Ok(required(event, "event")?.phase.as_ptr()))
 }
 
 /// What a step counts ("updates", "haplotypes", "records", "metrics"); empty for other events, NULL
-/// for NULL. Since 0.1.
+/// for NULL. Inside the progress function alone. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_event_unit(event: Option<&haploom_event>) -> *const c_char {
     answer(std::ptr::null(), || Ok(required(event, "event")?.unit.as_ptr()))
 }
 
-/// Units done; for a number, the step at which it was measured. Since 0.1.
+/// Units done; for a number, the step at which it was measured. Inside the progress function alone.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_event_done(event: Option<&haploom_event>) -> u64 {
     answer(0, || Ok(required(event, "event")?.done))
 }
 
-/// Units in all; 0 where that is not known. Since 0.1.
+/// Units in all; 0 where that is not known. Inside the progress function alone. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_event_total(event: Option<&haploom_event>) -> u64 {
     answer(0, || Ok(required(event, "event")?.total))
 }
 
-/// The number that was measured; not a number for other events. Since 0.1.
+/// The number that was measured; not a number for other events. Inside the progress function alone.
+/// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_event_value(event: Option<&haploom_event>) -> f64 {
     answer(f64::NAN, || Ok(required(event, "event")?.value))
@@ -133,7 +136,7 @@ pub extern "C" fn haploom_cancel_new(cancel: *mut *mut haploom_cancel) -> haploo
 }
 
 /// Frees a cancel handle; NULL is fine. Calls that still look at it go on as if it were there.
-/// Since 0.1.
+/// One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_cancel_free(cancel: *mut haploom_cancel) {
     free(cancel);

@@ -137,20 +137,20 @@ pub extern "C" fn haploom_sampler_new(
     })
 }
 
-/// Frees a sampler; NULL is fine. Since 0.1.
+/// Frees a sampler; NULL is fine. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_free(sampler: *mut haploom_sampler) {
     free(sampler);
 }
 
 /// The sites of the haplotypes, in order: those of the model inside the region. They belong to the
-/// sampler and end with it; NULL for NULL. Since 0.1.
+/// sampler and end with it; NULL for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_sites(sampler: *const haploom_sampler) -> *const haploom_sites {
     answer(std::ptr::null(), || Ok(std::ptr::from_ref(&shared(sampler, "sampler")?.sites)))
 }
 
-/// The number of the next haplotype; 0 for NULL. Since 0.1.
+/// The number of the next haplotype; 0 for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_position(sampler: *const haploom_sampler) -> u64 {
     answer(0, || Ok(shared(sampler, "sampler")?.position.load(Ordering::Relaxed)))
@@ -175,7 +175,7 @@ pub extern "C" fn haploom_sampler_seek(sampler: *mut haploom_sampler, i: u64) ->
 }
 
 /// Bytes of a buffer that takes `haplotypes` haplotypes at once in the stream's layout and packing,
-/// without gaps between rows; 0 for NULL and where a size_t cannot say it. Since 0.1.
+/// without gaps between rows; 0 for NULL and where a size_t cannot say it. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_buffer_size(sampler: *const haploom_sampler, haplotypes: usize) -> usize {
     answer(0, || {

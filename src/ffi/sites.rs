@@ -144,13 +144,13 @@ pub extern "C" fn haploom_sites_new(
 }
 
 /// Frees sites that haploom_sites_new() made; NULL is fine. Sites that a panel, a model or a
-/// sampler shows are not freed: they end with it. Since 0.1.
+/// sampler shows are not freed: they end with it. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sites_free(sites: *mut haploom_sites) {
     free(sites);
 }
 
-/// How many sites there are; 0 for NULL. Since 0.1.
+/// How many sites there are; 0 for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sites_count(sites: Option<&haploom_sites>) -> usize {
     answer(0, || Ok(required(sites, "sites")?.sites.len()))
@@ -250,13 +250,13 @@ pub extern "C" fn haploom_samples_new(
 }
 
 /// Frees samples that haploom_samples_new() made; NULL is fine. Samples that a panel shows are not
-/// freed. Since 0.1.
+/// freed. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_samples_free(samples: *mut haploom_samples) {
     free(samples);
 }
 
-/// How many samples there are; 0 for NULL. Since 0.1.
+/// How many samples there are; 0 for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_samples_count(samples: Option<&haploom_samples>) -> usize {
     answer(0, || Ok(required(samples, "samples")?.samples.len()))
