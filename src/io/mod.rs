@@ -83,6 +83,7 @@ mod augment;
 mod bcf;
 mod bgzf;
 mod collect;
+mod genetic_map;
 mod haplegend;
 mod hapt;
 mod index;
@@ -102,6 +103,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use augment::{AugmentOptions, AugmentReport, AugmentWith, Outside, SITE_INFO, augment};
+pub use genetic_map::read_genetic_map;
 pub use select::{LabelFile, Selection};
 pub use write::{WriteOptions, write_panel, write_panel_watched};
 
