@@ -52,6 +52,8 @@ struct Group {
     weight: f64,
     /// The prior probability of one of its haplotypes.
     prior: f64,
+    /// The sites at which its alleles are known; `None` for all. Elsewhere they tell nothing.
+    known: Option<Arc<Vec<bool>>>,
 }
 
 /// An observed allele: the number of the site, and whether it is the alternate one.
@@ -135,16 +137,18 @@ impl Copying {
     }
 
     /// The panel with more haplotypes (a row each, a column a site), each with `weight` times the prior of one of the
-    /// panel's own; 0 leaves them out.
+    /// panel's own; 0 leaves them out. Where a site is not `known`, their alleles tell nothing and are told from the
+    /// panel's own haplotypes alone.
     ///
     /// # Errors
     /// `InvalidArgument` for other sites or a weight that is negative or not finite; `OutOfMemory`.
-    pub fn with_more(mut self, haplotypes: &BitMatrix, weight: f64) -> Result<Self> {
-        if haplotypes.columns() != self.sites {
+    pub fn with_more(mut self, haplotypes: &BitMatrix, known: Vec<bool>, weight: f64) -> Result<Self> {
+        if haplotypes.columns() != self.sites || known.len() != self.sites {
             return Err(Error::argument(format!("{} columns for {} sites", haplotypes.columns(), self.sites)));
         }
         let end = self.groups.iter().map(|g| g.states.end).max().unwrap_or(0);
-        self.groups.push(Group::new(haplotypes.transpose()?, end, 1.0));
+        let group = Group::new(haplotypes.transpose()?, end, 1.0);
+        self.groups.push(Group { known: known.contains(&false).then(|| Arc::new(known)), ..group });
         self.with_weight(weight)
     }
 
@@ -228,9 +232,9 @@ impl Copying {
     /// Backward states carry the prior of their haplotype as a factor, which makes both passes the same.
     fn step(&self, states: &mut [f32], (site, allele): Observed, switch: f64, sum: f32) -> f32 {
         let stay = ((1.0 - switch) / f64::from(sum)) as f32;
-        let mismatch = self.mismatch();
         let group = |g: &Group| {
             let jump = (switch * g.prior) as f32;
+            let mismatch = if g.knows(site) { self.mismatch() } else { 1.0 };
             self.kernel.step(&mut states[g.states.clone()], g.alleles.row(site), allele, stay, jump, mismatch)
         };
         self.groups().map(group).sum()
@@ -379,7 +383,7 @@ impl Copying {
             let (a, b) = side(interval.before, site);
             let (c, d) = side(interval.after, site);
             let (mut found, mut total) = (0.0, 0.0);
-            for (g, all) in self.groups().zip(&all) {
+            for (g, all) in self.groups().zip(&all).filter(|(g, _)| g.knows(site)) {
                 // Forward times backward over the prior, which backward states have as a factor.
                 let weigh = |[ab, alpha, beta]: [f32; 3], n: usize| {
                     a * c / g.prior * f64::from(ab)
@@ -449,7 +453,8 @@ impl Copying {
                     if jump > kept {
                         row[i / 64] |= 1 << (i % 64);
                     }
-                    let emission = if (alleles[h / 64] >> (h % 64) & 1 == 1) == *allele { 1.0 } else { mismatch };
+                    let same = (alleles[h / 64] >> (h % 64) & 1 == 1) == *allele || !group.knows(*site);
+                    let emission = if same { 1.0 } else { mismatch };
                     states[i] = kept.max(jump) * emission;
                     if states[i] > next.1 {
                         next = (i, states[i]);
@@ -474,7 +479,11 @@ impl Group {
     fn new(alleles: BitMatrix, start: usize, weight: f64) -> Self {
         let counts = (0..alleles.rows()).map(|s| alleles.count_row(s) as u32).collect();
         let states = start..start + alleles.columns();
-        Group { alleles: Arc::new(alleles), counts: Arc::new(counts), states, weight, prior: 0.0 }
+        Group { alleles: Arc::new(alleles), counts: Arc::new(counts), states, weight, prior: 0.0, known: None }
+    }
+
+    fn knows(&self, site: usize) -> bool {
+        self.known.as_ref().is_none_or(|known| known[site])
     }
 }
 
@@ -648,7 +657,7 @@ mod tests {
             Copying::new(&panel, &sites(&CONTIGS), &SWITCHES, 0.01).unwrap()
         };
         for times in 0..3 {
-            let weighed = model.clone().with_more(&more, times as f64).unwrap();
+            let weighed = model.clone().with_more(&more, vec![true; 7], times as f64).unwrap();
             for haplotype in 0..1 << 7 {
                 let (found, wanted) = (of(&weighed, &all(haplotype)), of(&stacked(times), &all(haplotype)));
                 assert!((found.log_likelihood - wanted.log_likelihood).abs() < 1e-5);
@@ -657,7 +666,7 @@ mod tests {
                 }
             }
         }
-        assert!(model.clone().with_more(&more, f64::NAN).is_err());
+        assert!(model.clone().with_more(&more, vec![true; 7], f64::NAN).is_err());
         assert!(model.with_weight(-1.0).is_err());
     }
 
