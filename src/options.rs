@@ -52,6 +52,8 @@ pub enum Reader {
     Rbm,
     /// Training of a Markov model.
     Markov,
+    /// Training of a hidden Markov model of clusters.
+    Hmm,
     /// Checkpoints of training.
     Checkpoint,
     /// Sampling.
@@ -80,6 +82,7 @@ impl Reader {
             Reader::Train => "training",
             Reader::Rbm => "training, RBM",
             Reader::Markov => "training, Markov",
+            Reader::Hmm => "training, hidden Markov",
             Reader::Checkpoint => "checkpoints",
             Reader::Sample => "sampling",
             Reader::Stream => "stream",
@@ -340,6 +343,56 @@ pub const TABLE: &[Spec] = &[
     ),
     flag("centred", Reader::Rbm, "true", "centred gradient (Melchior et al. 2016)"),
     whole("window", Reader::Markov, 0, 20, "10", "sites that the next one depends on (Yelmen 2021: 5 and 10)"),
+    whole(
+        "hmm_clusters",
+        Reader::Hmm,
+        1,
+        65_536,
+        "1024",
+        "clusters of haplotypes; more know rarer alleles and tell more of the people, and the file takes a byte for each at each site",
+    ),
+    number(
+        "hmm_cluster_size",
+        Reader::Hmm,
+        0.0,
+        1e6,
+        "0",
+        "the least number of haplotypes that a cluster stands for, on average over the sites: smaller ones are given up (0: any)",
+    ),
+    whole("iterations", Reader::Hmm, 0, 100_000, "3", "rounds of expectation maximisation"),
+    number(
+        "allele_prior",
+        Reader::Hmm,
+        0.0,
+        1e6,
+        "0.1",
+        "haplotypes with the site's frequency that are added to each cluster: more blur what single people have",
+    ),
+    number("entry_prior", Reader::Hmm, 0.0, 1e6, "1", "switches that are added to each cluster's share of them"),
+    number(
+        "switch_prior",
+        Reader::Hmm,
+        0.0,
+        1e9,
+        "10",
+        "haplotypes with hmm_switch_rate that are added to what is learned of each interval's switches",
+    ),
+    number(
+        "hmm_switch_rate",
+        Reader::Hmm,
+        1e-12,
+        1.0,
+        "6e-6",
+        "switches of cluster that are expected a base pair, before they are learned",
+    ),
+    whole(
+        "stretch",
+        Reader::Hmm,
+        0,
+        1_000_000_000,
+        "500",
+        "sites in a stretch within which clusters have one weight of entry (0: the whole contig)",
+    ),
     text("checkpoint", Reader::Checkpoint, "a folder", "", "where checkpoints of an RBM go (empty: nowhere)"),
     flag("resume", Reader::Checkpoint, "false", "whether to go on from the checkpoint there"),
     choice(

@@ -8,6 +8,7 @@ pub mod mixture;
 pub mod rbm;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::hmm::clusters::Clusters;
 use crate::panel::Panel;
 use crate::panel::align::align;
 use crate::panel::bits::BitMatrix;
@@ -26,11 +27,13 @@ pub enum ModelKind {
     Bernoulli,
     /// [`Markov`].
     Markov,
+    /// [`Clusters`].
+    Hmm,
 }
 
 impl ModelKind {
     /// Every kind.
-    pub const ALL: [ModelKind; 3] = [ModelKind::Rbm, ModelKind::Bernoulli, ModelKind::Markov];
+    pub const ALL: [ModelKind; 4] = [ModelKind::Rbm, ModelKind::Bernoulli, ModelKind::Markov, ModelKind::Hmm];
 
     /// As the command line and model files write it.
     pub fn name(self) -> &'static str {
@@ -38,6 +41,7 @@ impl ModelKind {
             ModelKind::Rbm => "rbm",
             ModelKind::Bernoulli => "bernoulli",
             ModelKind::Markov => "markov",
+            ModelKind::Hmm => "hmm",
         }
     }
 
@@ -67,6 +71,8 @@ pub enum Generator {
     Markov(Markov),
     /// A restricted Boltzmann machine and what its sampler needs.
     Rbm(Box<SampledRbm>),
+    /// Clusters along the genome.
+    Hmm(Box<Clusters>),
 }
 
 /// A restricted Boltzmann machine and what its sampler needs.
@@ -151,6 +157,7 @@ impl Model {
             Generator::Bernoulli(_) => ModelKind::Bernoulli,
             Generator::Markov(_) => ModelKind::Markov,
             Generator::Rbm(_) => ModelKind::Rbm,
+            Generator::Hmm(_) => ModelKind::Hmm,
         }
     }
 
@@ -165,6 +172,9 @@ impl Model {
             }
             Generator::Rbm(_) => {
                 "no haplotype and no name, but weights fitted to people: `haploom evaluate --test` measures what samples leak (privacy_loss), and an attack with a person's genome at hand may find more"
+            }
+            Generator::Hmm(_) => {
+                "no haplotype and no name, but clusters that may stand for a few people each, rare alleles included: with a person's genome at hand it can tell who was in the panel; fewer clusters (hmm_clusters) or larger ones (hmm_cluster_size) tell less"
             }
         }
     }
@@ -209,6 +219,7 @@ impl Model {
                 add("Gibbs sweeps to a haplotype", sampled.sweeps.to_string());
                 add("rungs of the tempering ladder", sampled.ladder.len().to_string());
             }
+            Generator::Hmm(clusters) => add("clusters", clusters.clusters().to_string()),
         }
         let from = &self.provenance;
         add("trained by", format!("haploom {}", from.version));

@@ -208,6 +208,7 @@ impl Sampler {
             match &self.model.generator {
                 Generator::Bernoulli(m) => m.draw(&stream, row),
                 Generator::Markov(m) => m.draw(&stream, |site| row[site / 64] |= 1 << (site % 64)),
+                Generator::Hmm(m) => m.draw(&stream, |site| row[site / 64] |= 1 << (site % 64)),
                 Generator::Rbm(_) => {}
             }
         })?;
