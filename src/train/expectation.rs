@@ -28,8 +28,6 @@ const BLOCK: usize = 64;
 /// Haplotypes in a batch, and those that go through a block together, so that it stays in the cache.
 const BATCH: usize = 64;
 const GROUP: usize = 4;
-/// The frequency up to which seeds are chosen by who carries an allele.
-const RARE: f64 = 0.05;
 /// What a seed lends to the site's frequency at first.
 const SEED_ERROR: f32 = 0.1;
 
@@ -347,18 +345,14 @@ impl<'a> Expectation<'a> {
     }
 }
 
-/// The rows to begin from, `k` of them: those that carry what few carry, so that no allele that several people share is
-/// without a cluster. Greedy: the next one is that whose rare alleles are worth most, an allele less the more seeds already
-/// carry it.
+/// The rows to begin from, `k` of them: together they carry every allele that several people share, each as often as it
+/// goes. Greedy: the next one is that whose minor alleles are worth most, an allele less the more seeds already carry it.
 fn seeds(data: &BitMatrix, frequencies: &[f64], k: usize, seed: u64) -> Vec<usize> {
     let n = data.rows();
-    let rare = |s: &usize| {
-        let minor = frequencies[*s].min(1.0 - frequencies[*s]);
-        minor <= RARE && minor * n as f64 > 1.5
-    };
-    let rare: Vec<usize> = (0..data.columns()).filter(rare).collect();
+    let shared = |s: &usize| frequencies[*s].min(1.0 - frequencies[*s]) * n as f64 > 1.5;
+    let shared: Vec<usize> = (0..data.columns()).filter(shared).collect();
     let mut carriers = vec![0u32; data.columns()];
-    let carried = |row: usize| rare.iter().copied().filter(move |s| data.get(row, *s) == (frequencies[*s] <= 0.5));
+    let carried = |row: usize| shared.iter().copied().filter(move |s| data.get(row, *s) == (frequencies[*s] <= 0.5));
     let worth = |row: usize, carriers: &[u32]| carried(row).map(|s| 1.0 / f64::from(1 + carriers[s])).sum::<f64>();
     let mut chosen = Vec::with_capacity(k);
     // What a row is worth only falls as others are chosen: a row that is still worth most when looked at again is the next.
