@@ -85,9 +85,11 @@ impl Impute {
         if self.match_contigs {
             options.set("contigs", "match")?;
         }
+        let threads = Threads::new(self.threads.threads);
         let file = ImputeFileOptions {
             region: self.region,
             report: self.report.clone(),
+            threads: threads.clone(),
             output: ImputedOptions { format: Some(format), threads: self.threads.threads, ..ImputedOptions::default() },
             ..ImputeFileOptions::from_options(&options)?
         };
@@ -95,7 +97,7 @@ impl Impute {
             map: self.map.as_deref().map(read_genetic_map).transpose()?,
             artificial: self.artificial.unwrap_or(options.whole("artificial")),
             seed: self.seed,
-            threads: Threads::new(self.threads.threads),
+            threads,
             ..ImputeSettings::from_options(&options)?
         };
         let model = self.model.as_deref().map(model_file::open).transpose()?.map(Arc::new);

@@ -55,9 +55,10 @@ impl Paint {
     /// Those of the panel, the map and the target.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let options = train::options(&self.set, &[Reader::Copying])?;
+        let threads = Threads::new(self.threads.threads);
         let settings = ImputeSettings {
             map: self.map.as_deref().map(read_genetic_map).transpose()?,
-            threads: Threads::new(self.threads.threads),
+            threads: threads.clone(),
             ..ImputeSettings::from_options(&options)?
         };
         let reading = ReadOptions { threads: self.threads.threads, labels: self.labels, ..ReadOptions::default() };
@@ -65,8 +66,9 @@ impl Paint {
         panel.require_complete().map_err(|e| e.file(&self.panel))?;
         let imputer = Imputer::from_panel(&panel, settings)?;
         imputer.notices().iter().for_each(|notice| terminal.note(notice));
-        let painting = terminal
-            .watch(|progress| paint_file(&imputer, &self.target, &self.output, self.match_contigs, progress))?;
+        let painting = terminal.watch(|progress| {
+            paint_file(&imputer, &self.target, &self.output, self.match_contigs, &threads, progress)
+        })?;
         painting.notices.iter().for_each(|notice| terminal.note(notice));
         terminal.say(count(painting.stretches.len(), "stretch", "stretches"));
         terminal.wrote(&self.output);

@@ -13,6 +13,7 @@ use crate::io::Format;
 use crate::options::Reader;
 use crate::panel::bits::BitMatrix;
 use crate::progress::{Event, Progress};
+use crate::threads::Threads;
 use std::ffi::c_char;
 
 /// What untyped sites are imputed from: a panel, a model, or both. Immutable.
@@ -108,7 +109,7 @@ pub extern "C" fn haploom_imputer_impute(
 ) -> haploom_status {
     guard(|| {
         let imputer = &required(imputer, "imputer")?.imputer;
-        options_for(options, &[])?;
+        let threads = Threads::new(options_for(options, &[])?.whole("threads"));
         let too_many =
             || Error::argument(format!("{haplotypes} haplotypes x {stride} alleles exceed the address space"));
         if stride < typed_count {
@@ -145,11 +146,10 @@ pub extern "C" fn haploom_imputer_impute(
         let bits = |wanted: i8| BitMatrix::from_fn(haplotypes, typed_count, |h, t| allele(h, t) == wanted);
         let typed = Typed::new(typed, bits(1)?, Some(bits(-1)?))?;
         watched(options, |progress| {
-            let fitted = imputer.fit(&typed, progress)?;
+            let fitted = imputer.fit(&typed, &threads, progress)?;
             let report = ImputeReport { rates: fitted.rates(), weight: fitted.weight(), ..ImputeReport::default() };
             tell_estimates(&report, haplotypes, progress);
-            let every = 0..sites;
-            fitted.impute(&typed, 0..haplotypes, every.clone(), every, dosages, left_out, progress)
+            fitted.impute_all(&typed, dosages, left_out, progress)
         })
     })
 }
@@ -238,8 +238,9 @@ pub extern "C" fn haploom_imputer_paint_file(
         let (target, output) = (path(target, "target")?, path(output, "output")?);
         let settings = options_for(options, &[Reader::ImputeFile])?;
         watched(options, |progress| {
+            let threads = Threads::new(settings.whole("threads"));
             let matched = settings.text("contigs") == "match";
-            let painting = paint_file(imputer, target, output, matched, progress)?;
+            let painting = paint_file(imputer, target, output, matched, &threads, progress)?;
             let value = painting.stretches.len() as f64;
             progress.report(Event::Measured { name: "stretches", step: 0, value });
             painting.notices.into_iter().for_each(|notice| progress.notice(notice));

@@ -55,7 +55,6 @@ impl ClampedSettings {
 
 /// A machine to clamp, laid out on a device.
 pub(super) struct Clamped {
-    device: Device,
     steps: HalfSteps,
     mixture: Mixture,
     settings: ClampedSettings,
@@ -80,30 +79,36 @@ struct Sums {
 }
 
 impl Clamped {
-    pub(super) fn new(machine: &SampledRbm, settings: ClampedSettings, seed: u64, threads: &Threads) -> Result<Self> {
-        let device = Device::cpu(threads.clone());
-        let steps = HalfSteps::new(&device, &machine.rbm)?;
-        Ok(Clamped { device, steps, mixture: machine.mixture.clone(), settings, seed })
+    pub(super) fn new(machine: &SampledRbm, settings: ClampedSettings, seed: u64) -> Result<Self> {
+        let steps = HalfSteps::new(&Device::cpu(Threads::single()), &machine.rbm)?;
+        Ok(Clamped { steps, mixture: machine.mixture.clone(), settings, seed })
     }
 
     /// Imputes rows; see [`super::Fitted::impute`].
-    pub(super) fn impute(&self, wanted: &Wanted, rows: &mut [Row], progress: &mut Progress) -> Result<()> {
+    pub(super) fn impute(
+        &self,
+        wanted: &Wanted,
+        rows: &mut [Row],
+        threads: &Threads,
+        progress: &mut Progress,
+    ) -> Result<()> {
+        let device = Device::cpu(threads.clone());
         let at_a_time = (ROWS / self.settings.chains).max(1);
         for rows in rows.chunks_mut(at_a_time) {
             progress.check()?;
-            self.portion(wanted, rows, progress)?;
+            self.portion(&device, wanted, rows, progress)?;
         }
         Ok(())
     }
 
-    fn portion(&self, wanted: &Wanted, rows: &mut [Row], progress: &mut Progress) -> Result<()> {
+    fn portion(&self, device: &Device, wanted: &Wanted, rows: &mut [Row], progress: &mut Progress) -> Result<()> {
         let (chains, sites) = (self.settings.chains, self.steps.sites());
         let typed = wanted.typed.sites();
         let first = rows.first().map_or(0, |row| row.h) as u64 * chains as u64;
         let noise = Noise { seed: self.seed, purpose: Purpose::Clamped, first, position: 0 };
-        let mut visible = States::zeros(&self.device, rows.len() * chains, sites)?;
-        let mut hidden = States::zeros(&self.device, rows.len() * chains, self.steps.hidden_units())?;
-        let mut means = States::zeros(&self.device, rows.len() * chains, sites)?;
+        let mut visible = States::zeros(device, rows.len() * chains, sites)?;
+        let mut hidden = States::zeros(device, rows.len() * chains, self.steps.hidden_units())?;
+        let mut means = States::zeros(device, rows.len() * chains, sites)?;
         let alleles: Vec<Vec<Option<bool>>> =
             rows.iter().map(|row| (0..typed.len()).map(|t| wanted.typed.allele(row.h, t)).collect()).collect();
         for (r, alleles) in alleles.iter().enumerate() {
@@ -123,16 +128,16 @@ impl Clamped {
             let averaged = sweep.max(end / 2);
             while sweep < end {
                 progress.check()?;
-                self.steps.sample_hidden(&self.device, &visible, &mut hidden, Noise { position, ..noise })?;
+                self.steps.sample_hidden(device, &visible, &mut hidden, Noise { position, ..noise })?;
                 position += self.steps.hidden_units().next_multiple_of(64) as u64;
                 let looks = sweep >= averaged;
                 if looks || self.settings.typed_error > 0.0 {
-                    self.steps.visible_means(&self.device, &hidden, &mut means)?;
+                    self.steps.visible_means(device, &hidden, &mut means)?;
                 }
                 if looks {
                     self.add(&means, typed, &alleles, &mut sums);
                 }
-                self.steps.sample_visible(&self.device, &hidden, &mut visible, Noise { position, ..noise })?;
+                self.steps.sample_visible(device, &hidden, &mut visible, Noise { position, ..noise })?;
                 position += sites.next_multiple_of(64) as u64;
                 self.clamp(typed, &alleles, &means, &mut visible, noise.first, sweep as u64);
                 sweep += 1;

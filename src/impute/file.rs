@@ -11,6 +11,7 @@ use crate::panel::Panel;
 use crate::panel::region::Region;
 use crate::panel::sites::Site;
 use crate::progress::Progress;
+use crate::threads::Threads;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ pub struct ImputeFileOptions {
     /// A table of the target's sites that are not imputed from, a line each: contig, position, id, reference, alternate, what
     /// is wrong, and what stands in the panel or model. Default: none is written.
     pub report: Option<PathBuf>,
+    /// Threads. The dosages do not depend on them. Default: one.
+    pub threads: Threads,
     /// How the output is written.
     pub output: ImputedOptions,
 }
@@ -45,6 +48,7 @@ impl Default for ImputeFileOptions {
             overlap: 10.0,
             window: 0,
             report: None,
+            threads: Threads::single(),
             output: ImputedOptions::default(),
         }
     }
@@ -63,6 +67,7 @@ impl ImputeFileOptions {
             overlap: options.number("overlap"),
             window: options.whole("window_sites"),
             report: options.given("report").map(PathBuf::from),
+            threads: Threads::new(options.whole("threads")),
             output: ImputedOptions::from_options(options)?,
         })
     }
@@ -117,7 +122,7 @@ pub fn impute_file(
     progress: &mut Progress,
 ) -> Result<ImputeReport> {
     io::require_writable(output)?;
-    let target = Target::open(imputer, target, options.match_contigs, progress)?;
+    let target = Target::open(imputer, target, options.match_contigs, &options.threads, progress)?;
     let mut report = ImputeReport { people: target.panel.samples().len(), ..ImputeReport::default() };
     if let Some(path) = &options.report {
         io::write_bytes(path, target.mismatches(imputer.sites()).as_bytes())?;
@@ -125,7 +130,7 @@ pub fn impute_file(
     let contigs = plan(imputer, &target, options.region.as_ref())?;
     let typed = target.typed()?;
     report.missing = typed.missing();
-    let fitted = imputer.fit(&typed, progress)?;
+    let fitted = imputer.fit(&typed, &options.threads, progress)?;
     (report.rates, report.weight) = (fitted.rates(), fitted.weight());
     let mut written = options.output.clone();
     let mut lines = vec![("source".to_string(), format!("haploom {}, imputed genotypes", crate::VERSION))];
@@ -289,7 +294,7 @@ impl Work<'_> {
         if width == 0 {
             return Ok(window);
         }
-        let rows = (PORTION_DOSAGES / width).clamp(4 * self.imputer.settings.threads.count(), PORTION).min(PORTION);
+        let rows = (PORTION_DOSAGES / width).clamp(4 * self.options.threads.count(), PORTION).min(PORTION);
         let typed_sites = self.typed.sites().len();
         let (mut dosages, mut left_out) = (vec![0.0; rows * width], vec![0.0; rows * typed_sites]);
         for first in (0..n).step_by(rows) {

@@ -46,7 +46,7 @@ pub struct ImputeSettings {
     pub seed: u64,
     /// How an RBM is clamped.
     pub clamped: ClampedSettings,
-    /// Threads. Results do not depend on them. Default: one.
+    /// Threads that make artificial haplotypes. Default: one.
     pub threads: Threads,
 }
 
@@ -92,6 +92,9 @@ pub struct Imputer {
     description: Vec<(String, String)>,
     notices: Vec<String>,
 }
+
+/// Haplotypes a thread between two reports of progress.
+const PORTION: usize = 16;
 
 /// What knows the untyped sites.
 enum Engine {
@@ -144,7 +147,7 @@ impl Imputer {
             Generator::Copying(panel) => Engine::Copying(Box::new(panel.model(&model.sites)?)),
             Generator::Hmm(_) => Engine::Clusters(model.clone()),
             Generator::Rbm(machine) => {
-                Engine::Machine(Box::new(Clamped::new(machine, settings.clamped, settings.seed, &settings.threads)?))
+                Engine::Machine(Box::new(Clamped::new(machine, settings.clamped, settings.seed)?))
             }
             Generator::Bernoulli(b) => Engine::Frequencies(b.frequencies.iter().map(|f| *f as f32).collect()),
             Generator::Markov(_) => {
@@ -213,12 +216,18 @@ impl Imputer {
     ///
     /// # Errors
     /// `InvalidArgument` for typed sites out of range; `Cancelled`; `OutOfMemory`.
-    pub fn fit(&self, typed: &Typed, progress: &mut Progress) -> Result<Fitted<'_>> {
+    pub fn fit(&self, typed: &Typed, threads: &Threads, progress: &mut Progress) -> Result<Fitted<'_>> {
         if typed.sites().last().is_some_and(|site| *site >= self.sites.len()) {
             return Err(Error::argument(format!("a typed site of {}", self.sites.len())));
         }
-        let threads = &self.settings.threads;
-        let mut fitted = Fitted { imputer: self, copying: None, rates: None, weight: None, spaces: Mutex::default() };
+        let mut fitted = Fitted {
+            imputer: self,
+            threads: threads.clone(),
+            copying: None,
+            rates: None,
+            weight: None,
+            spaces: Mutex::default(),
+        };
         match &self.engine {
             Engine::Panel(reference) => {
                 let Reference { panel, centimorgans, copying, artificial } = &**reference;
@@ -250,6 +259,7 @@ impl Imputer {
 /// An imputer that has seen the typed sites.
 pub struct Fitted<'a> {
     imputer: &'a Imputer,
+    threads: Threads,
     copying: Option<Copying>,
     rates: Option<Rates>,
     weight: Option<f64>,
@@ -330,7 +340,7 @@ impl Fitted<'_> {
                     Ok(posterior)
                 })
             }),
-            (None, Engine::Machine(machine)) => machine.impute(&wanted, &mut rows, progress),
+            (None, Engine::Machine(machine)) => machine.impute(&wanted, &mut rows, &self.threads, progress),
             (None, Engine::Frequencies(frequencies)) => {
                 for row in rows {
                     row.dosages.copy_from_slice(&frequencies[wanted.sites.clone()]);
@@ -346,10 +356,36 @@ impl Fitted<'_> {
 
     /// Does something to each row, on all threads.
     fn each(&self, mut rows: Vec<Row>, work: impl Fn(&mut Row) -> Result<()> + Sync) -> Result<()> {
-        self.imputer.settings.threads.for_each_piece(&mut rows, 1, |_, rows| {
+        self.threads.for_each_piece(&mut rows, 1, |_, rows| {
             rows.iter_mut().for_each(|row| row.result = work(row));
         })?;
         rows.into_iter().try_for_each(|row| row.result)
+    }
+
+    /// The dosages of all haplotypes at all sites, as [`Fitted::impute`] gives them for some, with progress.
+    ///
+    /// # Errors
+    /// As [`Fitted::impute`].
+    pub fn impute_all(
+        &self,
+        typed: &Typed,
+        dosages: &mut [f32],
+        left_out: &mut [f32],
+        progress: &mut Progress,
+    ) -> Result<()> {
+        let (n, sites, typed_sites) = (typed.haplotypes(), self.imputer.sites.len(), typed.sites().len());
+        if dosages.len() != n * sites || left_out.len() != n * typed_sites {
+            return Err(Error::argument("shapes of dosages and haplotypes disagree"));
+        }
+        let at_a_time = PORTION * self.threads.count();
+        for first in (0..n).step_by(at_a_time) {
+            progress.step("imputing", first as u64, n as u64, "haplotypes")?;
+            let rows = first..n.min(first + at_a_time);
+            let dosages = &mut dosages[rows.start * sites..rows.end * sites];
+            let left_out = &mut left_out[rows.start * typed_sites..rows.end * typed_sites];
+            self.impute(typed, rows, 0..sites, 0..sites, dosages, left_out, progress)?;
+        }
+        progress.step("imputing", n as u64, n as u64, "haplotypes")
     }
 
     fn space(&self) -> std::sync::MutexGuard<'_, Vec<Workspace>> {

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::io;
 use crate::panel::Panel;
 use crate::progress::Progress;
+use crate::threads::Threads;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -48,6 +49,7 @@ pub fn paint_file(
     target: &Path,
     output: &Path,
     match_contigs: bool,
+    threads: &Threads,
     progress: &mut Progress,
 ) -> Result<Painting> {
     let panel = match &imputer.engine {
@@ -55,9 +57,9 @@ pub fn paint_file(
         _ => return Err(Error::argument("painting needs a panel, and no model").remedy("give a panel")),
     };
     io::require_writable(output)?;
-    let target = Target::open(imputer, target, match_contigs, progress)?;
+    let target = Target::open(imputer, target, match_contigs, threads, progress)?;
     let typed = target.typed()?;
-    let fitted = imputer.fit(&typed, progress)?;
+    let fitted = imputer.fit(&typed, threads, progress)?;
     let Some(copying) = &fitted.copying else { return Ok(Painting::default()) };
     let mut painting = Painting { notices: target.notices.clone(), ..Painting::default() };
     let names: std::collections::HashSet<&str> = panel.samples().iter().map(|s| s.name.as_str()).collect();
@@ -71,7 +73,7 @@ pub fn paint_file(
     for first in (0..n).step_by(PORTION) {
         progress.step("painting", first as u64, n as u64, "haplotypes")?;
         let rows = PORTION.min(n - first);
-        let painted = imputer.settings.threads.map(rows, |r| {
+        let painted = threads.map(rows, |r| {
             let observed = typed.observed(first + r, 0..imputer.sites.len());
             let path = copying.path(&observed)?;
             Ok(stretches(first + r, &observed, &path, imputer, panel))

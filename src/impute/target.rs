@@ -8,6 +8,7 @@ use crate::panel::align::{Found, Lookup, align, renamed_contigs};
 use crate::panel::bits::BitMatrix;
 use crate::panel::sites::{Site, Sites};
 use crate::progress::Progress;
+use crate::threads::Threads;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,8 +30,14 @@ impl Target {
     ///
     /// # Errors
     /// As [`io::read_panel`]; `NoOverlap`, `ContigMismatch` or `AlleleMismatch` if no site is shared.
-    pub(super) fn open(imputer: &Imputer, path: &Path, match_contigs: bool, progress: &mut Progress) -> Result<Self> {
-        let threads = imputer.settings.threads.count();
+    pub(super) fn open(
+        imputer: &Imputer,
+        path: &Path,
+        match_contigs: bool,
+        threads: &Threads,
+        progress: &mut Progress,
+    ) -> Result<Self> {
+        let threads = threads.count();
         let reading = ReadOptions { missing: MissingRule::Keep, threads, ..ReadOptions::default() };
         let read = io::read_panel_watched(path, &reading, progress).map_err(|e| match e.kind() {
             ErrorKind::Unphased => e.remedy(
