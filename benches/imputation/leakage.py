@@ -96,10 +96,12 @@ if __name__ == "__main__":
     files = rest[cut + 1 :]
     result = {"kind": "leakage"} | dict(pair.split("=", 1) for pair in rest[:cut]) | leakage(*files[:3])
     if len(files) > 3:
-        measures = {name: m["value"] for name, m in json.load(open(files[3]))["measures"].items()}
+        evaluation = json.load(open(files[3]))["measures"]
+        measures = {name: measure["value"] for name, measure in evaluation.items()}
         for name in ["nearest_auc", "longest_run_auc"]:
             if abs(measures.get(name, result[name]) - result[name]) > 1e-9:
                 sys.exit(f"{files[1]}: {name} is {measures[name]} by haploom evaluate and {result[name]} by definition")
         result["evaluation"] = measures
+        result["floor"] = {name: measure.get("floor") for name, measure in evaluation.items()}
     with open(lines, "a") as out:
         print(json.dumps(result), file=out)

@@ -56,14 +56,18 @@ def bins_of(result):
     return [f"{low:g}-{high:g} ({n:,})" for low, high, n in zip(edges, edges[1:], sites)]
 
 
-def seconds(method, threads):
-    times = [line["seconds"] for line in select(kind="time", table="a", method=method, threads=threads)]
-    return f"{statistics.median(times):.1f}" if times else ""
+def times(method, threads, key="seconds"):
+    return [line[key] for line in select(kind="time", table="a", method=method, threads=threads)]
 
 
-def processor_seconds(method, threads):
-    times = [line["processor_seconds"] for line in select(kind="time", table="a", method=method, threads=threads)]
-    return f"{statistics.median(times):.1f}" if times else ""
+def median(values, places=1):
+    return f"{statistics.median(values):.{places}f}" if values else ""
+
+
+def to_minimac4(method, threads):
+    """Wall time over that of minimac4 in the same round."""
+    pairs = zip(times(method, threads), times("minimac4", threads)) if method in PANEL_TOOLS else []
+    return median([own / peer for own, peer in pairs], 2)
 
 
 def peak(method):
@@ -82,18 +86,26 @@ def all_people():
     for method, score in scores.items():
         cells = [digits(r2) for r2 in score["bin_r2"]]
         row(NAMES.get(method, f"Haploom, model alone: {method}"), digits(score["r2"]), digits(score["pooled"]), *cells)
-    print()
-    head("", "wall s, 1 thread", "2 threads", "processor s, 1 thread", "2 threads", "peak MiB", "model file, MB", "training, s")
+    print("\nMedians; the ratio is that of wall times in the same round.\n")
+    columns = [f"{what}, {n} thread{'s' * (n > 1)}" for n in (1, 2) for what in ("wall s", "/ minimac4 with map", "processor s")]
+    head("", *columns, "peak MiB", "model file, MB", "training, s")
+    made = {"bref3": "making Beagle's reference", "msav": "making minimac4's reference"}
     for method in unique(line["method"] for line in select(kind="time", table="a")):
         if method.startswith("train-"):
             continue
-        times = [seconds(method, "1"), seconds(method, "2"), processor_seconds(method, "1"), processor_seconds(method, "2")]
+        cells = []
+        for threads in ("1", "2"):
+            cells += [median(times(method, threads)), to_minimac4(method, threads)]
+            cells += [median(times(method, threads, "processor_seconds"))]
         sizes = [line["bytes"] for line in select(kind="time", table="a", method=method) if "bytes" in line]
-        size = f"{int(sizes[-1]) / 1e6:.1f}" if sizes else ""
-        made = {"bref3": "making Beagle's reference", "msav": "making minimac4's reference"}
         name = NAMES.get(method) or made.get(method) or f"Haploom, model alone: {method}"
-        training = seconds(f"train-{method}", "2")
-        row(name, *times, peak(method), size, training)
+        row(
+            name,
+            *cells,
+            peak(method),
+            f"{int(sizes[-1]) / 1e6:.1f}" if sizes else "",
+            median([line["seconds"] for line in select(kind="time", table="a", method=f"train-{method}")]),
+        )
     print()
 
 
@@ -147,8 +159,8 @@ def private_cohort():
 
 def frontier():
     """Each artificial panel: what it is worth, and what it tells."""
-    found = unique(line["method"] for line in select(kind="leakage", table="b"))
-    if not found:
+    judged = select(kind="leakage", table="b")
+    if not judged:
         return
     print("\nWhat each artificial panel is worth to Beagle, what it tells of the private people, and how true it is: mean of")
     print("seeds ± SD; privacy loss ± standard error over 20 draws a seed.\n")
@@ -162,7 +174,7 @@ def frontier():
         "LD decay MAE",
         "pairwise W1",
     )
-    for method in found:
+    for method in unique(line["method"] for line in judged):
         leaks = {line["seed"]: line for line in select(kind="leakage", table="b", method=method)}
         leaks = [leaks[seed] for seed in sorted(leaks)]
         of = lambda key: [leak[key] for leak in leaks]
@@ -177,8 +189,14 @@ def frontier():
             spread(of("longest_run_auc")),
             f"{digits(statistics.mean(of('aa_truth')), 2)} / {digits(statistics.mean(of('aa_syn')), 2)}",
             maybe(measured("ld_decay_mae"), 4),
-            maybe(measured("pairwise_w1"), 1),
+            maybe(measured("pairwise_w1_within"), 1),
         )
+
+
+    floor = judged[-1].get("floor", {})
+    if floor:
+        aa = f"{digits(floor['aa_truth'], 2)} / {digits(floor['aa_syn'], 2)}"
+        row("held-out people (floor)", "", "0", ".5", ".5", aa, digits(floor["ld_decay_mae"], 4), digits(floor["pairwise_w1_within"], 1))
 
 
 def worthless_models():
