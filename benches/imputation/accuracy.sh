@@ -5,6 +5,7 @@ set -eu
 
 score_of() { score table=a "method=$1" -- test.vcf.gz "$2.vcf.gz" array.txt reference.vcf.gz; }
 
+TOOLS=${TOOLS:-beagle beagle-ne20000 minimac4 minimac4-no-map haploom}
 mkdir -p a
 rm -f reference.bref3 reference.msav
 measure table=a method=bref3 threads=1 -- sh -c 'bref3 reference.vcf.gz > reference.bref3'

@@ -25,6 +25,7 @@ peers() {
     for tool in $left; do cohort "$1" "$2" "$tool" b/panel; done
 }
 
+TOOLS=${TOOLS:-beagle beagle-ne20000 minimac4 haploom}
 mkdir -p b
 index public 2>> tools.log
 index reference 2>> tools.log

@@ -16,10 +16,9 @@ cd "$scripts/../.."
 : "${HAPLOOM_DATA:?the folder with the panels}"
 WORK=${WORK:-$PWD/target/imputation}
 HAPLOOM=${HAPLOOM:-$PWD/target/release/haploom}
-TOOLS=${TOOLS:-beagle beagle-ne20000 minimac4 minimac4-no-map haploom}
 MODELS=${MODELS:-hmm rbm markov bernoulli}
 SEEDS=${SEEDS:-1 2 3}
-export HAPLOOM_DATA WORK HAPLOOM TOOLS MODELS SEEDS
+export HAPLOOM_DATA WORK HAPLOOM MODELS SEEDS
 for need in bcftools beagle bref3 minimac4 python3 "$HAPLOOM"; do
     command -v "$need" > /dev/null || { echo "$0: $need is not there" >&2; exit 1; }
 done
