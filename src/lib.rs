@@ -47,6 +47,7 @@ pub mod error;
 pub mod evaluate;
 mod ffi;
 pub mod hmm;
+pub mod impute;
 pub mod io;
 pub mod linalg;
 pub mod memory;

@@ -37,6 +37,9 @@ pub enum Purpose {
     Likelihood = 6,
     /// Replicas below the model while it learns: the stream is the chain's number.
     Replica = 7,
+    /// Chains clamped to typed alleles: the stream is the haplotype's number times the number of its chains, plus the
+    /// chain's.
+    Clamped = 8,
     /// Missing alleles that are filled: the stream is a hash of the site.
     Missing = 32,
 }

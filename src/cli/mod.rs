@@ -8,6 +8,7 @@ mod convert;
 mod demo;
 mod encode;
 mod evaluate;
+mod impute;
 mod info;
 mod making;
 mod options;
@@ -54,6 +55,8 @@ enum Command {
     Sample(sample::Sample),
     /// Append artificial people to a real panel
     Augment(augment::Augment),
+    /// Fill the untyped sites of people, from a panel, a model or both
+    Impute(impute::Impute),
     /// Tell how close artificial haplotypes are to real ones, and how much of these leaks
     Evaluate(evaluate::Evaluate),
     /// Write what an RBM makes of haplotypes: hidden activations, and projections of them
@@ -93,6 +96,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Result<()> {
         Command::Train(train) => train.run(terminal),
         Command::Sample(sample) => sample.run(terminal),
         Command::Augment(augment) => augment.run(terminal),
+        Command::Impute(impute) => impute.run(terminal),
         Command::Evaluate(evaluate) => evaluate.run(terminal),
         Command::Encode(encode) => encode.run(terminal),
         Command::Convert(convert) => convert.run(terminal),

@@ -5,7 +5,16 @@ use crate::error::Result;
 use crate::options::{Reader, TABLE};
 
 /// Readers of `--set`; what the others read has a flag of its own.
-const READERS: [Reader; 5] = [Reader::Train, Reader::Rbm, Reader::Markov, Reader::Sample, Reader::Evaluate];
+const READERS: [Reader; 8] = [
+    Reader::Train,
+    Reader::Rbm,
+    Reader::Markov,
+    Reader::Map,
+    Reader::Copying,
+    Reader::Sample,
+    Reader::Impute,
+    Reader::Evaluate,
+];
 
 /// Prints the table of options.
 ///

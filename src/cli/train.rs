@@ -65,7 +65,7 @@ pub struct Train {
 
 fn kind(name: &str) -> Result<ModelKind> {
     ModelKind::from_name(name).ok_or_else(|| {
-        let names = ModelKind::ALL.map(ModelKind::name).join(", ");
+        let names = ModelKind::names();
         Error::new(ErrorKind::InvalidArgument, format!("there is no model '{name}'"))
             .remedy(format!("choose one of {names}"))
     })

@@ -62,7 +62,7 @@ pub extern "C" fn haploom_train(
         let name = text(kind, "kind")?;
         let kind = ModelKind::from_name(name).ok_or_else(|| {
             Error::argument(format!("there is no kind of model '{name}'"))
-                .remedy(format!("choose one of {}", ModelKind::ALL.map(ModelKind::name).join(", ")))
+                .remedy(format!("choose one of {}", ModelKind::names()))
         })?;
         let mut groups = readers(kind).to_vec();
         if kind == ModelKind::Rbm {

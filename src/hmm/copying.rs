@@ -1,51 +1,84 @@
 //! The copying model of Li and Stephens (2003): a haplotype is a mosaic of the panel's haplotypes, with errors.
 //!
 //! The state at a site is the haplotype copied from, K of them. Between two sites a switch happens with probability
-//! `1 - exp(-d)`, d the expected number of switches between them, to a haplotype drawn uniformly (the same one included);
-//! at a contig's first site always. The allele is the copied one, or with probability `error` the other.
+//! `1 - exp(-d)`, d the expected number of switches between them, to a haplotype drawn from the prior (the same one
+//! included); at a contig's first site always. The prior is uniform over the haplotypes of a panel; artificial haplotypes
+//! appended to it may weigh less. The allele is the copied one, or with probability `error` the other.
 //!
 //! Forward and backward passes are exact, O(K) a site (every state goes to every other alike), in f32 with each site
-//! scaled to sum 1. Sites without an observation need no pass: between two observed sites the posterior of a state is
-//! `(a alpha + b) (c beta + d)` with numbers a to d of the site, so the posterior of an allele is put together from three
-//! sums over its carriers. No state is left out.
+//! scaled to sum 1. No state is left out. What is saved is exact too: sites without an observation need no pass, since
+//! between two observed sites the posterior of a state is `(a alpha + b prior) (c beta + d)` with numbers a to d of the
+//! site, so the posterior of an allele is put together from three sums over its carriers, and those of a rare allele are
+//! visited one by one.
 
 use crate::compute::copying::Kernel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::bits::{BitMatrix, words_for};
 use crate::panel::sites::Sites;
 use crate::rng::Stream;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Alleles rarer than one in so many states are summed one by one. Not tuned: a vector of 16 states costs about what one
 /// state does, and somewhat rarer than one in 16 the single sums are fewer.
 const SPARSE: usize = 24;
 
-/// A panel to copy from.
+/// Forward states are all kept up to so many bytes; of more, those at some sites, and the others are made again.
+const KEPT_BYTES: usize = 32 << 20;
+
+/// A panel to copy from, and how often one switches and errs. Clones share the panel.
 #[derive(Clone, Debug)]
 pub struct Copying {
-    /// A row a site, a column a haplotype.
-    alleles: BitMatrix,
-    /// Alternate alleles at each site.
-    counts: Vec<u32>,
+    groups: Vec<Group>,
+    sites: usize,
     /// Expected switches from the first site on.
-    switches: Vec<f64>,
+    switches: Arc<Vec<f64>>,
     /// The number of each site's contig.
-    contigs: Vec<u32>,
+    contigs: Arc<Vec<u32>>,
     error: f64,
     kernel: Kernel,
+}
+
+/// Haplotypes of one prior.
+#[derive(Clone, Debug)]
+struct Group {
+    /// A row a site, a column a haplotype.
+    alleles: Arc<BitMatrix>,
+    /// Alternate alleles at each site.
+    counts: Arc<Vec<u32>>,
+    /// Its states among all.
+    states: Range<usize>,
+    /// The prior of one of its haplotypes, against one of the first group; more than 0 but for a group left out.
+    weight: f64,
+    /// The prior probability of one of its haplotypes.
+    prior: f64,
+    /// The sites at which its alleles are known; `None` for all. Elsewhere they tell nothing.
+    known: Option<Arc<Vec<bool>>>,
 }
 
 /// An observed allele: the number of the site, and whether it is the alternate one.
 pub type Observed = (usize, bool);
 
-/// What the model says of a haplotype.
-#[derive(Clone, Debug, PartialEq)]
+/// What a model says of a haplotype.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Posterior {
-    /// The probability of the alternate allele at each site, 0 to 1.
+    /// The probability of the alternate allele at each site asked for, 0 to 1.
     pub dosages: Vec<f32>,
     /// The same at each observed site, from all other observed sites alone.
     pub left_out: Vec<f32>,
     /// Natural log of the probability of what was observed.
     pub log_likelihood: f64,
+}
+
+/// Memory of a pass, to be used again.
+#[derive(Clone, Debug, Default)]
+pub struct Workspace {
+    /// Forward states at every site of the segment in work.
+    forward: Vec<f32>,
+    /// Forward states at the first site of each segment.
+    kept: Vec<f32>,
+    backward: Vec<f32>,
+    sums: Vec<f32>,
 }
 
 impl Copying {
@@ -59,40 +92,83 @@ impl Copying {
         if haplotypes.rows() == 0 || sites.is_empty() {
             return Err(Error::new(ErrorKind::Empty, "there is nothing to copy from: no haplotypes or no sites"));
         }
-        if haplotypes.columns() != sites.len() || switches.len() != sites.len() {
-            return Err(Error::argument(format!(
-                "{} columns and {} switch rates for {} sites",
-                haplotypes.columns(),
-                switches.len(),
-                sites.len()
-            )));
+        if haplotypes.columns() != sites.len() {
+            return Err(Error::argument(format!("{} columns for {} sites", haplotypes.columns(), sites.len())));
         }
-        if let Some(bad) = switches.iter().position(|d| !(0.0..=f64::MAX).contains(d)) {
-            let site = &sites[bad];
-            return Err(Error::argument(format!("{} switches are expected", switches[bad]))
-                .site(&site.contig, site.position)
-                .remedy("a number of switches is 0 or more"));
-        }
-        if !(error > 0.0 && error <= 0.5) {
-            return Err(Error::argument(format!("the error rate is {error}")).remedy("give more than 0, at most 0.5"));
-        }
-        let alleles = haplotypes.transpose()?;
-        let mut total = 0.0;
-        let (mut contigs, mut cumulative) = (Vec::with_capacity(sites.len()), Vec::with_capacity(sites.len()));
+        let mut contigs: Vec<u32> = Vec::with_capacity(sites.len());
         for (s, site) in sites.iter().enumerate() {
             let new = s > 0 && site.contig != sites[s - 1].contig;
             contigs.push(contigs.last().map_or(0, |last| last + u32::from(new)));
-            total += switches[s];
-            cumulative.push(total);
         }
-        Ok(Copying {
-            counts: (0..alleles.rows()).map(|s| alleles.count_row(s) as u32).collect(),
-            alleles,
-            switches: cumulative,
-            contigs,
+        let model = Copying {
+            groups: vec![Group::new(haplotypes.transpose()?, 0, 1.0)],
+            sites: sites.len(),
+            switches: Arc::default(),
+            contigs: Arc::new(contigs),
             error,
             kernel: Kernel::best(),
+        };
+        model.weighed().with_rates(switches, error).map_err(|e| match e.kind() {
+            ErrorKind::InvalidArgument => e.remedy("a number of switches is 0 or more, an error rate within (0, 0.5]"),
+            _ => e,
         })
+    }
+
+    /// The same panel with other rates, as [`Copying::new`] takes them.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for numbers out of range or of another length.
+    pub fn with_rates(self, switches: &[f64], error: f64) -> Result<Self> {
+        if switches.len() != self.sites {
+            return Err(Error::argument(format!("{} switch rates for {} sites", switches.len(), self.sites)));
+        }
+        if let Some(bad) = switches.iter().position(|d| !(0.0..=f64::MAX).contains(d)) {
+            return Err(Error::argument(format!("{} switches are expected before site {bad}", switches[bad])));
+        }
+        if !(error > 0.0 && error <= 0.5) {
+            return Err(Error::argument(format!("the error rate is {error}")));
+        }
+        let mut total = 0.0;
+        let cumulative = switches.iter().map(|d| {
+            total += d;
+            total
+        });
+        Ok(Copying { switches: Arc::new(cumulative.collect()), error, ..self })
+    }
+
+    /// The panel with more haplotypes (a row each, a column a site), each with `weight` times the prior of one of the
+    /// panel's own; 0 leaves them out. Where a site is not `known`, their alleles tell nothing and are told from the
+    /// panel's own haplotypes alone.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for other sites or a weight that is negative or not finite; `OutOfMemory`.
+    pub fn with_more(mut self, haplotypes: &BitMatrix, known: Vec<bool>, weight: f64) -> Result<Self> {
+        if haplotypes.columns() != self.sites || known.len() != self.sites {
+            return Err(Error::argument(format!("{} columns for {} sites", haplotypes.columns(), self.sites)));
+        }
+        let end = self.groups.iter().map(|g| g.states.end).max().unwrap_or(0);
+        let group = Group::new(haplotypes.transpose()?, end, 1.0);
+        self.groups.push(Group { known: known.contains(&false).then(|| Arc::new(known)), ..group });
+        self.with_weight(weight)
+    }
+
+    /// The same with another weight of the haplotypes that [`Copying::with_more`] put there.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a weight that is negative or not finite.
+    pub fn with_weight(mut self, weight: f64) -> Result<Self> {
+        if !(0.0..=f64::MAX).contains(&weight) {
+            return Err(Error::argument(format!("the weight of a haplotype is {weight}")));
+        }
+        self.groups.iter_mut().skip(1).for_each(|group| group.weight = weight);
+        Ok(self.weighed())
+    }
+
+    /// Brings priors to the sum 1.
+    fn weighed(mut self) -> Self {
+        let sum: f64 = self.groups.iter().map(|g| g.weight * g.states.len() as f64).sum();
+        self.groups.iter_mut().for_each(|g| g.prior = g.weight / sum);
+        self
     }
 
     /// The same with other instructions, for tests and measurements.
@@ -102,12 +178,17 @@ impl Copying {
 
     /// Number of sites.
     pub fn sites(&self) -> usize {
-        self.alleles.rows()
+        self.sites
     }
 
-    /// Number of haplotypes to copy from.
+    /// Number of haplotypes to copy from, those left out not counted.
     pub fn states(&self) -> usize {
-        self.alleles.columns()
+        self.groups().map(|g| g.states.end).max().unwrap_or(0)
+    }
+
+    /// The groups that are not left out; they come first.
+    fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.iter().filter(|g| g.weight > 0.0)
     }
 
     /// The probability of a switch between two sites.
@@ -116,6 +197,20 @@ impl Copying {
             true => -(self.switches[from] - self.switches[to]).exp_m1(),
             false => 1.0,
         }
+    }
+
+    /// The sites around `sites` that tell of them: within `overlap` expected switches on either side, in their contigs.
+    pub fn surroundings(&self, sites: Range<usize>, overlap: f64) -> Range<usize> {
+        if sites.is_empty() {
+            return sites;
+        }
+        let (first, last) = (sites.start, sites.end - 1);
+        let near = |s: usize, end: usize| {
+            self.contigs[s] == self.contigs[end] && (self.switches[s] - self.switches[end]).abs() <= overlap
+        };
+        let start = (0..first).rev().take_while(|s| near(*s, first)).last().unwrap_or(first);
+        let end = (sites.end..self.sites).take_while(|s| near(*s, last)).last().map_or(sites.end, |s| s + 1);
+        start..end
     }
 
     /// Observed sites have to rise.
@@ -133,10 +228,16 @@ impl Copying {
     }
 
     /// One step of either pass; `sum` is that of the states before it. Returns the new sum.
+    ///
+    /// Backward states carry the prior of their haplotype as a factor, which makes both passes the same.
     fn step(&self, states: &mut [f32], (site, allele): Observed, switch: f64, sum: f32) -> f32 {
         let stay = ((1.0 - switch) / f64::from(sum)) as f32;
-        let jump = (switch / self.states() as f64) as f32;
-        self.kernel.step(states, self.alleles.row(site), allele, stay, jump, self.mismatch())
+        let group = |g: &Group| {
+            let jump = (switch * g.prior) as f32;
+            let mismatch = if g.knows(site) { self.mismatch() } else { 1.0 };
+            self.kernel.step(&mut states[g.states.clone()], g.alleles.row(site), allele, stay, jump, mismatch)
+        };
+        self.groups().map(group).sum()
     }
 
     /// Natural log of the probability of what was observed (sites rising).
@@ -145,7 +246,8 @@ impl Copying {
     /// `InvalidArgument`; `OutOfMemory`.
     pub fn log_likelihood(&self, observed: &[Observed]) -> Result<f64> {
         self.check(observed)?;
-        let mut states = self.zeros(1)?;
+        let mut states = Vec::new();
+        reset(&mut states, Some(self.states()))?;
         let (mut sum, mut log) = (1.0, 0.0);
         let mut before = None;
         for here in observed {
@@ -157,59 +259,96 @@ impl Copying {
         Ok(log + observed.len() as f64 * (1.0 - self.error).ln())
     }
 
-    fn zeros(&self, rows: usize) -> Result<Vec<f32>> {
-        let mut out = Vec::new();
-        let n = rows.checked_mul(self.states());
-        if n.is_none_or(|n| out.try_reserve_exact(n).is_err()) {
-            let what = format!("no memory for {rows} sites x {} states", self.states());
-            return Err(Error::new(ErrorKind::OutOfMemory, what).remedy("impute in smaller windows"));
-        }
-        out.resize(rows * self.states(), 0.0);
-        Ok(out)
-    }
-
-    /// What is known of all sites once some are observed (sites rising; none is fine: the panel's frequencies then).
-    /// Memory is observed sites x states x 4 bytes.
+    /// What is known of the sites `sites` once some sites are observed (rising; none is fine: frequencies then). Memory
+    /// is observed sites x states x 4 bytes up to 32 MiB, beyond that 2 x the root of observed sites x states x 4.
     ///
     /// # Errors
     /// `InvalidArgument`; `OutOfMemory`.
-    pub fn posterior(&self, observed: &[Observed]) -> Result<Posterior> {
+    pub fn posterior(&self, observed: &[Observed], sites: Range<usize>, space: &mut Workspace) -> Result<Posterior> {
         self.check(observed)?;
-        let k = self.states();
-        let mut forward = self.zeros(observed.len())?;
-        let mut sums = Vec::with_capacity(observed.len());
-        let mut log = observed.len() as f64 * (1.0 - self.error).ln();
-        for (t, here) in observed.iter().enumerate() {
-            let (done, rest) = forward.split_at_mut(t * k);
-            let mut switch = 1.0;
-            if t > 0 {
-                rest[..k].copy_from_slice(&done[(t - 1) * k..]);
-                switch = self.switch(observed[t - 1].0, here.0);
-            }
-            let sum = self.step(&mut rest[..k], *here, switch, sums.last().copied().unwrap_or(1.0));
-            log += f64::from(sum).ln();
-            sums.push(sum);
+        if sites.end > self.sites {
+            return Err(Error::argument(format!("sites {sites:?} of {}", self.sites)));
         }
+        let n = observed.len();
+        let all_fit = n.checked_mul(4 * self.states()).is_some_and(|bytes| bytes <= KEPT_BYTES);
+        self.posterior_by(if all_fit { n.max(1) } else { n.isqrt().max(1) }, observed, sites, space)
+    }
 
-        let mut out =
-            Posterior { dosages: vec![0.0; self.sites()], left_out: vec![0.0; observed.len()], log_likelihood: log };
+    /// The posterior, with forward states kept for so many observed sites at a time.
+    fn posterior_by(
+        &self,
+        segment: usize,
+        observed: &[Observed],
+        sites: Range<usize>,
+        space: &mut Workspace,
+    ) -> Result<Posterior> {
+        let (k, n) = (self.states(), observed.len());
+        let Workspace { forward, kept, backward, sums } = space;
+        reset(forward, segment.checked_mul(k))?;
+        reset(kept, n.div_ceil(segment).checked_mul(k))?;
+        reset(backward, Some(k))?;
+        sums.clear();
+        let segments = n.div_ceil(segment);
+        for s in 0..segments {
+            if s > 0 {
+                kept[s * k..][..k].copy_from_slice(&forward[(segment - 1) * k..][..k]);
+            }
+            self.forward(observed, s * segment..n.min((s + 1) * segment), &kept[s * k..][..k], forward, sums);
+        }
+        let log = sums.iter().map(|sum| f64::from(*sum).ln()).sum::<f64>() + n as f64 * (1.0 - self.error).ln();
+
+        let mut out = Posterior { dosages: vec![0.0; sites.len()], left_out: vec![0.0; n], log_likelihood: log };
         // From the end: `backward` holds what comes after an interval, the emission at its right end included.
-        let nothing = self.zeros(1)?;
-        let mut backward = self.zeros(1)?;
+        let mut in_work = segments.saturating_sub(1);
         let mut after: Option<(usize, f32)> = None;
-        for t in (0..=observed.len()).rev() {
+        for t in (0..=n).rev() {
             let first = t.checked_sub(1).map_or(0, |t| observed[t].0);
-            let last = observed.get(t).map_or(self.sites(), |(site, _)| *site);
+            let last = observed.get(t).map_or(self.sites, |(site, _)| *site);
             let before = t.checked_sub(1).map(|t| (observed[t].0, sums[t]));
-            let alpha = t.checked_sub(1).map_or(&nothing[..], |t| &forward[t * k..][..k]);
-            let interval = Interval { alpha, beta: &backward, before, after };
-            self.fill(&interval, first, &mut out.dosages[first..last]);
+            if let Some(t) = t.checked_sub(1)
+                && t / segment < in_work
+            {
+                in_work = t / segment;
+                let steps = in_work * segment..(in_work + 1) * segment;
+                self.forward(observed, steps, &kept[in_work * k..][..k], forward, sums);
+            }
+            // Before the first observation there are no forward states, and whatever stands there counts nothing.
+            let alpha = &forward[t.checked_sub(1).map_or(0, |t| t % segment) * k..][..k];
+            let interval = Interval { alpha, beta: backward, before, after };
+            let wanted = first.max(sites.start)..last.min(sites.end);
+            if !wanted.is_empty() {
+                let dosages = &mut out.dosages[wanted.start - sites.start..wanted.end - sites.start];
+                self.fill(&interval, wanted.start, dosages);
+            }
             let Some((site, allele)) = t.checked_sub(1).map(|t| observed[t]) else { break };
-            out.left_out[t - 1] = self.left_out(out.dosages[site], allele);
+            let mut dosage = [0.0];
+            match sites.contains(&site) {
+                true => dosage[0] = out.dosages[site - sites.start],
+                false => self.fill(&interval, site, &mut dosage),
+            }
+            out.left_out[t - 1] = self.left_out(dosage[0], allele);
             let (switch, sum) = after.map_or((1.0, 1.0), |(next, sum)| (self.switch(site, next), sum));
-            after = Some((site, self.step(&mut backward, (site, allele), switch, sum)));
+            after = Some((site, self.step(backward, (site, allele), switch, sum)));
         }
         Ok(out)
+    }
+
+    /// Forward states at the observations `steps`, a row each, from those before the first of them; sums of states are
+    /// appended unless they are there.
+    fn forward(&self, observed: &[Observed], steps: Range<usize>, from: &[f32], rows: &mut [f32], sums: &mut Vec<f32>) {
+        let k = from.len();
+        for (row, t) in steps.enumerate() {
+            let (done, rest) = rows.split_at_mut(row * k);
+            rest[..k].copy_from_slice(if row == 0 { from } else { &done[(row - 1) * k..] });
+            let (switch, sum) = match t.checked_sub(1) {
+                Some(before) => (self.switch(observed[before].0, observed[t].0), sums[before]),
+                None => (1.0, 1.0),
+            };
+            let sum = self.step(&mut rest[..k], observed[t], switch, sum);
+            if t == sums.len() {
+                sums.push(sum);
+            }
+        }
     }
 
     /// The posterior of the alternate allele without the observation of the site itself: its emission is divided out.
@@ -224,71 +363,157 @@ impl Copying {
 
     /// The posteriors at the sites of an interval, from number `first` on.
     fn fill(&self, interval: &Interval, first: usize, dosages: &mut [f32]) {
-        let k = self.states();
-        let ones = vec![u64::MAX; words_for(k)];
-        let all = self.kernel.carriers(interval.alpha, interval.beta, &ones);
+        let part = |g: &Group| (&interval.alpha[g.states.clone()], &interval.beta[g.states.clone()]);
+        let all: Vec<[f32; 3]> = self
+            .groups()
+            .map(|g| {
+                let (alpha, beta) = part(g);
+                self.kernel.carriers(alpha, beta, &vec![u64::MAX; words_for(g.states.len())])
+            })
+            .collect();
         let side = |end: Option<(usize, f32)>, site: usize| match end {
             Some((at, sum)) => {
                 let switch = self.switch(at.min(site), at.max(site));
-                ((1.0 - switch) / f64::from(sum), switch / k as f64)
+                ((1.0 - switch) / f64::from(sum), switch)
             }
-            None => (0.0, 1.0 / k as f64),
+            None => (0.0, 1.0),
         };
         for (i, dosage) in dosages.iter_mut().enumerate() {
             let site = first + i;
             let (a, b) = side(interval.before, site);
             let (c, d) = side(interval.after, site);
-            let weigh = |sums: [f32; 3], n: f64| {
-                a * c * f64::from(sums[0]) + a * d * f64::from(sums[1]) + b * c * f64::from(sums[2]) + b * d * n
-            };
-            let count = self.counts[site] as usize;
-            let minor = count.min(k - count);
-            let sums = match minor * SPARSE <= k {
-                true => self.sparse(interval, site, count > minor),
-                false => self.kernel.carriers(interval.alpha, interval.beta, self.alleles.row(site)),
-            };
-            let total = weigh(all, k as f64);
-            let found = match minor * SPARSE <= k && count > minor {
-                true => total - weigh(sums, minor as f64),
-                false => weigh(sums, count as f64),
-            };
+            let (mut found, mut total) = (0.0, 0.0);
+            for (g, all) in self.groups().zip(&all).filter(|(g, _)| g.knows(site)) {
+                // Forward times backward over the prior, which backward states have as a factor.
+                let weigh = |[ab, alpha, beta]: [f32; 3], n: usize| {
+                    a * c / g.prior * f64::from(ab)
+                        + a * d * f64::from(alpha)
+                        + b * c * f64::from(beta)
+                        + b * d * g.prior * n as f64
+                };
+                let (alpha, beta) = part(g);
+                let (n, count) = (g.states.len(), g.counts[site] as usize);
+                let minor = count.min(n - count);
+                let all = weigh(*all, n);
+                total += all;
+                found += match (minor * SPARSE <= n, count > minor) {
+                    (true, false) => weigh(sparse(alpha, beta, g.alleles.row(site), 0), count),
+                    (true, true) => all - weigh(sparse(alpha, beta, g.alleles.row(site), u64::MAX), minor),
+                    (false, _) => weigh(self.kernel.carriers(alpha, beta, g.alleles.row(site)), count),
+                };
+            }
             *dosage = (found / total).clamp(0.0, 1.0) as f32;
         }
-    }
-
-    /// The sums over the few carriers of an allele: of the alternate one, or of the reference one if `reference`.
-    fn sparse(&self, interval: &Interval, site: usize, reference: bool) -> [f32; 3] {
-        let flip = if reference { u64::MAX } else { 0 };
-        let mut sums = [0.0; 3];
-        for (w, word) in self.alleles.row(site).iter().enumerate() {
-            let mut word = word ^ flip;
-            while word != 0 {
-                let state = 64 * w + word.trailing_zeros() as usize;
-                word &= word - 1;
-                let (Some(alpha), Some(beta)) = (interval.alpha.get(state), interval.beta.get(state)) else { break };
-                sums[0] += alpha * beta;
-                sums[1] += alpha;
-                sums[2] += beta;
-            }
-        }
-        sums
     }
 
     /// Draws a haplotype as HAPGEN2 does (Su et al. 2011): walks along the panel, switches, errs. It reads three words of
     /// `stream` a site, and hands over each site with the alternate allele.
     pub fn draw(&self, stream: &Stream, mut set: impl FnMut(usize)) {
+        let Some(panel) = self.groups.first() else { return };
         let mut words = stream.reader(0);
         let mut donor = 0;
         for site in 0..self.sites() {
             let [switch, choice, error] = [(); 3].map(|()| words.word());
             let chance = site.checked_sub(1).map_or(1.0, |before| self.switch(before, site));
             if f64::from(switch) < chance * 4_294_967_296.0 {
-                donor = ((u64::from(choice) * self.states() as u64) >> 32) as usize;
+                donor = ((u64::from(choice) * panel.states.len() as u64) >> 32) as usize;
             }
-            if self.alleles.get(site, donor) != (f64::from(error) < self.error * 4_294_967_296.0) {
+            if panel.alleles.get(site, donor) != (f64::from(error) < self.error * 4_294_967_296.0) {
                 set(site);
             }
         }
+    }
+
+    /// The most likely way in which a haplotype was copied (Viterbi): for each observed site, the number of the haplotype
+    /// copied from. Of ways that are as likely, one that stays; among haplotypes, the first.
+    ///
+    /// # Errors
+    /// `InvalidArgument`; `OutOfMemory`: observed sites x states / 8 bytes.
+    pub fn path(&self, observed: &[Observed]) -> Result<Vec<usize>> {
+        self.check(observed)?;
+        let k = self.states();
+        let mut switched = BitMatrix::zeros(observed.len(), k)?;
+        let mut best_before = Vec::with_capacity(observed.len());
+        let mut states = Vec::new();
+        reset(&mut states, Some(k))?;
+        let mismatch = self.mismatch();
+        let mut best = (0, 1.0f32);
+        for (t, (site, allele)) in observed.iter().enumerate() {
+            let switch = t.checked_sub(1).map_or(1.0, |before| self.switch(observed[before].0, *site));
+            let stay = (1.0 - switch) as f32 / best.1;
+            best_before.push(best.0);
+            let row = switched.row_mut(t);
+            let mut next = (0, -1.0f32);
+            for group in self.groups() {
+                let jump = (switch * group.prior) as f32;
+                let alleles = group.alleles.row(*site);
+                for (h, i) in group.states.clone().enumerate() {
+                    // The same haplotype may be drawn again.
+                    let kept = states[i] * (stay + jump / best.1);
+                    if jump > kept {
+                        row[i / 64] |= 1 << (i % 64);
+                    }
+                    let same = (alleles[h / 64] >> (h % 64) & 1 == 1) == *allele || !group.knows(*site);
+                    let emission = if same { 1.0 } else { mismatch };
+                    states[i] = kept.max(jump) * emission;
+                    if states[i] > next.1 {
+                        next = (i, states[i]);
+                    }
+                }
+            }
+            best = next;
+        }
+        let mut path = vec![0; observed.len()];
+        let mut state = best.0;
+        for t in (0..observed.len()).rev() {
+            path[t] = state;
+            if switched.get(t, state) {
+                state = best_before[t];
+            }
+        }
+        Ok(path)
+    }
+}
+
+impl Group {
+    fn new(alleles: BitMatrix, start: usize, weight: f64) -> Self {
+        let counts = (0..alleles.rows()).map(|s| alleles.count_row(s) as u32).collect();
+        let states = start..start + alleles.columns();
+        Group { alleles: Arc::new(alleles), counts: Arc::new(counts), states, weight, prior: 0.0, known: None }
+    }
+
+    fn knows(&self, site: usize) -> bool {
+        self.known.as_ref().is_none_or(|known| known[site])
+    }
+}
+
+/// The sums over the few carriers of an allele: of the alternate one, or of the reference one if `flip` is all ones.
+fn sparse(alpha: &[f32], beta: &[f32], row: &[u64], flip: u64) -> [f32; 3] {
+    let mut sums = [0.0; 3];
+    for (w, word) in row.iter().enumerate() {
+        let mut word = word ^ flip;
+        while word != 0 {
+            let state = 64 * w + word.trailing_zeros() as usize;
+            word &= word - 1;
+            let (Some(alpha), Some(beta)) = (alpha.get(state), beta.get(state)) else { break };
+            sums[0] += alpha * beta;
+            sums[1] += alpha;
+            sums[2] += beta;
+        }
+    }
+    sums
+}
+
+/// As many zeros.
+fn reset(values: &mut Vec<f32>, n: Option<usize>) -> Result<()> {
+    values.clear();
+    match n.filter(|n| values.try_reserve_exact(*n).is_ok()) {
+        Some(n) => {
+            values.resize(n, 0.0);
+            Ok(())
+        }
+        None => Err(Error::new(ErrorKind::OutOfMemory, "no memory for the states of the copying model")
+            .remedy("impute from a smaller panel, or a smaller region")),
     }
 }
 
@@ -326,6 +551,10 @@ mod tests {
         let random = Stream::new(3, Purpose::Evaluate, haplotypes as u64);
         let bits = BitMatrix::from_fn(haplotypes, 7, |r, c| random.uniform((7 * r + c) as u64) < 0.4).unwrap();
         (Copying::new(&bits, &sites(&CONTIGS), &SWITCHES, error).unwrap(), bits)
+    }
+
+    fn of(model: &Copying, observed: &[Observed]) -> Posterior {
+        model.posterior(observed, 0..model.sites(), &mut Workspace::default()).unwrap()
     }
 
     /// The probability of a haplotype, by the forward recursion in double precision over a full transition matrix.
@@ -375,7 +604,7 @@ mod tests {
             for observed in [vec![], vec![0, 3, 6], vec![2], vec![1, 4, 5], vec![0, 1, 2, 3, 4, 5, 6]] {
                 for alleles in [0usize, 0b0101101, 0b1111111] {
                     let seen: Vec<Observed> = observed.iter().map(|s| (*s, alleles >> s & 1 == 1)).collect();
-                    let found = model.posterior(&seen).unwrap();
+                    let found = of(&model, &seen);
                     assert!((found.log_likelihood - model.log_likelihood(&seen).unwrap()).abs() < 1e-5);
                     let (mut weights, mut total) = (vec![0.0; 7], 0.0);
                     for copied in 0..1usize << 7 {
@@ -392,7 +621,7 @@ mod tests {
                     }
                     for (i, (site, _)) in seen.iter().enumerate() {
                         let others: Vec<Observed> = seen.iter().copied().filter(|(s, _)| s != site).collect();
-                        let without = model.posterior(&others).unwrap().dosages[*site];
+                        let without = of(&model, &others).dosages[*site];
                         assert!((found.left_out[i] - without).abs() < 1e-4, "{seen:?} {site}");
                     }
                 }
@@ -400,13 +629,75 @@ mod tests {
         }
     }
 
+    /// What is made again instead of kept is the same, to the bit; so is a part of the sites.
+    #[test]
+    fn memory_and_windows_do_not_change_the_posterior() {
+        let (model, _) = model(70, 0.01);
+        let space = &mut Workspace::default();
+        for seen in [vec![], vec![(2, true)], all(0b0101101)] {
+            let whole = of(&model, &seen);
+            for segment in 1..8 {
+                assert_eq!(model.posterior_by(segment, &seen, 0..7, space).unwrap(), whole, "{segment}");
+                let part = model.posterior_by(segment, &seen, 2..5, space).unwrap();
+                assert_eq!((&part.dosages[..], part.left_out), (&whole.dosages[2..5], whole.left_out.clone()));
+            }
+        }
+        assert_eq!(model.surroundings(2..3, 0.05), 1..3);
+        assert_eq!(model.surroundings(2..3, 10.0), 0..4);
+        assert_eq!(model.surroundings(0..7, 1.0), 0..7);
+    }
+
+    /// A haplotype of weight 2 is a haplotype that is there twice, one of weight 0 is not there.
+    #[test]
+    fn weights_are_priors() {
+        let (model, bits) = model(70, 0.01);
+        let more = BitMatrix::from_fn(9, 7, |r, c| (r * 5 + c * c) % 3 == 0).unwrap();
+        let stacked = |times: usize| {
+            let panel = (0..times).fold(bits.clone(), |panel, _| panel.stack(&more).unwrap());
+            Copying::new(&panel, &sites(&CONTIGS), &SWITCHES, 0.01).unwrap()
+        };
+        for times in 0..3 {
+            let weighed = model.clone().with_more(&more, vec![true; 7], times as f64).unwrap();
+            for haplotype in 0..1 << 7 {
+                let (found, wanted) = (of(&weighed, &all(haplotype)), of(&stacked(times), &all(haplotype)));
+                assert!((found.log_likelihood - wanted.log_likelihood).abs() < 1e-5);
+                for (a, b) in found.dosages.iter().zip(&wanted.dosages) {
+                    assert!((a - b).abs() < 1e-5, "{times}: {a} {b}");
+                }
+            }
+        }
+        assert!(model.clone().with_more(&more, vec![true; 7], f64::NAN).is_err());
+        assert!(model.with_weight(-1.0).is_err());
+    }
+
+    /// The best of all 3^7 ways, found one by one.
+    #[test]
+    fn the_path_is_the_most_likely_one() {
+        let (model, bits) = model(3, 0.1);
+        for haplotype in 0..1usize << 7 {
+            let weight = |path: &[usize]| {
+                let mut p = 1.0;
+                for s in 0..7 {
+                    let switch = if s > 0 && CONTIGS[s] == CONTIGS[s - 1] { 1.0 - (-SWITCHES[s]).exp() } else { 1.0 };
+                    p *= switch / 3.0 + if s > 0 && path[s] == path[s - 1] { 1.0 - switch } else { 0.0 };
+                    p *= if bits.get(path[s], s) == (haplotype >> s & 1 == 1) { 0.9 } else { 0.1 };
+                }
+                p
+            };
+            let best = (0..3usize.pow(7)).map(|n| weight(&(0..7).map(|s| n / 3usize.pow(s) % 3).collect::<Vec<_>>()));
+            let best = best.fold(0.0, f64::max);
+            let found = weight(&model.path(&all(haplotype)).unwrap());
+            assert!((found / best - 1.0).abs() < 1e-4, "{haplotype:b}: {found} {best}");
+        }
+    }
+
     #[test]
     fn every_path_of_instructions_gives_the_same_posterior() {
         let (model, _) = model(333, 0.02);
         let seen = [(0, true), (3, false), (5, true)];
-        let plain = model.clone().with_kernel(Kernel::Portable).posterior(&seen).unwrap();
+        let plain = of(&model.clone().with_kernel(Kernel::Portable), &seen);
         for kernel in Kernel::available() {
-            assert_eq!(model.clone().with_kernel(kernel).posterior(&seen).unwrap(), plain);
+            assert_eq!(of(&model.clone().with_kernel(kernel), &seen), plain);
         }
     }
 
@@ -435,7 +726,7 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         let (model, bits) = model(5, 0.2);
         assert!(model.log_likelihood(&[(3, true), (3, true)]).is_err());
-        assert!(model.posterior(&[(7, true)]).is_err());
+        assert!(model.posterior(&[(7, true)], 0..7, &mut Workspace::default()).is_err());
         let sites = sites(&CONTIGS);
         let mut bad = SWITCHES;
         bad[2] = f64::NAN;

@@ -1,3 +1,4 @@
 //! Hidden Markov models along the genome, over packed panels: they serve imputation, painting, likelihoods and drawing.
 
 pub mod copying;
+pub mod rates;

@@ -83,8 +83,10 @@ mod augment;
 mod bcf;
 mod bgzf;
 mod collect;
+mod genetic_map;
 mod haplegend;
 mod hapt;
+mod imputed;
 mod index;
 mod output;
 mod pgen;
@@ -102,6 +104,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use augment::{AugmentOptions, AugmentReport, AugmentWith, Outside, SITE_INFO, augment};
+pub use genetic_map::read_genetic_map;
+pub use imputed::{ImputedOptions, ImputedRecord, ImputedWriter, Origin};
 pub use select::{LabelFile, Selection};
 pub use write::{WriteOptions, write_panel, write_panel_watched};
 

@@ -8,6 +8,7 @@
 //! | `w0.sites` | U8, bytes | sites as text: contig, position, id, ref, alt, tab-separated, a line a site |
 //! | `w0.bernoulli.frequency` | F64, sites | |
 //! | `w0.markov.offset`, `.context`, `.frequency`, `.start` | U64, U32, F64, U64 | contexts of site i: `offset[i]..offset[i + 1]` |
+//! | `w0.copying.panel`, `.centimorgan` | U64, haplotypes x words of 64 sites, lowest bit first; F64, sites | the panel, and each site's distance from the one before |
 //! | `w0.rbm.W`, `.b`, `.c` | F32, sites x hidden; sites; hidden | energy `-b v - c h - v W h` |
 //! | `w0.output.bias` | F32, sites | last half-step: logistic of `sharpness x W h + bias` |
 //! | `w0.mixture.share`, `.log_odds` | F32, clusters; clusters x sites | where chains start |
@@ -17,12 +18,15 @@ pub mod tensors;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::io;
+use crate::hmm::rates::Rates;
 use crate::memory;
 use crate::models::bernoulli::Bernoulli;
+use crate::models::copying::CopiedPanel;
 use crate::models::markov::Markov;
 use crate::models::mixture::Mixture;
 use crate::models::rbm::{Hidden, Rbm};
 use crate::models::{Generator, Model, ModelKind, Output, Provenance, SampledRbm, Start};
+use crate::panel::bits::BitMatrix;
 use crate::panel::sites::{Site, Sites};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -61,6 +65,7 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
     let numbers = match &model.generator {
         Generator::Bernoulli(m) => 2 * m.frequencies.len(),
         Generator::Markov(m) => 3 * m.contexts.len() + 2 * m.offsets.len(),
+        Generator::Copying(m) => 2 * m.haplotypes.words().len() + 2 * sites,
         Generator::Rbm(m) => (1 + m.ladder.len()) * m.rbm.weights.len() + (2 + m.mixture.clusters()) * sites,
     };
     memory::require(numbers.checked_add(8 * sites).and_then(|n| n.checked_mul(8)), "the bytes of the model's file")?;
@@ -89,6 +94,12 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
             tensors.u32("w0.markov.context", &[m.contexts.len()], &m.contexts);
             tensors.f64("w0.markov.frequency", &[m.frequencies.len()], &m.frequencies);
             tensors.u64("w0.markov.start", &[m.starts.len()], &m.starts);
+        }
+        Generator::Copying(m) => {
+            description["effective_size"] = json!(m.rates.effective_size);
+            description["error"] = json!(m.rates.error);
+            write_panel(&mut tensors, "w0.copying.panel", &m.haplotypes);
+            tensors.f64("w0.copying.centimorgan", &[sites], &m.centimorgans);
         }
         Generator::Rbm(m) => {
             let hidden = m.rbm.hidden_units();
@@ -149,6 +160,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
             Generator::Bernoulli(Bernoulli { frequencies })
         }
         ModelKind::Markov => Generator::Markov(read_markov(&file, m)?),
+        ModelKind::Copying => Generator::Copying(read_copying(&file, &sites)?),
         ModelKind::Rbm => Generator::Rbm(Box::new(read_rbm(&file, m)?)),
     };
     let metrics = |v: &Value| Some((v[0].as_str()?.to_string(), v[1].as_f64()?));
@@ -162,6 +174,35 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
         metrics: file.json["metrics"].as_array().map_or_else(Vec::new, |a| a.iter().filter_map(metrics).collect()),
     };
     Ok(Model { sites, generator, provenance })
+}
+
+/// A panel's haplotypes as a tensor.
+fn write_panel(tensors: &mut TensorWriter, name: &str, haplotypes: &BitMatrix) {
+    tensors.u64(name, &[haplotypes.rows(), haplotypes.stride()], haplotypes.words());
+}
+
+/// A panel's haplotypes from a tensor.
+fn read_panel(file: &TensorReader, name: &str, sites: usize) -> Result<BitMatrix> {
+    let rows = file.length(name)?;
+    let words = file.u64(name, &[rows, sites.div_ceil(64)])?;
+    if rows == 0 {
+        return Err(contradiction("the model holds no haplotypes"));
+    }
+    BitMatrix::from_words(rows, sites, words).map_err(|e| contradiction(format!("{name}: {}", e.what())))
+}
+
+fn read_copying(file: &TensorReader, sites: &Sites) -> Result<CopiedPanel> {
+    let haplotypes = read_panel(file, "w0.copying.panel", sites.len())?;
+    let centimorgans = file.f64("w0.copying.centimorgan", &[sites.len()])?;
+    let number = |key: &str| file.json[key].as_f64().filter(|x| x.is_finite() && *x > 0.0);
+    let rates = number("effective_size").zip(number("error").filter(|error| *error <= 0.5));
+    let Some((effective_size, error)) = rates.filter(|(size, _)| *size <= 1e12) else {
+        return Err(contradiction("the rates of the copying model are out of bounds"));
+    };
+    if centimorgans.iter().any(|cm| !(0.0..=1e9).contains(cm)) {
+        return Err(contradiction("a genetic distance is out of bounds"));
+    }
+    Ok(CopiedPanel { haplotypes, centimorgans, rates: Rates { effective_size, error } })
 }
 
 fn read_markov(file: &TensorReader, sites: usize) -> Result<Markov> {

@@ -4,6 +4,7 @@ use super::rbm::{Hidden, Rbm};
 use super::{Generator, Model};
 use crate::compute::activation::{relu_log_partition, softplus};
 use crate::error::{Error, Result};
+use crate::hmm::copying::Workspace;
 use crate::panel::bits::BitMatrix;
 use crate::progress::Progress;
 use crate::threads::Threads;
@@ -16,7 +17,7 @@ const PORTION: usize = 256;
 ///
 /// Of an RBM in equilibrium: the logistic function of the difference of two free energies, with the hidden units summed
 /// out (the terms of its pseudo-likelihood, Besag 1975). Of a Markov model: given the alleles in the window before the
-/// site. Of a Bernoulli model: the frequency.
+/// site. Of a copying model: by the forward-backward algorithm. Of a Bernoulli model: the frequency.
 ///
 /// # Errors
 /// `InvalidArgument` if the shapes disagree; `Cancelled`; `OutOfMemory`.
@@ -36,6 +37,10 @@ pub fn conditionals(
             out.len()
         )));
     }
+    let copying = match &model.generator {
+        Generator::Copying(panel) => Some(panel.model(&model.sites)?),
+        _ => None,
+    };
     for (portion, rows) in out.chunks_mut(PORTION * sites).enumerate() {
         let first = portion * PORTION;
         progress.step("predicting", first as u64, bits.rows() as u64, "haplotypes")?;
@@ -44,6 +49,14 @@ pub fn conditionals(
             match &model.generator {
                 Generator::Rbm(machine) => of_machine(&machine.rbm, allele, row),
                 Generator::Markov(markov) => markov.conditionals(allele, row),
+                Generator::Copying(_) => {
+                    let observed: Vec<_> = (0..sites).map(|site| (site, allele(site))).collect();
+                    let left_out = copying.as_ref().map(|c| c.posterior(&observed, 0..0, &mut Workspace::default()));
+                    match left_out {
+                        Some(Ok(posterior)) => row.copy_from_slice(&posterior.left_out),
+                        _ => row.fill(f32::NAN),
+                    }
+                }
                 Generator::Bernoulli(b) => row.iter_mut().zip(&b.frequencies).for_each(|(p, f)| *p = *f as f32),
             }
         })?;

@@ -2,6 +2,7 @@
 
 pub mod bernoulli;
 pub mod conditional;
+pub mod copying;
 pub mod encode;
 pub mod markov;
 pub mod mixture;
@@ -13,6 +14,7 @@ use crate::panel::align::align;
 use crate::panel::bits::BitMatrix;
 use crate::panel::sites::Sites;
 use bernoulli::Bernoulli;
+use copying::CopiedPanel;
 use markov::Markov;
 use mixture::Mixture;
 use rbm::Rbm;
@@ -26,11 +28,19 @@ pub enum ModelKind {
     Bernoulli,
     /// [`Markov`].
     Markov,
+    /// [`CopiedPanel`].
+    Copying,
 }
 
 impl ModelKind {
     /// Every kind.
-    pub const ALL: [ModelKind; 3] = [ModelKind::Rbm, ModelKind::Bernoulli, ModelKind::Markov];
+    pub const ALL: &'static [ModelKind] =
+        &[ModelKind::Rbm, ModelKind::Bernoulli, ModelKind::Markov, ModelKind::Copying];
+
+    /// The names of all, separated by commas.
+    pub fn names() -> String {
+        Self::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
+    }
 
     /// As the command line and model files write it.
     pub fn name(self) -> &'static str {
@@ -38,12 +48,13 @@ impl ModelKind {
             ModelKind::Rbm => "rbm",
             ModelKind::Bernoulli => "bernoulli",
             ModelKind::Markov => "markov",
+            ModelKind::Copying => "copying",
         }
     }
 
     /// The kind of a name.
     pub fn from_name(name: &str) -> Option<Self> {
-        ModelKind::ALL.into_iter().find(|k| k.name() == name)
+        ModelKind::ALL.iter().copied().find(|k| k.name() == name)
     }
 }
 
@@ -65,6 +76,8 @@ pub enum Generator {
     Bernoulli(Bernoulli),
     /// Windows.
     Markov(Markov),
+    /// A panel that is copied.
+    Copying(CopiedPanel),
     /// A restricted Boltzmann machine and what its sampler needs.
     Rbm(Box<SampledRbm>),
 }
@@ -150,7 +163,16 @@ impl Model {
         match self.generator {
             Generator::Bernoulli(_) => ModelKind::Bernoulli,
             Generator::Markov(_) => ModelKind::Markov,
+            Generator::Copying(_) => ModelKind::Copying,
             Generator::Rbm(_) => ModelKind::Rbm,
+        }
+    }
+
+    /// Whether the file holds haplotypes of the people it was trained on: it is not to be shared where these are not.
+    pub fn holds_haplotypes(&self) -> bool {
+        match self.generator {
+            Generator::Copying(_) => true,
+            Generator::Bernoulli(_) | Generator::Markov(_) | Generator::Rbm(_) => false,
         }
     }
 
@@ -162,6 +184,9 @@ impl Model {
             }
             Generator::Markov(_) => {
                 "every window of neighbouring alleles that the training panel holds, rare ones included: with a person's genome at hand it can tell who was in it"
+            }
+            Generator::Copying(_) => {
+                "it HOLDS the haplotypes of the training panel, every one, without names: it is as private as the panel, and so are long stretches of its samples"
             }
             Generator::Rbm(_) => {
                 "no haplotype and no name, but weights fitted to people: `haploom evaluate --test` measures what samples leak (privacy_loss), and an attack with a person's genome at hand may find more"
@@ -203,6 +228,10 @@ impl Model {
         match &self.generator {
             Generator::Bernoulli(_) => {}
             Generator::Markov(markov) => add("window", format!("{} sites", markov.window)),
+            Generator::Copying(panel) => {
+                add("effective size", format!("{:.0}", panel.rates.effective_size));
+                add("error rate", format!("{:.2e}", panel.rates.error));
+            }
             Generator::Rbm(sampled) => {
                 add("hidden units", format!("{}, {}", sampled.rbm.hidden_units(), sampled.rbm.hidden.name()));
                 add("chains start from", sampled.start.name().to_string());
@@ -220,6 +249,7 @@ impl Model {
         for (name, value) in &from.metrics {
             add(&format!("measured {name}"), format!("{value:.4}"));
         }
+        add("holds haplotypes", if self.holds_haplotypes() { "yes" } else { "no" }.to_string());
         add("what it may leak", self.leak().to_string());
         lines
     }

@@ -229,6 +229,14 @@ impl HalfSteps {
         device.affine_mean(visible, &self.up, self.unit, out)
     }
 
+    /// Means of the visible units given the hidden ones, in steps of 2^-14.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if shapes disagree.
+    pub fn visible_means(&self, device: &Device, hidden: &States, out: &mut States) -> Result<()> {
+        device.affine_mean(hidden, &self.down, Unit::Bernoulli, out)
+    }
+
     /// What a step of a hidden mean is worth.
     pub fn mean_step(&self) -> f64 {
         match self.unit {

@@ -2,6 +2,7 @@
 
 pub mod align;
 pub mod bits;
+pub mod genetic_map;
 pub mod packing;
 pub mod region;
 pub mod samples;

@@ -3,6 +3,7 @@
 use super::Sampler;
 use crate::error::{Error, Result};
 use crate::model_file;
+use crate::models::Model;
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
 use crate::panel::samples::Samples;
@@ -44,14 +45,7 @@ impl Sampler {
     pub fn people(&mut self, haplotypes: usize, prefix: &str, progress: &mut Progress) -> Result<Artificial> {
         let first = self.position();
         check(first, haplotypes)?;
-        let mut bits = BitMatrix::zeros(haplotypes, self.sites().len())?;
-        let stride = bits.stride();
-        for done in (0..haplotypes).step_by(PORTION) {
-            progress.step("sampling", done as u64, haplotypes as u64, "haplotypes")?;
-            let count = (haplotypes - done).min(PORTION);
-            bits.words_mut()[done * stride..][..count * stride].copy_from_slice(self.next(count)?.words());
-        }
-        progress.step("sampling", haplotypes as u64, haplotypes as u64, "haplotypes")?;
+        let bits = self.haplotypes(haplotypes, progress)?;
         let people = first / 2..(first + haplotypes as u64) / 2;
         Ok(Artificial {
             sites: self.sites().clone(),
@@ -61,14 +55,28 @@ impl Sampler {
         })
     }
 
+    /// The next haplotypes, as [`Sampler::next`] makes them.
+    ///
+    /// # Errors
+    /// As [`Sampler::next`].
+    pub fn haplotypes(&mut self, n: usize, progress: &mut Progress) -> Result<BitMatrix> {
+        let mut bits = BitMatrix::zeros(n, self.sites().len())?;
+        let stride = bits.stride();
+        for done in (0..n).step_by(PORTION) {
+            progress.step("sampling", done as u64, n as u64, "haplotypes")?;
+            let count = (n - done).min(PORTION);
+            bits.words_mut()[done * stride..][..count * stride].copy_from_slice(self.next(count)?.words());
+        }
+        progress.step("sampling", n as u64, n as u64, "haplotypes")?;
+        Ok(bits)
+    }
+
     /// Where haplotypes come from, for the header of a file.
     fn provenance(&self, first: u64, haplotypes: u64) -> Result<Vec<(String, String)>> {
-        let digest = Sha256::digest(model_file::to_bytes(self.model())?);
-        let digest: String = digest.iter().take(16).map(|b| format!("{b:02x}")).collect();
         let line = |key: &str, value: String| (key.to_string(), value);
         let mut lines = vec![
             line("source", format!("haploom {}, artificial haplotypes", crate::VERSION)),
-            line("haploom_model", format!("{}, sha256 {digest}", self.model().kind().name())),
+            described(self.model())?,
             line("haploom_seed", self.seed.to_string()),
             line("haploom_haplotypes", format!("{first}-{}", first + haplotypes - 1)),
         ];
@@ -78,6 +86,16 @@ impl Sampler {
         }
         Ok(lines)
     }
+}
+
+/// A model, for the header of a file.
+///
+/// # Errors
+/// `OutOfMemory`.
+pub fn described(model: &Model) -> Result<(String, String)> {
+    let digest = Sha256::digest(model_file::to_bytes(model)?);
+    let digest: String = digest.iter().take(16).map(|b| format!("{b:02x}")).collect();
+    Ok(("haploom_model".to_string(), format!("{}, sha256 {digest}", model.kind().name())))
 }
 
 /// Fails unless the haplotypes make people.

@@ -11,6 +11,7 @@ pub mod tempering;
 
 use crate::compute::Device;
 use crate::error::{Error, ErrorKind, Result};
+use crate::hmm::copying::Copying;
 use crate::models::{Generator, Model, SampledRbm, Start};
 use crate::options::{Options, Reader};
 use crate::panel::Panel;
@@ -23,7 +24,7 @@ use crate::threads::Threads;
 use chains::{Chains, Schedule};
 use std::sync::Arc;
 
-pub use artificial::Artificial;
+pub use artificial::{Artificial, described};
 
 /// What a sampler is given besides its model.
 #[derive(Clone, Debug)]
@@ -84,6 +85,7 @@ pub struct Sampler {
     device: Device,
     threads: Threads,
     chains: Option<Chains>,
+    copying: Option<Copying>,
     sites: Sites,
     /// The model's sites that are wanted; `None` for all.
     columns: Option<Vec<usize>>,
@@ -118,6 +120,10 @@ impl Sampler {
             }
             _ => None,
         };
+        let copying = match &model.generator {
+            Generator::Copying(panel) => Some(panel.model(&model.sites)?),
+            _ => None,
+        };
         let (sites, columns) = match &settings.region {
             None => (model.sites.clone(), None),
             Some(region) => {
@@ -140,6 +146,7 @@ impl Sampler {
             device,
             threads: settings.threads.clone(),
             chains,
+            copying,
             sites,
             columns,
             next: 0,
@@ -208,6 +215,11 @@ impl Sampler {
             match &self.model.generator {
                 Generator::Bernoulli(m) => m.draw(&stream, row),
                 Generator::Markov(m) => m.draw(&stream, |site| row[site / 64] |= 1 << (site % 64)),
+                Generator::Copying(_) => {
+                    if let Some(copying) = &self.copying {
+                        copying.draw(&stream, |site| row[site / 64] |= 1 << (site % 64));
+                    }
+                }
                 Generator::Rbm(_) => {}
             }
         })?;

@@ -8,14 +8,17 @@ pub mod output;
 pub mod stopping;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::hmm::rates::{Judged, Rates};
 use crate::memory;
 use crate::models::bernoulli::Bernoulli;
+use crate::models::copying::CopiedPanel;
 use crate::models::markov::Markov;
 use crate::models::rbm::Rbm;
 use crate::models::{Generator, Model, ModelKind, Output, Provenance, SampledRbm};
 use crate::options::{Options, Reader};
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
+use crate::panel::genetic_map::distances;
 use crate::progress::{Event, Progress};
 use crate::rng::{Purpose, Stream};
 use crate::sample::likelihood::{Annealing, Method, log_likelihood};
@@ -61,6 +64,7 @@ pub fn readers(kind: ModelKind) -> &'static [Reader] {
     match kind {
         ModelKind::Rbm => &[Reader::Train, Reader::Rbm],
         ModelKind::Markov => &[Reader::Markov],
+        ModelKind::Copying => &[Reader::Map, Reader::Copying],
         ModelKind::Bernoulli => &[],
     }
 }
@@ -98,12 +102,35 @@ pub fn train(
             let starts: Vec<u64> = (0..sites.len()).filter(begins).map(|i| i as u64).collect();
             Generator::Markov(Markov::count(panel.bits(), &starts, options.whole("window")))
         }
+        ModelKind::Copying => Generator::Copying(train_copying(panel, options, settings, progress)?),
         ModelKind::Rbm => {
             let machine = train_rbm(panel, options, settings, &mut provenance, progress)?;
             Generator::Rbm(Box::new(machine))
         }
     };
     Ok(Model { sites: panel.sites().clone(), generator, provenance })
+}
+
+/// The panel itself, and rates: those given, or the ones under which some of its people are most likely.
+fn train_copying(
+    panel: &Panel,
+    options: &Options,
+    settings: &TrainSettings,
+    progress: &mut Progress,
+) -> Result<CopiedPanel> {
+    let map = options.given("map").map(|path| crate::io::read_genetic_map(path.as_ref())).transpose()?;
+    let (centimorgans, notices) = distances(map.as_ref(), panel.sites())?;
+    notices.into_iter().for_each(|notice| progress.notice(notice));
+    let judged = Judged {
+        haplotypes: panel.bits(),
+        samples: panel.samples(),
+        sites: panel.sites(),
+        centimorgans: &centimorgans,
+    };
+    let given = Rates { effective_size: options.number("effective_size"), error: options.number("error") };
+    let all: Vec<usize> = (0..panel.sites().len()).collect();
+    let rates = judged.estimate(&all, given, &settings.threads, progress)?;
+    Ok(CopiedPanel { haplotypes: panel.bits().clone(), centimorgans, rates })
 }
 
 /// The haplotypes that a model learns from, and those of people kept aside.

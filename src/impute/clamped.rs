@@ -1,0 +1,292 @@
+//! Imputation by a restricted Boltzmann machine: its visible units are clamped to the typed alleles, and Gibbs chains run
+//! over the rest.
+//!
+//! Dosages are averages of the conditional means P(v = 1 | hidden units), not counts of alleles drawn: the same
+//! expectation with less noise (Rao and Blackwell). Chains start from draws of the model's mixture given the typed alleles.
+//! They run for 8 sweeps, then for as many again as they have run, and so on; each time the last half is averaged alone.
+//! They end when the averages of two halves of the chains agree, and agree with those of the time before, both within a
+//! tolerance; that is, the start and the stop are by measured convergence.
+//!
+//! Without its own allele a typed site has P(a | the other alleles) = 1 / E[1 / P(a | hidden units)], the expectation over
+//! chains that are clamped to all (the conditional predictive ordinate, Gelfand et al. 1992).
+
+use super::{Row, Wanted};
+use crate::compute::{Device, Noise, States};
+use crate::error::Result;
+use crate::models::SampledRbm;
+use crate::models::mixture::Mixture;
+use crate::models::rbm::HalfSteps;
+use crate::options::Options;
+use crate::progress::Progress;
+use crate::rng::{Purpose, Stream};
+use crate::threads::Threads;
+
+/// How an RBM is clamped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClampedSettings {
+    /// Chains a haplotype, at least 2. This is the default: 32; the standard error of a dosage is a sixth of that of one
+    /// chain.
+    pub chains: usize,
+    /// Sweeps at most. This is the default: 400.
+    pub sweeps: usize,
+    /// The largest root mean square difference of dosages that counts as agreement. This is the default: 0.02.
+    pub tolerance: f64,
+    /// Share of typed alleles that are wrong; 0 clamps them. This is the default: 0.
+    pub typed_error: f64,
+}
+
+impl Default for ClampedSettings {
+    fn default() -> Self {
+        ClampedSettings { chains: 32, sweeps: 400, tolerance: 0.02, typed_error: 0.0 }
+    }
+}
+
+impl ClampedSettings {
+    /// From the keys `impute_chains`, `impute_sweeps`, `tolerance` and `typed_error`, with their defaults.
+    pub fn from_options(options: &Options) -> Self {
+        ClampedSettings {
+            chains: options.whole("impute_chains"),
+            sweeps: options.whole("impute_sweeps"),
+            tolerance: options.number("tolerance"),
+            typed_error: options.number("typed_error"),
+        }
+    }
+}
+
+/// A machine to clamp, laid out on a device.
+pub(super) struct Clamped {
+    device: Device,
+    steps: HalfSteps,
+    mixture: Mixture,
+    settings: ClampedSettings,
+    seed: u64,
+}
+
+/// Chains in work at a time.
+const ROWS: usize = 512;
+/// Sweeps before the first look.
+const FIRST_LOOK: usize = 8;
+/// Steps of a mean in 1.
+const MEAN_STEPS: f32 = 16_384.0;
+/// Where the words of typed alleles begin, out of the sweeps' way.
+const TYPED_WORDS: u64 = 1 << 41;
+
+/// Sums over some sweeps, by haplotype, half of its chains, and site.
+struct Sums {
+    dosages: Vec<f32>,
+    /// Of 1 / P(typed allele | hidden units), by haplotype and typed site.
+    inverse: Vec<f64>,
+    sweeps: usize,
+}
+
+impl Clamped {
+    pub(super) fn new(
+        machine: &SampledRbm,
+        settings: ClampedSettings,
+        seed: u64,
+        threads: &Threads,
+    ) -> Result<Self> {
+        let device = Device::cpu(threads.clone());
+        let steps = HalfSteps::new(&device, &machine.rbm)?;
+        Ok(Clamped { device, steps, mixture: machine.mixture.clone(), settings, seed })
+    }
+
+    /// Imputes rows; see [`super::Fitted::impute`].
+    pub(super) fn impute(&self, wanted: &Wanted, rows: &mut [Row], progress: &mut Progress) -> Result<()> {
+        let at_a_time = (ROWS / self.settings.chains).max(1);
+        for rows in rows.chunks_mut(at_a_time) {
+            progress.check()?;
+            self.portion(wanted, rows, progress)?;
+        }
+        Ok(())
+    }
+
+    fn portion(&self, wanted: &Wanted, rows: &mut [Row], progress: &mut Progress) -> Result<()> {
+        let (chains, sites) = (self.settings.chains, self.steps.sites());
+        let typed = wanted.typed.sites();
+        let first = rows.first().map_or(0, |row| row.h) as u64 * chains as u64;
+        let noise = Noise { seed: self.seed, purpose: Purpose::Clamped, first, position: 0 };
+        let mut visible = States::zeros(&self.device, rows.len() * chains, sites)?;
+        let mut hidden = States::zeros(&self.device, rows.len() * chains, self.steps.hidden_units())?;
+        let mut means = States::zeros(&self.device, rows.len() * chains, sites)?;
+        let alleles: Vec<Vec<Option<bool>>> =
+            rows.iter().map(|row| (0..typed.len()).map(|t| wanted.typed.allele(row.h, t)).collect()).collect();
+        for (r, alleles) in alleles.iter().enumerate() {
+            self.start(typed, alleles, &mut visible, r * chains..(r + 1) * chains, noise.first);
+        }
+        let mut position = 0;
+        let mut sweep = 0;
+        let mut before: Option<Vec<f32>> = None;
+        let mut end = FIRST_LOOK.min(self.settings.sweeps);
+        loop {
+            let mut sums = Sums {
+                dosages: vec![0.0; rows.len() * 2 * sites],
+                inverse: vec![0.0; rows.len() * typed.len()],
+                sweeps: 0,
+            };
+            // The later half of what has been run by then is averaged.
+            let averaged = sweep.max(end / 2);
+            while sweep < end {
+                progress.check()?;
+                self.steps.sample_hidden(&self.device, &visible, &mut hidden, Noise { position, ..noise })?;
+                position += self.steps.hidden_units().next_multiple_of(64) as u64;
+                let looks = sweep >= averaged;
+                if looks || self.settings.typed_error > 0.0 {
+                    self.steps.visible_means(&self.device, &hidden, &mut means)?;
+                }
+                if looks {
+                    self.add(&means, typed, &alleles, &mut sums);
+                }
+                self.steps.sample_visible(&self.device, &hidden, &mut visible, Noise { position, ..noise })?;
+                position += sites.next_multiple_of(64) as u64;
+                self.clamp(typed, &alleles, &means, &mut visible, noise.first, sweep as u64);
+                sweep += 1;
+            }
+            let scale = 1.0 / (MEAN_STEPS * sums.sweeps.max(1) as f32);
+            sums.dosages.iter_mut().for_each(|sum| *sum *= scale);
+            let halves = [chains / 2, chains - chains / 2];
+            for (i, half) in sums.dosages.chunks_mut(sites).enumerate() {
+                half.iter_mut().for_each(|sum| *sum /= halves[i % 2] as f32);
+            }
+            let apart = difference(sums.dosages.chunks(sites).step_by(2), sums.dosages.chunks(sites).skip(1).step_by(2));
+            let moved = before.as_ref().map(|before| difference([&before[..]].into_iter(), [&sums.dosages[..]].into_iter()));
+            let settled = apart < self.settings.tolerance && moved.is_some_and(|m| m < self.settings.tolerance);
+            if settled || sweep >= self.settings.sweeps {
+                if !settled {
+                    progress.notice(format!(
+                        "chains of {} haplotypes differ by {apart:.3} after {sweep} sweeps (option impute_sweeps allows more)",
+                        rows.len()
+                    ));
+                }
+                self.finish(wanted, rows, &alleles, &sums);
+                return Ok(());
+            }
+            before = Some(sums.dosages);
+            end = (2 * sweep).min(self.settings.sweeps);
+        }
+    }
+
+    /// Draws the chains of a haplotype from the mixture given its typed alleles.
+    fn start(
+        &self,
+        typed: &[usize],
+        alleles: &[Option<bool>],
+        visible: &mut States,
+        chains: std::ops::Range<usize>,
+        first: u64,
+    ) {
+        let sites = self.steps.sites();
+        let logs: Vec<f64> = (0..self.mixture.clusters())
+            .map(|k| {
+                let log_odds = &self.mixture.log_odds[k * sites..][..sites];
+                let known = typed.iter().zip(alleles).filter_map(|(site, allele)| Some((log_odds[*site], (*allele)?)));
+                let log = |(l, allele): (f32, bool)| -f64::from(if allele { -l } else { l }).exp().ln_1p();
+                known.map(log).sum::<f64>() + f64::from(self.mixture.shares[k]).max(1e-30).ln()
+            })
+            .collect();
+        let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights: Vec<f64> = logs.iter().map(|log| (log - largest).exp()).collect();
+        let total: f64 = weights.iter().sum();
+        for chain in chains {
+            let mut words = Stream::new(self.seed, Purpose::Clamped, first + chain as u64).reader(TYPED_WORDS << 1);
+            let mut left = words.uniform() * total;
+            let passed = |w: &f64| {
+                left -= w;
+                left < 0.0
+            };
+            let k = weights.iter().position(passed).unwrap_or(weights.len() - 1);
+            let log_odds = &self.mixture.log_odds[k * sites..][..sites];
+            let row = visible.row_mut(chain);
+            for (state, l) in row.iter_mut().zip(log_odds) {
+                *state = i16::from(words.uniform() < 1.0 / (1.0 + f64::from(-*l).exp()));
+            }
+            for (site, allele) in typed.iter().zip(alleles) {
+                if let Some(allele) = allele {
+                    row[*site] = i16::from(*allele);
+                }
+            }
+        }
+    }
+
+    /// Sets typed units to their alleles; where these may be wrong, to draws given the hidden units and the allele seen.
+    fn clamp(
+        &self,
+        typed: &[usize],
+        alleles: &[Vec<Option<bool>>],
+        means: &States,
+        visible: &mut States,
+        first: u64,
+        sweep: u64,
+    ) {
+        let error = self.settings.typed_error;
+        for (r, alleles) in alleles.iter().enumerate() {
+            for chain in r * self.settings.chains..(r + 1) * self.settings.chains {
+                let stream = Stream::new(self.seed, Purpose::Clamped, first + chain as u64);
+                let mut words = (error > 0.0).then(|| stream.reader(TYPED_WORDS + sweep * 2 * typed.len() as u64));
+                for (site, allele) in typed.iter().zip(alleles) {
+                    let Some(allele) = allele else { continue };
+                    let state = match &mut words {
+                        None => *allele,
+                        Some(words) => {
+                            let p = f64::from(means.row(chain)[*site]) / f64::from(MEAN_STEPS);
+                            let (seen, unseen) = if *allele { (1.0 - error, error) } else { (error, 1.0 - error) };
+                            words.uniform() < p * seen / (p * seen + (1.0 - p) * unseen)
+                        }
+                    };
+                    visible.row_mut(chain)[*site] = i16::from(state);
+                }
+            }
+        }
+    }
+
+    fn add(&self, means: &States, typed: &[usize], alleles: &[Vec<Option<bool>>], sums: &mut Sums) {
+        let (chains, sites) = (self.settings.chains, self.steps.sites());
+        let error = self.settings.typed_error;
+        for (r, alleles) in alleles.iter().enumerate() {
+            for chain in 0..chains {
+                let means = means.row(r * chains + chain);
+                let half = 2 * r + usize::from(chain >= chains / 2);
+                let sum = &mut sums.dosages[half * sites..][..sites];
+                sum.iter_mut().zip(means).for_each(|(sum, mean)| *sum += f32::from(*mean));
+                let inverse = &mut sums.inverse[r * typed.len()..][..typed.len()];
+                for ((inverse, site), allele) in inverse.iter_mut().zip(typed).zip(alleles) {
+                    let Some(allele) = allele else { continue };
+                    let p = f64::from(means[*site]) / f64::from(MEAN_STEPS);
+                    let p = if *allele { p } else { 1.0 - p };
+                    // The mean is on a grid of 2^-14, and an allele seen may be wrong.
+                    *inverse += 1.0 / (p * (1.0 - error) + (1.0 - p) * error).max(1.0 / f64::from(2.0 * MEAN_STEPS));
+                }
+            }
+        }
+        sums.sweeps += 1;
+    }
+
+    fn finish(&self, wanted: &Wanted, rows: &mut [Row], alleles: &[Vec<Option<bool>>], sums: &Sums) {
+        let (sites, chains) = (self.steps.sites(), self.settings.chains);
+        let shares = [chains / 2, chains - chains / 2].map(|half| half as f32 / chains as f32);
+        let typed = wanted.typed.sites();
+        for (r, row) in rows.iter_mut().enumerate() {
+            let halves = [2 * r, 2 * r + 1].map(|half| &sums.dosages[half * sites..][..sites]);
+            for (dosage, site) in row.dosages.iter_mut().zip(wanted.sites.clone()) {
+                *dosage = (shares[0] * halves[0][site] + shares[1] * halves[1][site]).clamp(0.0, 1.0);
+            }
+            for (t, left_out) in row.left_out.iter_mut().enumerate() {
+                let Some(allele) = alleles[r][t] else { continue };
+                // Of the allele seen; the true one is another with the chance of an error.
+                let seen = (chains * sums.sweeps) as f64 / sums.inverse[r * typed.len() + t];
+                let error = self.settings.typed_error;
+                let p = ((seen - error) / (1.0 - 2.0 * error).max(1e-9)).clamp(0.0, 1.0);
+                *left_out = if allele { p } else { 1.0 - p } as f32;
+            }
+        }
+    }
+}
+
+/// The root mean square difference of numbers, the larger one of the pairs of rows.
+fn difference<'a>(a: impl Iterator<Item = &'a [f32]>, b: impl Iterator<Item = &'a [f32]>) -> f64 {
+    let apart = |(a, b): (&[f32], &[f32])| {
+        let sum: f64 = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+        (sum / a.len().max(1) as f64).sqrt()
+    };
+    a.zip(b).map(apart).fold(0.0, f64::max)
+}

@@ -1,0 +1,368 @@
+//! Untyped sites of people, from a model, from a panel, or from a panel with artificial haplotypes.
+//!
+//! [`Imputer`] knows what to impute from; [`Imputer::fit`] takes the typed alleles of some haplotypes and settles what is
+//! estimated from data; [`Fitted::impute`] gives dosages. [`impute_file`] does all of it for a file, window by window, and
+//! [`paint`](painting::paint) tells whom haplotypes were copied from.
+
+mod clamped;
+mod file;
+mod observed;
+pub mod painting;
+pub mod quality;
+mod weight;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::hmm::copying::{Copying, Observed, Workspace};
+use crate::hmm::rates::{Judged, Rates};
+use crate::models::{Generator, Model};
+use crate::options::Options;
+use crate::panel::Panel;
+use crate::panel::align::align;
+use crate::panel::genetic_map::{GeneticMap, distances};
+use crate::panel::sites::Sites;
+use crate::progress::Progress;
+use crate::sample::{SampleSettings, Sampler, described};
+use crate::threads::Threads;
+use clamped::{Clamped, ClampedSettings};
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+pub use file::{ImputeFileOptions, ImputeReport, impute_file};
+pub use observed::Typed;
+
+/// What an imputer is given besides what it imputes from.
+#[derive(Clone, Debug)]
+pub struct ImputeSettings {
+    /// The genetic map of a panel. Default: none, 1 cM a megabase. Models bring their own.
+    pub map: Option<GeneticMap>,
+    /// Rates of the copying model over a panel; what is 0 is estimated from the panel at the typed sites. Default: both.
+    pub rates: Rates,
+    /// Artificial haplotypes appended to a panel. Default 0: as many as it has.
+    pub artificial: usize,
+    /// Prior of an artificial haplotype against a real one, 0 to 1. Default: estimated from the targets.
+    pub weight: Option<f64>,
+    /// The seed of artificial haplotypes and of Gibbs chains. Default 1.
+    pub seed: u64,
+    /// How an RBM is clamped.
+    pub clamped: ClampedSettings,
+    /// Threads. Results do not depend on them. Default: one.
+    pub threads: Threads,
+}
+
+impl Default for ImputeSettings {
+    fn default() -> Self {
+        let rates = Rates { effective_size: 0.0, error: 0.0 };
+        ImputeSettings {
+            map: None,
+            rates,
+            artificial: 0,
+            weight: None,
+            seed: 1,
+            clamped: ClampedSettings::default(),
+            threads: Threads::single(),
+        }
+    }
+}
+
+impl ImputeSettings {
+    /// From the keys that imputation reads, with their defaults; reads the map.
+    ///
+    /// # Errors
+    /// Those of the map's file.
+    pub fn from_options(options: &Options) -> Result<Self> {
+        Ok(ImputeSettings {
+            map: options.given("map").map(|path| crate::io::read_genetic_map(path.as_ref())).transpose()?,
+            rates: Rates { effective_size: options.number("effective_size"), error: options.number("error") },
+            artificial: options.whole("artificial"),
+            weight: Some(options.number("artificial_weight")).filter(|weight| *weight >= 0.0),
+            seed: options.whole("seed") as u64,
+            clamped: ClampedSettings::from_options(options),
+            threads: Threads::new(options.whole("threads")),
+        })
+    }
+}
+
+/// Fills untyped sites. It keeps its panel and its model alive.
+pub struct Imputer {
+    sites: Sites,
+    engine: Engine,
+    settings: ImputeSettings,
+    /// What to impute from, for headers of files.
+    description: Vec<(String, String)>,
+    notices: Vec<String>,
+}
+
+/// What knows the untyped sites.
+enum Engine {
+    /// Haplotypes to copy, with rates to be estimated.
+    Panel(Box<Reference>),
+    /// Haplotypes to copy, with rates.
+    Copying(Box<Copying>),
+    /// A machine to clamp.
+    Machine(Box<Clamped>),
+    /// Nothing but frequencies.
+    Frequencies(Vec<f32>),
+}
+
+/// A panel to copy from, and artificial haplotypes.
+struct Reference {
+    panel: Panel,
+    centimorgans: Vec<f64>,
+    copying: Copying,
+    /// Whether artificial haplotypes stand beside the real ones.
+    artificial: bool,
+}
+
+impl Imputer {
+    /// Imputes from a panel alone, by the copying model.
+    ///
+    /// # Errors
+    /// `Empty`, `Missing`, `Unphased` for a panel that is not complete; `ContigMismatch` for a map of other contigs;
+    /// `OutOfMemory`.
+    pub fn from_panel(panel: &Panel, settings: ImputeSettings) -> Result<Self> {
+        panel.require_complete()?;
+        let (centimorgans, notices) = distances(settings.map.as_ref(), panel.sites())?;
+        let copying = Copying::new(panel.bits(), panel.sites(), &vec![0.0; panel.sites().len()], 0.5)?;
+        let description = vec![("haploom_panel".to_string(), format!("sha256 {}", &panel.fingerprint()[..32]))];
+        let reference = Reference { panel: panel.clone(), centimorgans, copying, artificial: false };
+        let (sites, engine) = (panel.sites().clone(), Engine::Panel(Box::new(reference)));
+        Ok(Imputer { sites, engine, settings, description, notices })
+    }
+
+    /// Imputes from a model alone.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a kind of model that does not impute, or a map (a model brings its own); `OutOfMemory`.
+    pub fn from_model(model: &Arc<Model>, settings: ImputeSettings) -> Result<Self> {
+        if settings.map.is_some() {
+            return Err(Error::argument("a model brings its own genetic map").remedy("leave out option map"));
+        }
+        let engine = match &model.generator {
+            Generator::Copying(panel) => Engine::Copying(Box::new(panel.model(&model.sites)?)),
+            Generator::Rbm(machine) => {
+                Engine::Machine(Box::new(Clamped::new(machine, settings.clamped, settings.seed, &settings.threads)?))
+            }
+            Generator::Bernoulli(b) => Engine::Frequencies(b.frequencies.iter().map(|f| *f as f32).collect()),
+            Generator::Markov(_) => {
+                let what = format!("a {} model does not impute", model.kind().name());
+                return Err(Error::argument(what).remedy("train another kind: hmm, copying or rbm"));
+            }
+        };
+        let description = vec![described(model)?];
+        Ok(Imputer { sites: model.sites.clone(), engine, settings, description, notices: Vec::new() })
+    }
+
+    /// Imputes from a panel and from artificial haplotypes that the model makes now. They are known at the sites that the
+    /// model has of the panel's, and stand beside the real ones with a prior of their own (see [`Fitted::weight`]).
+    ///
+    /// # Errors
+    /// As [`Imputer::from_panel`]; those of the sampler; `NoOverlap`, `ContigMismatch` or `AlleleMismatch` if the model
+    /// has no site of the panel.
+    pub fn from_both(
+        panel: &Panel,
+        model: &Arc<Model>,
+        settings: ImputeSettings,
+        progress: &mut Progress,
+    ) -> Result<Self> {
+        let mut imputer = Imputer::from_panel(panel, settings)?;
+        let alignment = align(panel.sites(), &model.sites);
+        alignment.require_overlap("panel", "model")?;
+        imputer.notices.extend(alignment.differences("panel", "model"));
+        let settings = &imputer.settings;
+        let n = if settings.artificial == 0 { panel.haplotypes() } else { settings.artificial };
+        let sample =
+            SampleSettings { seed: settings.seed, threads: settings.threads.clone(), ..SampleSettings::default() };
+        let mut sampler = Sampler::new(model.clone(), &sample)?;
+        let made = sampler.haplotypes(n, progress)?;
+        let mut known = vec![false; panel.sites().len()];
+        let mut columns = vec![0; panel.sites().len()];
+        for (of_panel, of_model) in &alignment.matched {
+            known[*of_panel] = true;
+            columns[*of_panel] = *of_model;
+        }
+        let Engine::Panel(reference) = &mut imputer.engine else { return Ok(imputer) };
+        reference.copying = reference.copying.clone().with_more(&made.select_columns(&columns)?, known, 1.0)?;
+        reference.artificial = true;
+        imputer.description.push(described(model)?);
+        imputer.description.push(("haploom_artificial".to_string(), format!("{n} haplotypes, seed {}", settings.seed)));
+        Ok(imputer)
+    }
+
+    /// The sites that are imputed.
+    pub fn sites(&self) -> &Sites {
+        &self.sites
+    }
+
+    /// What messages call it.
+    fn what(&self) -> &'static str {
+        if matches!(self.engine, Engine::Panel(_)) { "panel" } else { "model" }
+    }
+
+    /// What a user should know of the panel, the model and the map.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// Settles what is estimated: rates from the panel at the typed sites, the weight of artificial haplotypes from the
+    /// targets. Without artificial haplotypes nothing depends on the targets' alleles, so a person's dosages are the same
+    /// whoever else is there.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for typed sites out of range; `Cancelled`; `OutOfMemory`.
+    pub fn fit(&self, typed: &Typed, progress: &mut Progress) -> Result<Fitted<'_>> {
+        if typed.sites().last().is_some_and(|site| *site >= self.sites.len()) {
+            return Err(Error::argument(format!("a typed site of {}", self.sites.len())));
+        }
+        let threads = &self.settings.threads;
+        let mut fitted = Fitted { imputer: self, copying: None, rates: None, weight: None, spaces: Mutex::default() };
+        match &self.engine {
+            Engine::Panel(reference) => {
+                let Reference { panel, centimorgans, copying, artificial } = &**reference;
+                let judged =
+                    Judged { haplotypes: panel.bits(), samples: panel.samples(), sites: panel.sites(), centimorgans };
+                let rates = judged.estimate(typed.sites(), self.settings.rates, threads, progress)?;
+                let switches = rates.switches(centimorgans, panel.haplotypes());
+                let fitted_to = copying.clone().with_rates(&switches, rates.error)?;
+                fitted.rates = Some(rates);
+                fitted.copying = Some(match (*artificial, self.settings.weight) {
+                    (false, _) => fitted_to,
+                    (true, given) => {
+                        let weight = match given {
+                            Some(weight) => weight,
+                            None => weight::estimate(&fitted_to, typed, threads, progress)?,
+                        };
+                        fitted.weight = Some(weight);
+                        fitted_to.with_weight(weight)?
+                    }
+                });
+            }
+            Engine::Copying(copying) => fitted.copying = Some((**copying).clone()),
+            Engine::Machine(_) | Engine::Frequencies(_) => {}
+        }
+        Ok(fitted)
+    }
+}
+
+/// An imputer that has seen the typed sites.
+pub struct Fitted<'a> {
+    imputer: &'a Imputer,
+    copying: Option<Copying>,
+    rates: Option<Rates>,
+    weight: Option<f64>,
+    /// Memory that passes use again.
+    spaces: Mutex<Vec<Workspace>>,
+}
+
+impl Fitted<'_> {
+    /// The rates of the copying model over a panel.
+    pub fn rates(&self) -> Option<Rates> {
+        self.rates
+    }
+
+    /// The prior of an artificial haplotype against a real one: given, or estimated; 0 if they do not help.
+    pub fn weight(&self) -> Option<f64> {
+        self.weight
+    }
+
+    /// The sites around `sites` whose alleles tell of them: all within `overlap` expected switches. What lies beyond
+    /// could change a posterior by at most the prior chance of no switch, `exp(-overlap)`. All sites for other models.
+    pub fn surroundings(&self, sites: Range<usize>, overlap: f64) -> Range<usize> {
+        match &self.copying {
+            Some(copying) => copying.surroundings(sites, overlap),
+            None => 0..self.imputer.sites.len(),
+        }
+    }
+
+    /// The expected alternate alleles at `sites` of the haplotypes `rows` of `typed`, from its sites within `using`:
+    /// `dosages` has a row a haplotype and a column a site, 0 to 1. `left_out`, a row a haplotype and a column a typed
+    /// site, gets the same at typed sites from all others alone, NaN where an allele is missing or the site not used.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if shapes disagree; `Cancelled`; `OutOfMemory`.
+    pub fn impute(
+        &self,
+        typed: &Typed,
+        rows: Range<usize>,
+        sites: Range<usize>,
+        using: Range<usize>,
+        dosages: &mut [f32],
+        left_out: &mut [f32],
+        progress: &mut Progress,
+    ) -> Result<()> {
+        let (n, width, typed_sites) = (rows.len(), sites.len(), typed.sites().len());
+        if dosages.len() != n * width || left_out.len() != n * typed_sites || rows.end > typed.haplotypes() {
+            return Err(Error::argument("shapes of dosages and haplotypes disagree"));
+        }
+        if sites.end > self.imputer.sites.len() {
+            return Err(Error::argument(format!("sites {sites:?} of {}", self.imputer.sites.len())));
+        }
+        left_out.fill(f32::NAN);
+        progress.check()?;
+        if n == 0 || width == 0 {
+            return Ok(());
+        }
+        let rows: Vec<Row> = dosages
+            .chunks_mut(width)
+            .zip(rows)
+            .map(|(dosages, h)| Row { h, dosages, left_out: &mut [], result: Ok(()) })
+            .collect();
+        let mut rows = rows;
+        if typed_sites > 0 {
+            rows.iter_mut().zip(left_out.chunks_mut(typed_sites)).for_each(|(row, part)| row.left_out = part);
+        }
+        let wanted = Wanted { typed, sites, using };
+        match (&self.copying, &self.imputer.engine) {
+            (Some(copying), _) => {
+                let threads = &self.imputer.settings.threads;
+                threads.for_each_piece(&mut rows, 1, |_, rows| {
+                    let mut space = self.space().pop().unwrap_or_default();
+                    rows.iter_mut().for_each(|row| row.result = wanted.copied(copying, row, &mut space));
+                    self.space().push(space);
+                })?;
+                rows.into_iter().try_for_each(|row| row.result)
+            }
+            (None, Engine::Machine(machine)) => machine.impute(&wanted, &mut rows, progress),
+            (None, Engine::Frequencies(frequencies)) => {
+                for row in rows {
+                    row.dosages.copy_from_slice(&frequencies[wanted.sites.clone()]);
+                    for (t, left_out) in row.left_out.iter_mut().enumerate() {
+                        *left_out = wanted.typed.allele(row.h, t).map_or(f32::NAN, |_| frequencies[typed.sites()[t]]);
+                    }
+                }
+                Ok(())
+            }
+            (None, Engine::Panel(_) | Engine::Copying(_)) => Err(Error::new(ErrorKind::Internal, "nothing was fitted")),
+        }
+    }
+
+    fn space(&self) -> std::sync::MutexGuard<'_, Vec<Workspace>> {
+        self.spaces.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// What is to be imputed from what.
+struct Wanted<'a> {
+    typed: &'a Typed,
+    sites: Range<usize>,
+    using: Range<usize>,
+}
+
+/// One haplotype, and where its numbers go.
+struct Row<'a> {
+    h: usize,
+    dosages: &'a mut [f32],
+    left_out: &'a mut [f32],
+    result: Result<()>,
+}
+
+impl Wanted<'_> {
+    /// Imputes by the copying model.
+    fn copied(&self, copying: &Copying, row: &mut Row, space: &mut Workspace) -> Result<()> {
+        let observed: Vec<Observed> = self.typed.observed(row.h, self.using.clone());
+        let posterior = copying.posterior(&observed, self.sites.clone(), space)?;
+        row.dosages.copy_from_slice(&posterior.dosages);
+        let known = self.typed.within(self.using.clone()).filter(|t| self.typed.allele(row.h, *t).is_some());
+        known.zip(posterior.left_out).for_each(|(t, left_out)| row.left_out[t] = left_out);
+        Ok(())
+    }
+}

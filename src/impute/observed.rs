@@ -1,0 +1,65 @@
+//! What is known of the haplotypes that are imputed.
+
+use crate::error::{Error, Result};
+use crate::hmm::copying::Observed;
+use crate::panel::bits::BitMatrix;
+use std::ops::Range;
+
+/// Alleles of haplotypes at typed sites.
+#[derive(Clone, Debug)]
+pub struct Typed {
+    sites: Vec<usize>,
+    alleles: BitMatrix,
+    missing: Option<BitMatrix>,
+}
+
+impl Typed {
+    /// `sites` are numbers of the imputer's sites, rising; `alleles` and `missing` have a row a haplotype and a column a
+    /// typed site.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the sites do not rise or shapes disagree.
+    pub fn new(sites: Vec<usize>, alleles: BitMatrix, missing: Option<BitMatrix>) -> Result<Self> {
+        if let Some(i) = sites.windows(2).position(|pair| pair[0] >= pair[1]) {
+            return Err(Error::argument(format!("typed site {} follows {}", sites[i + 1], sites[i]))
+                .remedy("typed sites have to rise"));
+        }
+        let fits = |m: &BitMatrix| m.columns() == sites.len() && m.rows() == alleles.rows();
+        match fits(&alleles) && missing.as_ref().is_none_or(fits) {
+            true => Ok(Typed { sites, alleles, missing: missing.filter(BitMatrix::any) }),
+            false => Err(Error::argument(format!(
+                "{} x {} typed alleles at {} sites",
+                alleles.rows(),
+                alleles.columns(),
+                sites.len()
+            ))),
+        }
+    }
+
+    /// The typed sites, rising.
+    pub fn sites(&self) -> &[usize] {
+        &self.sites
+    }
+
+    /// Number of haplotypes.
+    pub fn haplotypes(&self) -> usize {
+        self.alleles.rows()
+    }
+
+    /// The allele of haplotype `h` at typed site `t`; `None` if it is missing.
+    pub fn allele(&self, h: usize, t: usize) -> Option<bool> {
+        let missing = self.missing.as_ref().is_some_and(|m| m.get(h, t));
+        (!missing).then(|| self.alleles.get(h, t))
+    }
+
+    /// The numbers of the typed sites within a range of the imputer's sites.
+    pub fn within(&self, sites: Range<usize>) -> Range<usize> {
+        let below = |end: usize| self.sites.partition_point(|s| *s < end);
+        below(sites.start)..below(sites.end)
+    }
+
+    /// What is known of haplotype `h` within a range of the imputer's sites.
+    pub fn observed(&self, h: usize, sites: Range<usize>) -> Vec<Observed> {
+        self.within(sites).filter_map(|t| Some((self.sites[t], self.allele(h, t)?))).collect()
+    }
+}

@@ -1,0 +1,1 @@
+//! Painting: whom haplotypes were copied from.
