@@ -81,18 +81,14 @@ impl Impute {
     /// Those of the panel, the model, the map and the target.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let format = output_format(&self.output, self.output_format)?;
-        let mut options = train::options(&self.set, &[Reader::Copying, Reader::Impute])?;
+        let mut options = train::options(&self.set, &[Reader::Copying, Reader::Impute, Reader::ImputeFile])?;
         if self.match_contigs {
             options.set("contigs", "match")?;
         }
         let file = ImputeFileOptions {
             region: self.region,
             report: self.report.clone(),
-            output: ImputedOptions {
-                format: Some(format),
-                threads: self.threads.threads,
-                ..ImputedOptions::default()
-            },
+            output: ImputedOptions { format: Some(format), threads: self.threads.threads, ..ImputedOptions::default() },
             ..ImputeFileOptions::from_options(&options)?
         };
         let settings = ImputeSettings {
@@ -124,8 +120,7 @@ impl Impute {
             (None, None) => return Err(Error::argument("give a panel or a model to impute from")),
         };
         imputer.notices().iter().for_each(|notice| terminal.note(notice));
-        let report =
-            terminal.watch(|progress| impute_file(&imputer, &self.target, &self.output, &file, progress))?;
+        let report = terminal.watch(|progress| impute_file(&imputer, &self.target, &self.output, &file, progress))?;
         report.notices.iter().for_each(|notice| terminal.note(notice));
         terminal.say(format!(
             "{}: {}, {} typed, {} imputed, {} passed through",

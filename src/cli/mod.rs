@@ -13,6 +13,7 @@ mod info;
 mod making;
 mod options;
 mod output;
+mod paint;
 mod panel_args;
 mod sample;
 mod stop;
@@ -57,6 +58,8 @@ enum Command {
     Augment(augment::Augment),
     /// Fill the untyped sites of people, from a panel, a model or both
     Impute(impute::Impute),
+    /// Tell whom each stretch of a haplotype was copied from
+    Paint(paint::Paint),
     /// Tell how close artificial haplotypes are to real ones, and how much of these leaks
     Evaluate(evaluate::Evaluate),
     /// Write what an RBM makes of haplotypes: hidden activations, and projections of them
@@ -97,6 +100,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Result<()> {
         Command::Sample(sample) => sample.run(terminal),
         Command::Augment(augment) => augment.run(terminal),
         Command::Impute(impute) => impute.run(terminal),
+        Command::Paint(paint) => paint.run(terminal),
         Command::Evaluate(evaluate) => evaluate.run(terminal),
         Command::Encode(encode) => encode.run(terminal),
         Command::Convert(convert) => convert.run(terminal),

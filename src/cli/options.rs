@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::options::{Reader, TABLE};
 
 /// Readers of `--set`; what the others read has a flag of its own.
-const READERS: [Reader; 8] = [
+const READERS: [Reader; 9] = [
     Reader::Train,
     Reader::Rbm,
     Reader::Markov,
@@ -13,6 +13,7 @@ const READERS: [Reader; 8] = [
     Reader::Copying,
     Reader::Sample,
     Reader::Impute,
+    Reader::ImputeFile,
     Reader::Evaluate,
 ];
 

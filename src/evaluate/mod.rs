@@ -10,6 +10,7 @@ pub mod distances;
 mod frequency;
 mod linkage;
 mod measure;
+pub mod membership;
 mod triplets;
 
 pub use measure::{Evaluation, Measure};
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
+use crate::panel::samples::Samples;
 use crate::panel::sites::Sites;
 use crate::progress::Progress;
 use crate::rng::{Purpose, Reader, Stream};
@@ -29,7 +31,7 @@ use frequency::BINS;
 /// Gaps of triplets, in sites.
 const GAPS: [usize; 7] = [1, 4, 16, 64, 256, 512, 1024];
 /// Steps of an evaluation, for progress.
-const STEPS: u64 = 6;
+const STEPS: u64 = 7;
 
 /// How to evaluate. The defaults are the rules by which the published numbers were made comparable.
 #[derive(Clone, Debug)]
@@ -146,6 +148,10 @@ pub fn evaluate(
     bench.pairwise()?;
     step(progress)?;
     bench.neighbours()?;
+    step(progress)?;
+    if let (Some(bits), Some(panel)) = (aligned.bits.get(2), panels.get(2)) {
+        bench.membership((real.samples(), &aligned.bits[0]), (panel.1.samples(), bits), &aligned.sites)?;
+    }
     step(progress)?;
     Ok(Evaluation {
         measures: bench.measures,
@@ -411,6 +417,35 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// Attacks that hold all people's genomes: `members` are those trained on. Nothing is drawn, all haplotypes count.
+    fn membership(
+        &mut self,
+        members: (&Samples, &BitMatrix),
+        others: (&Samples, &BitMatrix),
+        sites: &Sites,
+    ) -> Result<()> {
+        let threads = &self.options.threads;
+        let score = |(people, bits): (&Samples, &BitMatrix)| -> Result<[Vec<f64>; 2]> {
+            let near = membership::nearness(people, bits, self.artificial, threads)?;
+            Ok([near, membership::longest_runs(people, bits, self.artificial, sites, threads)?])
+        };
+        let (of_members, of_others) = (score(members)?, score(others)?);
+        let attacks = [("nearest", "membership by the nearest one"), ("longest_run", "membership by the longest run")];
+        let people = [members.0.len(), others.0.len()];
+        for (i, (name, title)) in attacks.into_iter().enumerate() {
+            let Some(found) = membership::attack(&of_members[i], &of_others[i]) else { continue };
+            let note = format!(
+                "standard error {:.3}, {} people trained on against {} held out",
+                found.standard_error, people[0], people[1]
+            );
+            let auc = self.add(format!("{name}_auc"), format!("{title}, AUC"), 0.5, Some(found.auc), None);
+            auc.tell(&note);
+            let title = format!("{title}, TPR - FPR");
+            self.add(format!("{name}_advantage"), title, 0.0, Some(found.advantage), None);
+        }
+        Ok(())
+    }
+
     fn adversarial(&mut self) -> Result<()> {
         let options = self.options;
         let threads = &options.threads;
@@ -579,6 +614,9 @@ mod tests {
         near("exact_copies", 40.0);
         assert!(e.get("share_max_difference").is_some() && e.get("share_A").is_some());
         assert!(e.get("privacy_loss").unwrap() > 0.0);
+        ["nearest_auc", "nearest_advantage", "longest_run_auc", "longest_run_advantage"]
+            .iter()
+            .for_each(|n| near(n, 1.0));
         assert_eq!(e.get("three_point_r_gap_1024"), None);
         assert!(e.measure("three_point_r_gap_1024").unwrap().note.is_some());
         let aats = e.measure("aats").unwrap();
@@ -602,7 +640,7 @@ mod tests {
         let one = run(Threads::single());
         assert_eq!(one, run(Threads::new(3)));
         assert!(one.measures.iter().all(|m| m.floor.is_none()));
-        assert_eq!(one.get("privacy_loss"), None);
+        assert_eq!((one.get("privacy_loss"), one.get("longest_run_auc")), (None, None));
     }
 
     #[test]

@@ -16,6 +16,7 @@ const _: () = {
     shared::<model::haploom_model>();
     shared::<encode::haploom_encoding>();
     shared::<evaluate::haploom_evaluation>();
+    shared::<imputer::haploom_imputer>();
     shared::<sites::haploom_sites>();
     shared::<sites::haploom_samples>();
     shared::<progress::haploom_cancel>();
@@ -27,6 +28,7 @@ mod augment;
 mod encode;
 mod evaluate;
 mod handle;
+mod imputer;
 mod model;
 mod options;
 mod panel;

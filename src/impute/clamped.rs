@@ -80,12 +80,7 @@ struct Sums {
 }
 
 impl Clamped {
-    pub(super) fn new(
-        machine: &SampledRbm,
-        settings: ClampedSettings,
-        seed: u64,
-        threads: &Threads,
-    ) -> Result<Self> {
+    pub(super) fn new(machine: &SampledRbm, settings: ClampedSettings, seed: u64, threads: &Threads) -> Result<Self> {
         let device = Device::cpu(threads.clone());
         let steps = HalfSteps::new(&device, &machine.rbm)?;
         Ok(Clamped { device, steps, mixture: machine.mixture.clone(), settings, seed })
@@ -148,8 +143,10 @@ impl Clamped {
             for (i, half) in sums.dosages.chunks_mut(sites).enumerate() {
                 half.iter_mut().for_each(|sum| *sum /= halves[i % 2] as f32);
             }
-            let apart = difference(sums.dosages.chunks(sites).step_by(2), sums.dosages.chunks(sites).skip(1).step_by(2));
-            let moved = before.as_ref().map(|before| difference([&before[..]].into_iter(), [&sums.dosages[..]].into_iter()));
+            let apart =
+                difference(sums.dosages.chunks(sites).step_by(2), sums.dosages.chunks(sites).skip(1).step_by(2));
+            let moved =
+                before.as_ref().map(|before| difference([&before[..]].into_iter(), [&sums.dosages[..]].into_iter()));
             let settled = apart < self.settings.tolerance && moved.is_some_and(|m| m < self.settings.tolerance);
             if settled || sweep >= self.settings.sweeps {
                 if !settled {

@@ -1,17 +1,17 @@
 //! Whole files: targets in, imputed genotypes out, window by window.
 
 use super::quality::{DosageSums, LeftOutSums};
+use super::target::Target;
 use super::{Fitted, Imputer, Typed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hmm::rates::Rates;
-use crate::io::{self, ImputedOptions, ImputedRecord, ImputedWriter, MissingRule, Origin, ReadOptions};
+use crate::io::{self, ImputedOptions, ImputedRecord, ImputedWriter, Origin};
 use crate::options::Options;
 use crate::panel::Panel;
-use crate::panel::align::{Found, Lookup, align, renamed_contigs};
-use crate::panel::bits::BitMatrix;
 use crate::panel::region::Region;
-use crate::panel::sites::{Site, Sites};
+use crate::panel::sites::Site;
 use crate::progress::Progress;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -117,30 +117,14 @@ pub fn impute_file(
     progress: &mut Progress,
 ) -> Result<ImputeReport> {
     io::require_writable(output)?;
-    let reading = ReadOptions {
-        missing: MissingRule::Keep,
-        threads: imputer.settings.threads.count(),
-        ..ReadOptions::default()
-    };
-    let read = io::read_panel_watched(target, &reading, progress).map_err(|e| match e.kind() {
-        ErrorKind::Unphased => e.remedy(
-            "phase the target first, against a reference panel: `java -jar beagle.jar gt=TARGET ref=REFERENCE \
-             impute=false out=PHASED`, or SHAPEIT5's phase_common",
-        ),
-        _ => e,
-    })?;
-    let mut report = ImputeReport { people: read.panel.samples().len(), ..ImputeReport::default() };
-    report.notices.extend(read.notices);
-    let plan = Plan::new(imputer, &read.panel, options, &mut report).map_err(|e| e.file(target))?;
+    let target = Target::open(imputer, target, options.match_contigs, progress)?;
+    let mut report = ImputeReport { people: target.panel.samples().len(), ..ImputeReport::default() };
     if let Some(path) = &options.report {
-        io::write_bytes(path, plan.mismatches.as_bytes())?;
+        io::write_bytes(path, target.mismatches(imputer.sites()).as_bytes())?;
     }
-    let columns: Vec<usize> = plan.typed.iter().map(|(column, _)| *column).collect();
-    let select = |m: &BitMatrix| m.select_columns(&columns);
-    let missing = read.panel.missing().map(select).transpose()?;
-    report.missing = missing.as_ref().map_or(0, |m| m.count_columns().iter().map(|n| u64::from(*n)).sum());
-    let sites = plan.typed.iter().map(|(_, site)| *site).collect();
-    let typed = Typed::new(sites, select(read.panel.bits())?, missing)?;
+    let contigs = plan(imputer, &target, options.region.as_ref())?;
+    let typed = target.typed()?;
+    report.missing = typed.missing();
     let fitted = imputer.fit(&typed, progress)?;
     (report.rates, report.weight) = (fitted.rates(), fitted.weight());
     let mut written = options.output.clone();
@@ -148,17 +132,19 @@ pub fn impute_file(
     lines.extend(imputer.description.iter().cloned());
     lines.append(&mut written.header_lines);
     written.header_lines = lines;
-    let contigs = plan.contigs.iter().map(|contig| contig.name.clone()).collect();
-    let writer = ImputedWriter::create(output, contigs, read.panel.samples(), &written)?;
-    let mut work = Work { imputer, fitted, typed, panel: &read.panel, options, writer, report, left_out: (0.0, 0) };
-    let total = plan.contigs.iter().map(|contig| contig.entries.len()).sum::<usize>() as u64;
+    let names = contigs.iter().map(|contig| contig.name.clone()).collect();
+    let writer = ImputedWriter::create(output, names, target.panel.samples(), &written)?;
+    let panel = &target.panel;
+    let mut work = Work { imputer, fitted, typed, panel, options, writer, report, left_out: (0.0, 0) };
+    let total = contigs.iter().map(|contig| contig.entries.len()).sum::<usize>() as u64;
     let mut done = 0;
-    for contig in &plan.contigs {
+    for contig in &contigs {
         work.contig(contig, (&mut done, total), progress)?;
     }
     let Work { writer, mut report, left_out, .. } = work;
     progress.step("imputing", total, total, "sites")?;
     report.left_out_r2 = left_out.0 / left_out.1 as f64;
+    report.notices = target.notices;
     writer.commit()?;
     Ok(report)
 }
@@ -178,149 +164,52 @@ struct Contig {
     entries: Vec<Entry>,
 }
 
-/// What is written, in order.
-struct Plan {
-    contigs: Vec<Contig>,
-    /// Column of the target and site of the imputer, by site.
-    typed: Vec<(usize, usize)>,
-    /// The table of sites that do not match.
-    mismatches: String,
-}
-
-impl Plan {
-    fn new(imputer: &Imputer, panel: &Panel, options: &ImputeFileOptions, report: &mut ImputeReport) -> Result<Self> {
-        let known = imputer.sites();
-        let of_known = known.contigs();
-        let names: Vec<&str> = of_known.iter().map(|c| &**c).collect();
-        let theirs = panel.sites().contigs();
-        let renamed = match options.match_contigs {
-            true => renamed_contigs(theirs.iter().map(|c| &**c), &names),
-            false => Vec::new(),
-        };
-        let target = rename(panel.sites(), &renamed)?;
-        renamed.iter().for_each(|(from, to)| {
-            report.notices.push(format!("contig {from} of the target is taken as {to}"));
+/// What is written, in order: the known contigs that the target tells of, then those that the target alone has.
+fn plan(imputer: &Imputer, target: &Target, region: Option<&Region>) -> Result<Vec<Contig>> {
+    let known = imputer.sites();
+    let inside = |contig: &str, position| region.is_none_or(|r| r.contains(contig, position));
+    let of_known = known.contigs();
+    let mut all: Vec<(Arc<str>, Range<usize>)> = Vec::new();
+    for contig in &of_known {
+        let first = all.last().map_or(0, |(_, range)| range.end);
+        let end = first + known.as_slice()[first..].partition_point(|s| s.contig == *contig);
+        all.push((contig.clone(), first..end));
+    }
+    all.extend(target.sites.contigs().into_iter().filter(|c| !of_known.contains(c)).map(|c| (c, 0..0)));
+    let mut others: HashMap<&str, Vec<usize>> = HashMap::new();
+    for column in target.unmatched() {
+        others.entry(&target.sites[column].contig).or_default().push(column);
+    }
+    let mut contigs = Vec::new();
+    for (contig, range) in all {
+        let begin = target.matched.partition_point(|(_, site)| *site < range.start);
+        let end = target.matched.partition_point(|(_, site)| *site < range.end);
+        let range = if begin == end { 0..0 } else { range };
+        let mut others = others.remove(&*contig).unwrap_or_default().into_iter().peekable();
+        let mut next = begin;
+        let mut entries = Vec::new();
+        for site in range {
+            while let Some(column) = others.next_if(|c| target.sites[*c].position < known[site].position) {
+                entries.push(Entry::Target(column));
+            }
+            let is_typed = target.matched.get(next).is_some_and(|(_, typed)| *typed == site);
+            entries.push(Entry::Known(site, is_typed.then_some(next)));
+            next += usize::from(is_typed);
+        }
+        entries.extend(others.map(Entry::Target));
+        let name = target.name_of(&contig);
+        entries.retain(|entry| match entry {
+            Entry::Known(site, _) => inside(&name, known[*site].position),
+            Entry::Target(column) => inside(&name, target.sites[*column].position),
         });
-        let what = imputer.what();
-        let alignment = align(&target, known);
-        alignment.require_overlap("target", what).map_err(|e| match e.kind() {
-            ErrorKind::ContigMismatch => e.remedy(
-                "take both names as one with option contigs=match, or rename the contigs (bcftools annotate --rename-chrs)",
-            ),
-            _ => e,
-        })?;
-        report.notices.extend(alignment.differences("target", what).into_iter().filter(|d| {
-            // What the target lacks is what imputation is for.
-            !d.contains(&format!("sites of the {what} are not in the target"))
-        }));
-        let mut typed = alignment.matched.clone();
-        typed.sort_by_key(|(_, site)| *site);
-        let mut of_target = vec![false; target.len()];
-        typed.iter().for_each(|(column, _)| of_target[*column] = true);
-        let mismatches = mismatches(&target, panel.sites(), &of_target, known);
-        let inside = |site: &Site| options.region.as_ref().is_none_or(|r| r.contains(&site.contig, site.position));
-        let written = rename(known, &renamed.iter().map(|(a, b)| (b.clone(), a.clone())).collect::<Vec<_>>())?;
-        let mut plan = Plan { contigs: Vec::new(), typed, mismatches };
-        // The known contigs that the target tells of, then those that the target alone has.
-        let mut first = 0;
-        let mut number = 0;
-        let mut all: Vec<(Arc<str>, Range<usize>)> = Vec::new();
-        for contig in &of_known {
-            let end = first + known.as_slice()[first..].partition_point(|s| s.contig == *contig);
-            all.push((contig.clone(), first..end));
-            first = end;
-        }
-        all.extend(target.contigs().into_iter().filter(|c| !of_known.contains(c)).map(|c| (c, 0..0)));
-        for (contig, range) in all {
-            let others: Vec<usize> =
-                (0..target.len()).filter(|c| !of_target[*c] && target[*c].contig == contig).collect();
-            let begin = plan.typed.partition_point(|(_, site)| *site < range.start);
-            let end = plan.typed.partition_point(|(_, site)| *site < range.end);
-            let range = if begin == end { 0..0 } else { range };
-            let (mut others, mut next) = (others.into_iter().peekable(), begin);
-            let mut entries = Vec::new();
-            let mut name = contig.clone();
-            for site in range {
-                while let Some(column) = others.next_if(|c| target[*c].position < known[site].position) {
-                    entries.push(Entry::Target(column));
-                }
-                let is_typed = plan.typed.get(next).is_some_and(|(_, typed)| *typed == site);
-                entries.push(Entry::Known(site, is_typed.then_some(next)));
-                next += usize::from(is_typed);
-                name = written[site].contig.clone();
-            }
-            entries.extend(others.map(Entry::Target));
-            entries.retain(|entry| match entry {
-                Entry::Known(site, _) => inside(&written[*site]),
-                Entry::Target(column) => inside(&panel.sites()[*column]),
-            });
-            if let Some(Entry::Target(column)) = entries.first() {
-                name = panel.sites()[*column].contig.clone();
-            }
-            if !entries.is_empty() {
-                number += entries.len();
-                plan.contigs.push(Contig { name, entries });
-            }
-        }
-        match number {
-            0 => Err(Error::new(ErrorKind::Empty, "no site of the target's contigs lies in the region")),
-            _ => Ok(plan),
+        if !entries.is_empty() {
+            contigs.push(Contig { name, entries });
         }
     }
-}
-
-/// The same sites with contigs renamed.
-fn rename(sites: &Sites, pairs: &[(String, String)]) -> Result<Sites> {
-    if pairs.is_empty() {
-        return Ok(sites.clone());
+    match contigs.is_empty() {
+        true => Err(Error::new(ErrorKind::Empty, "no site of the target's contigs lies in the region")),
+        false => Ok(contigs),
     }
-    let names: Vec<(&str, Arc<str>)> = pairs.iter().map(|(from, to)| (from.as_str(), to.as_str().into())).collect();
-    let renamed = |site: &Site| {
-        let to = names.iter().find(|(from, _)| *from == &*site.contig).map(|(_, to)| to.clone());
-        Site { contig: to.unwrap_or_else(|| site.contig.clone()), ..site.clone() }
-    };
-    Sites::new(sites.iter().map(renamed).collect())
-}
-
-/// The allele on the other strand; `None` for what is no run of bases.
-fn complement(allele: &str) -> Option<String> {
-    let base = |b: char| match b {
-        'A' => Some('T'),
-        'C' => Some('G'),
-        'G' => Some('C'),
-        'T' => Some('A'),
-        _ => None,
-    };
-    allele.chars().rev().map(base).collect()
-}
-
-/// A line for each site of the target that does not match.
-fn mismatches(target: &Sites, written: &Sites, matched: &[bool], known: &Sites) -> String {
-    let mut text = String::from("#contig\tposition\tid\treference\talternate\tproblem\tknown_reference\tknown_alternate\n");
-    let lookup = Lookup::new(known);
-    for (column, site) in target.iter().enumerate().filter(|(column, _)| !matched[*column]) {
-        let (problem, other) = match lookup.find(&site.contig, site.position, &site.reference, &site.alternate) {
-            Found::Same(i) => ("duplicate", Some(i)),
-            Found::Swapped(i) => ("reference and alternate exchanged", Some(i)),
-            Found::OtherAlleles(i) => {
-                let turned = complement(&site.reference).zip(complement(&site.alternate));
-                let found = turned.map(|(r, a)| lookup.find(&site.contig, site.position, &r, &a));
-                match found {
-                    Some(Found::Same(i)) => ("other strand", Some(i)),
-                    Some(Found::Swapped(i)) => ("other strand, reference and alternate exchanged", Some(i)),
-                    _ => ("other alleles", Some(i)),
-                }
-            }
-            Found::Nothing => ("not there", None),
-        };
-        let alleles = other.map_or((".", "."), |i| (&*known[i].reference, &*known[i].alternate));
-        let id = if site.id.is_empty() { "." } else { &site.id };
-        text.push_str(&format!(
-            "{}\t{}\t{id}\t{}\t{}\t{problem}\t{}\t{}\n",
-            written[column].contig, site.position, site.reference, site.alternate, alleles.0, alleles.1
-        ));
-    }
-    text
 }
 
 struct Work<'a> {

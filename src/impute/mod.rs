@@ -9,6 +9,7 @@ mod file;
 mod observed;
 pub mod painting;
 pub mod quality;
+mod target;
 mod weight;
 
 use crate::error::{Error, ErrorKind, Result};

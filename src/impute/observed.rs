@@ -52,6 +52,11 @@ impl Typed {
         (!missing).then(|| self.alleles.get(h, t))
     }
 
+    /// Number of alleles that are missing.
+    pub fn missing(&self) -> u64 {
+        self.missing.as_ref().map_or(0, |m| m.count_columns().iter().map(|n| u64::from(*n)).sum())
+    }
+
     /// The numbers of the typed sites within a range of the imputer's sites.
     pub fn within(&self, sites: Range<usize>) -> Range<usize> {
         let below = |end: usize| self.sites.partition_point(|s| *s < end);

@@ -1,10 +1,10 @@
 //! Imputed genotypes to VCF and BCF: GT:DS:HDS:GP, and what is known of their quality.
 
+use super::Format;
 use super::bcf::{self, FLOAT, INT8, encode_text, encode_whole};
 use super::bgzf::{IndexKind, Packing, is_dash};
 use super::output::Output;
 use super::write::header_line;
-use super::Format;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
 use crate::panel::samples::Samples;
@@ -344,19 +344,20 @@ fn bcf_record(record: &ImputedRecord, contig: usize, samples: &Samples, out: &mu
     }
     let known = |person: usize| of(person).iter().all(|h| !h.is_nan());
     let number = |value: f32| (thousandths(value) as f64 / 1000.0) as f32;
-    let values = |count: usize, of_person: &dyn Fn(&[f32]) -> [f32; 3], filled: &dyn Fn(usize) -> usize, out: &mut Vec<u8>| {
-        for person in 0..people {
-            let all = of_person(of(person));
-            for (i, value) in all.into_iter().take(count).enumerate() {
-                let bits = match (i < filled(of(person).len()), known(person)) {
-                    (false, _) => END,
-                    (true, false) => MISSING,
-                    (true, true) => number(value).to_bits(),
-                };
-                out.extend_from_slice(&bits.to_le_bytes());
+    let values =
+        |count: usize, of_person: &dyn Fn(&[f32]) -> [f32; 3], filled: &dyn Fn(usize) -> usize, out: &mut Vec<u8>| {
+            for person in 0..people {
+                let all = of_person(of(person));
+                for (i, value) in all.into_iter().take(count).enumerate() {
+                    let bits = match (i < filled(of(person).len()), known(person)) {
+                        (false, _) => END,
+                        (true, false) => MISSING,
+                        (true, true) => number(value).to_bits(),
+                    };
+                    out.extend_from_slice(&bits.to_le_bytes());
+                }
             }
-        }
-    };
+        };
     begin_field(1, 1, FLOAT, out);
     values(1, &|h| [h.iter().sum(), 0.0, 0.0], &|_| 1, out);
     begin_field(2, width, FLOAT, out);

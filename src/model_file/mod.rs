@@ -17,8 +17,8 @@
 pub mod tensors;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::io;
 use crate::hmm::rates::Rates;
+use crate::io;
 use crate::memory;
 use crate::models::bernoulli::Bernoulli;
 use crate::models::copying::CopiedPanel;

@@ -93,6 +93,24 @@
  *     centred          true; true or false
  *   training, Markov:
  *     window           10; a whole number from 0 to 20
+ *   genetic map:
+ *     map              ""; a file (PLINK's layout, or columns with a header)
+ *   copying model:
+ *     effective_size   0; a number from 0 to 1000000000000
+ *     error            0; a number from 0 to 0.5
+ *   imputation:
+ *     artificial       0; a whole number from 0 to 1073741824
+ *     artificial_weight -1; a number from -1 to 1
+ *     impute_chains    32; a whole number from 2 to 65536
+ *     impute_sweeps    400; a whole number from 1 to 1000000
+ *     tolerance        0.02; a number from 0.000001 to 1
+ *     typed_error      0; a number from 0 to 0.5
+ *   imputation of files:
+ *     contigs          as-written; one of as-written, match
+ *     typed            keep; one of keep, correct
+ *     overlap          10; a number from 0 to 1000000
+ *     window_sites     0; a whole number from 0 to 1099511627776
+ *     report           ""; a file
  *   checkpoints:
  *     checkpoint       ""; a folder
  *     resume           false; true or false
