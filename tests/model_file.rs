@@ -18,6 +18,7 @@ fn models() -> Vec<Arc<Model>> {
         model(ModelKind::Bernoulli, ""),
         model(ModelKind::Markov, ""),
         model(ModelKind::Copying, ""),
+        model(ModelKind::Hmm, "hmm_clusters=7,stretch=40"),
         model(ModelKind::Rbm, "ladder=true,learning_rate=0.2"),
         model(ModelKind::Rbm, "hidden_type=relu,learning_rate=0.01,method=rdm,output=plain"),
     ]
@@ -250,6 +251,37 @@ fn contradictions_are_refused() {
         let mut bytes = rbm.clone();
         bytes[begin..begin + 4].copy_from_slice(&bad.to_le_bytes());
         assert_eq!(kind(&bytes), ErrorKind::ModelCorrupt, "{bad}");
+    }
+}
+
+#[test]
+fn clusters_that_contradict_themselves_are_refused() {
+    let hmm = to_bytes(&model(ModelKind::Hmm, "hmm_clusters=7,stretch=40")).unwrap();
+    let kind = |bytes: &[u8]| from_bytes(bytes).unwrap_err().kind();
+    for clusters in [json!(0), json!(6), json!(u64::MAX), json!(-1), Value::Null] {
+        let changed = with_description(&hmm, |d| d["clusters"] = clusters.clone());
+        assert_eq!(kind(&changed), ErrorKind::ModelCorrupt, "{clusters} clusters");
+    }
+    for tensor in ["w0.hmm.alternate", "w0.hmm.stretch", "w0.hmm.entry", "w0.hmm.switch"] {
+        let changed = with_header(&hmm, |h| h[tensor]["shape"] = json!([1, 1]));
+        assert_eq!(kind(&changed), ErrorKind::ModelCorrupt, "{tensor}");
+    }
+    let (header, tensors) = parts(&hmm);
+    let begin = |tensor: &str| hmm.len() - tensors.len() + header[tensor]["data_offsets"][0].as_u64().unwrap() as usize;
+    let with = |tensor: &str, number: usize, bytes: &[u8]| {
+        let mut changed = hmm.clone();
+        changed[begin(tensor) + number * bytes.len()..][..bytes.len()].copy_from_slice(bytes);
+        changed
+    };
+    for bad in [f32::NAN, f32::INFINITY, -0.1, 0.0, 0.9] {
+        assert_eq!(kind(&with("w0.hmm.entry", 3, &bad.to_le_bytes())), ErrorKind::ModelCorrupt, "entry {bad}");
+    }
+    for bad in [f32::NAN, f32::INFINITY, -0.1, 0.0] {
+        assert_eq!(kind(&with("w0.hmm.switch", 3, &bad.to_le_bytes())), ErrorKind::ModelCorrupt, "switch {bad}");
+    }
+    // Site 70 begins a contig, so a stretch has to begin there; and stretches rise, below the number of sites.
+    for (number, bad) in [(0, 1u64), (1, 0), (2, 71), (3, 133), (3, u64::MAX)] {
+        assert_eq!(kind(&with("w0.hmm.stretch", number, &bad.to_le_bytes())), ErrorKind::ModelCorrupt, "stretch {bad}");
     }
 }
 

@@ -5,12 +5,13 @@ use crate::error::Result;
 use crate::options::{Reader, TABLE};
 
 /// Readers of `--set`; what the others read has a flag of its own.
-const READERS: [Reader; 9] = [
+const READERS: [Reader; 10] = [
     Reader::Train,
     Reader::Rbm,
     Reader::Markov,
     Reader::Map,
     Reader::Copying,
+    Reader::Hmm,
     Reader::Sample,
     Reader::Impute,
     Reader::ImputeFile,

@@ -37,7 +37,7 @@ pub struct Train {
     /// Model file to write (safetensors)
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
-    /// Kind of model: rbm, bernoulli (frequencies alone) or markov (windows of sites)
+    /// Kind of model: rbm, bernoulli (frequencies alone), markov (windows of sites) or hmm (clusters along the genome)
     #[arg(long, value_name = "KIND", default_value = "rbm", value_parser = kind)]
     model: ModelKind,
     #[command(flatten)]

@@ -5,6 +5,7 @@
 //! sum (a logistic function, a comparison with a random number) uses IEEE operations in a fixed order.
 
 pub mod activation;
+pub mod clusters;
 pub mod copying;
 pub mod cpu;
 pub mod hamming;

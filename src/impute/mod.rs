@@ -13,7 +13,7 @@ mod target;
 mod weight;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::hmm::copying::{Copying, Observed, Workspace};
+use crate::hmm::copying::{Copying, Observed, Posterior, Workspace};
 use crate::hmm::rates::{Judged, Rates};
 use crate::models::{Generator, Model};
 use crate::options::Options;
@@ -99,6 +99,8 @@ enum Engine {
     Panel(Box<Reference>),
     /// Haplotypes to copy, with rates.
     Copying(Box<Copying>),
+    /// Clusters of haplotypes: the model is a hidden Markov model.
+    Clusters(Arc<Model>),
     /// A machine to clamp.
     Machine(Box<Clamped>),
     /// Nothing but frequencies.
@@ -140,6 +142,7 @@ impl Imputer {
         }
         let engine = match &model.generator {
             Generator::Copying(panel) => Engine::Copying(Box::new(panel.model(&model.sites)?)),
+            Generator::Hmm(_) => Engine::Clusters(model.clone()),
             Generator::Rbm(machine) => {
                 Engine::Machine(Box::new(Clamped::new(machine, settings.clamped, settings.seed, &settings.threads)?))
             }
@@ -238,7 +241,7 @@ impl Imputer {
                 });
             }
             Engine::Copying(copying) => fitted.copying = Some((**copying).clone()),
-            Engine::Machine(_) | Engine::Frequencies(_) => {}
+            Engine::Clusters(_) | Engine::Machine(_) | Engine::Frequencies(_) => {}
         }
         Ok(fitted)
     }
@@ -313,15 +316,20 @@ impl Fitted<'_> {
         }
         let wanted = Wanted { typed, sites, using };
         match (&self.copying, &self.imputer.engine) {
-            (Some(copying), _) => {
-                let threads = &self.imputer.settings.threads;
-                threads.for_each_piece(&mut rows, 1, |_, rows| {
-                    let mut space = self.space().pop().unwrap_or_default();
-                    rows.iter_mut().for_each(|row| row.result = wanted.copied(copying, row, &mut space));
-                    self.space().push(space);
-                })?;
-                rows.into_iter().try_for_each(|row| row.result)
-            }
+            (Some(copying), _) => self.each(rows, |row| {
+                let mut space = self.space().pop().unwrap_or_default();
+                let done = wanted.chain(row, |observed| copying.posterior(observed, wanted.sites.clone(), &mut space));
+                self.space().push(space);
+                done
+            }),
+            (None, Engine::Clusters(model)) => self.each(rows, |row| {
+                let Generator::Hmm(clusters) = &model.generator else { return Ok(()) };
+                wanted.chain(row, |observed| {
+                    let mut posterior = clusters.posterior(observed)?;
+                    posterior.dosages = posterior.dosages[wanted.sites.clone()].to_vec();
+                    Ok(posterior)
+                })
+            }),
             (None, Engine::Machine(machine)) => machine.impute(&wanted, &mut rows, progress),
             (None, Engine::Frequencies(frequencies)) => {
                 for row in rows {
@@ -334,6 +342,14 @@ impl Fitted<'_> {
             }
             (None, Engine::Panel(_) | Engine::Copying(_)) => Err(Error::new(ErrorKind::Internal, "nothing was fitted")),
         }
+    }
+
+    /// Does something to each row, on all threads.
+    fn each(&self, mut rows: Vec<Row>, work: impl Fn(&mut Row) -> Result<()> + Sync) -> Result<()> {
+        self.imputer.settings.threads.for_each_piece(&mut rows, 1, |_, rows| {
+            rows.iter_mut().for_each(|row| row.result = work(row));
+        })?;
+        rows.into_iter().try_for_each(|row| row.result)
     }
 
     fn space(&self) -> std::sync::MutexGuard<'_, Vec<Workspace>> {
@@ -357,10 +373,9 @@ struct Row<'a> {
 }
 
 impl Wanted<'_> {
-    /// Imputes by the copying model.
-    fn copied(&self, copying: &Copying, row: &mut Row, space: &mut Workspace) -> Result<()> {
-        let observed: Vec<Observed> = self.typed.observed(row.h, self.using.clone());
-        let posterior = copying.posterior(&observed, self.sites.clone(), space)?;
+    /// Imputes by a hidden Markov model along the genome.
+    fn chain(&self, row: &mut Row, posterior: impl FnOnce(&[Observed]) -> Result<Posterior>) -> Result<()> {
+        let posterior = posterior(&self.typed.observed(row.h, self.using.clone()))?;
         row.dosages.copy_from_slice(&posterior.dosages);
         let known = self.typed.within(self.using.clone()).filter(|t| self.typed.allele(row.h, *t).is_some());
         known.zip(posterior.left_out).for_each(|(t, left_out)| row.left_out[t] = left_out);

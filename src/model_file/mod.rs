@@ -9,6 +9,9 @@
 //! | `w0.bernoulli.frequency` | F64, sites | |
 //! | `w0.markov.offset`, `.context`, `.frequency`, `.start` | U64, U32, F64, U64 | contexts of site i: `offset[i]..offset[i + 1]` |
 //! | `w0.copying.panel`, `.centimorgan` | U64, haplotypes x words of 64 sites, lowest bit first; F64, sites | the panel, and each site's distance from the one before |
+//! | `w0.hmm.alternate` | U8, sites x clusters | number i for the i-th of [`probabilities`] |
+//! | `w0.hmm.stretch`, `.entry` | U64, stretches; F32, stretches x clusters | first site of a stretch; weights of entry |
+//! | `w0.hmm.switch` | F32, sites | switches that are expected just before each site |
 //! | `w0.rbm.W`, `.b`, `.c` | F32, sites x hidden; sites; hidden | energy `-b v - c h - v W h` |
 //! | `w0.output.bias` | F32, sites | last half-step: logistic of `sharpness x W h + bias` |
 //! | `w0.mixture.share`, `.log_odds` | F32, clusters; clusters x sites | where chains start |
@@ -17,6 +20,7 @@
 pub mod tensors;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::hmm::clusters::{Clusters, Parameters, code, probabilities};
 use crate::hmm::rates::Rates;
 use crate::io;
 use crate::memory;
@@ -66,6 +70,7 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
         Generator::Bernoulli(m) => 2 * m.frequencies.len(),
         Generator::Markov(m) => 3 * m.contexts.len() + 2 * m.offsets.len(),
         Generator::Copying(m) => 2 * m.haplotypes.words().len() + 2 * sites,
+        Generator::Hmm(m) => (sites + m.stretches().len()) * m.clusters(),
         Generator::Rbm(m) => (1 + m.ladder.len()) * m.rbm.weights.len() + (2 + m.mixture.clusters()) * sites,
     };
     memory::require(numbers.checked_add(8 * sites).and_then(|n| n.checked_mul(8)), "the bytes of the model's file")?;
@@ -100,6 +105,17 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
             description["error"] = json!(m.rates.error);
             write_panel(&mut tensors, "w0.copying.panel", &m.haplotypes);
             tensors.f64("w0.copying.centimorgan", &[sites], &m.centimorgans);
+        }
+        Generator::Hmm(m) => {
+            let Parameters { clusters, alternate, stretches, entry, switches } = m.parameters();
+            let table = probabilities();
+            let codes = alternate.iter().map(|p| code(&table, *p)).collect();
+            let firsts: Vec<u64> = stretches.iter().map(|first| *first as u64).collect();
+            description["clusters"] = json!(clusters);
+            tensors.u8("w0.hmm.alternate", &[sites, clusters], codes);
+            tensors.u64("w0.hmm.stretch", &[firsts.len()], &firsts);
+            tensors.f32("w0.hmm.entry", &[firsts.len(), clusters], &entry);
+            tensors.f32("w0.hmm.switch", &[sites], &switches);
         }
         Generator::Rbm(m) => {
             let hidden = m.rbm.hidden_units();
@@ -162,6 +178,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
         ModelKind::Markov => Generator::Markov(read_markov(&file, m)?),
         ModelKind::Copying => Generator::Copying(read_copying(&file, &sites)?),
         ModelKind::Rbm => Generator::Rbm(Box::new(read_rbm(&file, m)?)),
+        ModelKind::Hmm => Generator::Hmm(Box::new(read_clusters(&file, &sites)?)),
     };
     let metrics = |v: &Value| Some((v[0].as_str()?.to_string(), v[1].as_f64()?));
     let provenance = Provenance {
@@ -223,6 +240,25 @@ fn read_markov(file: &TensorReader, sites: usize) -> Result<Markov> {
         }
     }
     Ok(Markov { window, offsets, contexts, frequencies, starts })
+}
+
+fn read_clusters(file: &TensorReader, sites: &Sites) -> Result<Clusters> {
+    let clusters = file.json_whole("clusters")? as usize;
+    let stretches = file.length("w0.hmm.stretch")?;
+    let table = probabilities();
+    let codes = file.u8("w0.hmm.alternate", &[sites.len(), clusters])?;
+    memory::require(codes.len().checked_mul(9), "the clusters of the model")?;
+    let parameters = Parameters {
+        clusters,
+        alternate: codes.iter().map(|code| table[usize::from(*code)]).collect(),
+        stretches: file.u64("w0.hmm.stretch", &[stretches])?.into_iter().map(|first| first as usize).collect(),
+        entry: file.f32("w0.hmm.entry", &[stretches, clusters])?,
+        switches: file.f32("w0.hmm.switch", &[sites.len()])?,
+    };
+    Clusters::new(&parameters, sites).map_err(|e| match e.kind() {
+        ErrorKind::OutOfMemory => e,
+        _ => contradiction(e.what()),
+    })
 }
 
 /// The parameters of an RBM under `prefix`, the weights in bfloat16 if `half`.

@@ -40,6 +40,11 @@ impl TensorWriter {
         self.add(name, Dtype::F64, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect());
     }
 
+    /// Whole numbers of 8 bits.
+    pub fn u8(&mut self, name: &str, shape: &[usize], values: Vec<u8>) {
+        self.add(name, Dtype::U8, shape, values);
+    }
+
     /// Whole numbers of 32 bits.
     pub fn u32(&mut self, name: &str, shape: &[usize], values: &[u32]) {
         self.add(name, Dtype::U32, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect());
@@ -166,6 +171,14 @@ impl<'a> TensorReader<'a> {
     pub fn f64(&self, name: &str, shape: &[usize]) -> Result<Vec<f64>> {
         let values = words(self.bytes(name, Dtype::F64, shape)?, f64::from_le_bytes);
         finite(name, values, |v: &f64| v.is_finite())
+    }
+
+    /// Whole numbers of 8 bits.
+    ///
+    /// # Errors
+    /// As [`TensorReader::f32`].
+    pub fn u8(&self, name: &str, shape: &[usize]) -> Result<&'a [u8]> {
+        self.bytes(name, Dtype::U8, shape)
     }
 
     /// Whole numbers of 32 bits.

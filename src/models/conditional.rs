@@ -18,6 +18,7 @@ const PORTION: usize = 256;
 /// Of an RBM in equilibrium: the logistic function of the difference of two free energies, with the hidden units summed
 /// out (the terms of its pseudo-likelihood, Besag 1975). Of a Markov model: given the alleles in the window before the
 /// site. Of a copying model: by the forward-backward algorithm. Of a Bernoulli model: the frequency.
+/// site. Of a Bernoulli model: the frequency. Of a hidden Markov model: both passes, without the site's own emission.
 ///
 /// # Errors
 /// `InvalidArgument` if the shapes disagree; `Cancelled`; `OutOfMemory`.
@@ -44,20 +45,26 @@ pub fn conditionals(
     for (portion, rows) in out.chunks_mut(PORTION * sites).enumerate() {
         let first = portion * PORTION;
         progress.step("predicting", first as u64, bits.rows() as u64, "haplotypes")?;
+        if let Generator::Hmm(_) | Generator::Copying(_) = &model.generator {
+            let all = |r: usize| (0..sites).map(|site| (site, bits.get(first + r, site))).collect::<Vec<_>>();
+            let found = threads.map(rows.len() / sites, |r| match (&model.generator, &copying) {
+                (Generator::Hmm(clusters), _) => clusters.posterior(&all(r)),
+                (_, Some(copying)) => copying.posterior(&all(r), 0..0, &mut Workspace::default()),
+                _ => Err(Error::argument("no hidden Markov model")),
+            })?;
+            for (row, found) in rows.chunks_exact_mut(sites).zip(found) {
+                row.copy_from_slice(&found?.left_out);
+            }
+            continue;
+        }
         threads.for_each_piece(rows, sites, |r, row| {
             let allele = |site: usize| bits.get(first + r, site);
             match &model.generator {
                 Generator::Rbm(machine) => of_machine(&machine.rbm, allele, row),
                 Generator::Markov(markov) => markov.conditionals(allele, row),
-                Generator::Copying(_) => {
-                    let observed: Vec<_> = (0..sites).map(|site| (site, allele(site))).collect();
-                    let left_out = copying.as_ref().map(|c| c.posterior(&observed, 0..0, &mut Workspace::default()));
-                    match left_out {
-                        Some(Ok(posterior)) => row.copy_from_slice(&posterior.left_out),
-                        _ => row.fill(f32::NAN),
-                    }
-                }
                 Generator::Bernoulli(b) => row.iter_mut().zip(&b.frequencies).for_each(|(p, f)| *p = *f as f32),
+                // Done above.
+                Generator::Hmm(_) | Generator::Copying(_) => {}
             }
         })?;
     }

@@ -9,6 +9,7 @@ pub mod mixture;
 pub mod rbm;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::hmm::clusters::Clusters;
 use crate::panel::Panel;
 use crate::panel::align::align;
 use crate::panel::bits::BitMatrix;
@@ -30,12 +31,14 @@ pub enum ModelKind {
     Markov,
     /// [`CopiedPanel`].
     Copying,
+    /// [`Clusters`].
+    Hmm,
 }
 
 impl ModelKind {
     /// Every kind.
     pub const ALL: &'static [ModelKind] =
-        &[ModelKind::Rbm, ModelKind::Bernoulli, ModelKind::Markov, ModelKind::Copying];
+        &[ModelKind::Rbm, ModelKind::Bernoulli, ModelKind::Markov, ModelKind::Copying, ModelKind::Hmm];
 
     /// The names of all, separated by commas.
     pub fn names() -> String {
@@ -49,6 +52,7 @@ impl ModelKind {
             ModelKind::Bernoulli => "bernoulli",
             ModelKind::Markov => "markov",
             ModelKind::Copying => "copying",
+            ModelKind::Hmm => "hmm",
         }
     }
 
@@ -80,6 +84,8 @@ pub enum Generator {
     Copying(CopiedPanel),
     /// A restricted Boltzmann machine and what its sampler needs.
     Rbm(Box<SampledRbm>),
+    /// Clusters along the genome.
+    Hmm(Box<Clusters>),
 }
 
 /// A restricted Boltzmann machine and what its sampler needs.
@@ -165,6 +171,7 @@ impl Model {
             Generator::Markov(_) => ModelKind::Markov,
             Generator::Copying(_) => ModelKind::Copying,
             Generator::Rbm(_) => ModelKind::Rbm,
+            Generator::Hmm(_) => ModelKind::Hmm,
         }
     }
 
@@ -172,7 +179,7 @@ impl Model {
     pub fn holds_haplotypes(&self) -> bool {
         match self.generator {
             Generator::Copying(_) => true,
-            Generator::Bernoulli(_) | Generator::Markov(_) | Generator::Rbm(_) => false,
+            Generator::Bernoulli(_) | Generator::Markov(_) | Generator::Rbm(_) | Generator::Hmm(_) => false,
         }
     }
 
@@ -190,6 +197,9 @@ impl Model {
             }
             Generator::Rbm(_) => {
                 "no haplotype and no name, but weights fitted to people: `haploom evaluate --test` measures what samples leak (privacy_loss), and an attack with a person's genome at hand may find more"
+            }
+            Generator::Hmm(_) => {
+                "no haplotype and no name, but clusters that may stand for a few people each, rare alleles included: with a person's genome at hand it can tell who was in the panel; fewer clusters (hmm_clusters) or larger ones (hmm_cluster_size) tell less"
             }
         }
     }
@@ -238,6 +248,7 @@ impl Model {
                 add("Gibbs sweeps to a haplotype", sampled.sweeps.to_string());
                 add("rungs of the tempering ladder", sampled.ladder.len().to_string());
             }
+            Generator::Hmm(clusters) => add("clusters", clusters.clusters().to_string()),
         }
         let from = &self.provenance;
         add("trained by", format!("haploom {}", from.version));

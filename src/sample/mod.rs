@@ -220,6 +220,7 @@ impl Sampler {
                         copying.draw(&stream, |site| row[site / 64] |= 1 << (site % 64));
                     }
                 }
+                Generator::Hmm(m) => m.draw(&stream, |site| row[site / 64] |= 1 << (site % 64)),
                 Generator::Rbm(_) => {}
             }
         })?;

@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod clusters;
 pub mod contrastive;
+pub mod expectation;
 pub mod optimiser;
 pub mod output;
 pub mod stopping;
@@ -66,6 +67,7 @@ pub fn readers(kind: ModelKind) -> &'static [Reader] {
         ModelKind::Markov => &[Reader::Markov],
         ModelKind::Copying => &[Reader::Map, Reader::Copying],
         ModelKind::Bernoulli => &[],
+        ModelKind::Hmm => &[Reader::Train, Reader::Hmm],
     }
 }
 
@@ -107,6 +109,9 @@ pub fn train(
             let machine = train_rbm(panel, options, settings, &mut provenance, progress)?;
             Generator::Rbm(Box::new(machine))
         }
+        ModelKind::Hmm => {
+            Generator::Hmm(Box::new(expectation::fit(panel, options, settings, &mut provenance, progress)?))
+        }
     };
     Ok(Model { sites: panel.sites().clone(), generator, provenance })
 }
@@ -134,7 +139,7 @@ fn train_copying(
 }
 
 /// The haplotypes that a model learns from, and those of people kept aside.
-fn split(panel: &Panel, held_out: f64, seed: u64) -> Result<(BitMatrix, Option<BitMatrix>)> {
+pub(crate) fn split(panel: &Panel, held_out: f64, seed: u64) -> Result<(BitMatrix, Option<BitMatrix>)> {
     let people = panel.samples().len();
     let aside = (people as f64 * held_out).round() as usize;
     if aside == 0 {
