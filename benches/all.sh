@@ -1,5 +1,6 @@
 #!/bin/sh
 # All that RESULTS.md reports, in its order, from one run: some hours, on a machine that does nothing else.
+# `Imputation` has Debian's beagle and minimac4 as peers.
 # Usage: HAPLOOM_DATA=FOLDER PREFIX=WHERE-IT-IS-INSTALLED benches/all.sh [UPDATES of chr15, for half an hour of training] > target/results.md
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,3 +20,4 @@ section '805 sites, published files'; fidelity published
 section '805 sites, all haplotypes, defaults'; fidelity whole
 section '805 sites, half of the people, defaults'; fidelity split
 section 'chr15, 10,000 sites'; fidelity chr15 "updates=$updates"
+section 'Imputation'; benches/imputation/run.sh a b

@@ -17,6 +17,7 @@ fn models() -> Vec<Arc<Model>> {
     vec![
         model(ModelKind::Bernoulli, ""),
         model(ModelKind::Markov, ""),
+        model(ModelKind::Copying, ""),
         model(ModelKind::Hmm, "hmm_clusters=7,stretch=40"),
         model(ModelKind::Rbm, "ladder=true,learning_rate=0.2"),
         model(ModelKind::Rbm, "hidden_type=relu,learning_rate=0.01,method=rdm,output=plain"),

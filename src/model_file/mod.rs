@@ -200,7 +200,7 @@ fn write_panel(tensors: &mut TensorWriter, name: &str, haplotypes: &BitMatrix) {
 
 /// A panel's haplotypes from a tensor.
 fn read_panel(file: &TensorReader, name: &str, sites: usize) -> Result<BitMatrix> {
-    let rows = file.length(name)?;
+    let rows = file.rows(name)?;
     let words = file.u64(name, &[rows, sites.div_ceil(64)])?;
     if rows == 0 {
         return Err(contradiction("the model holds no haplotypes"));

@@ -134,6 +134,18 @@ impl<'a> TensorReader<'a> {
         }
     }
 
+    /// The rows of a tensor of two dimensions.
+    ///
+    /// # Errors
+    /// `ModelCorrupt` if it is missing or has another shape.
+    pub fn rows(&self, name: &str) -> Result<usize> {
+        let view = self.tensors.tensor(name).map_err(|_| corrupt(format!("tensor {name} is missing")))?;
+        match view.shape() {
+            [rows, _] => Ok(*rows),
+            shape => Err(corrupt(format!("tensor {name} has shape {shape:?}"))),
+        }
+    }
+
     /// 32-bit numbers, all finite.
     ///
     /// # Errors
