@@ -52,6 +52,8 @@ pub enum Reader {
     Rbm,
     /// Training of a Markov model.
     Markov,
+    /// Training of a context model.
+    Context,
     /// Checkpoints of training.
     Checkpoint,
     /// Sampling.
@@ -80,6 +82,7 @@ impl Reader {
             Reader::Train => "training",
             Reader::Rbm => "training, RBM",
             Reader::Markov => "training, Markov",
+            Reader::Context => "training, context",
             Reader::Checkpoint => "checkpoints",
             Reader::Sample => "sampling",
             Reader::Stream => "stream",
@@ -340,6 +343,22 @@ pub const TABLE: &[Spec] = &[
     ),
     flag("centred", Reader::Rbm, "true", "centred gradient (Melchior et al. 2016)"),
     whole("window", Reader::Markov, 0, 20, "10", "sites that the next one depends on (Yelmen 2021: 5 and 10)"),
+    number(
+        "run_share",
+        Reader::Context,
+        0.01,
+        100.0,
+        "0.85",
+        "how long an artificial haplotype may equal one of a person, as a share of the longest run that the person shares with another; more imputes better and leaks more (benches/RESULTS.md)",
+    ),
+    whole(
+        "least_carriers",
+        Reader::Context,
+        1,
+        1_000_000,
+        "1",
+        "haplotypes that have to carry an allele, or it is taken out; 1 keeps all, 2 hides those of a single one",
+    ),
     text("checkpoint", Reader::Checkpoint, "a folder", "", "where checkpoints of an RBM go (empty: nowhere)"),
     flag("resume", Reader::Checkpoint, "false", "whether to go on from the checkpoint there"),
     choice(

@@ -37,6 +37,8 @@ pub enum Purpose {
     Likelihood = 6,
     /// Replicas below the model while it learns: the stream is the chain's number.
     Replica = 7,
+    /// Crossovers of artificial haplotypes: the stream is the number of their block.
+    Weave = 16,
     /// Missing alleles that are filled: the stream is a hash of the site.
     Missing = 32,
 }

@@ -64,6 +64,11 @@ fn bernoulli_and_markov_samples_are_functions_of_their_numbers() {
 }
 
 #[test]
+fn woven_samples_are_functions_of_their_numbers() {
+    check(&model(ModelKind::Context, ""), "", |_| {});
+}
+
+#[test]
 fn gibbs_samples_are_functions_of_their_numbers() {
     let bernoulli = model(ModelKind::Rbm, "");
     for text in ["", "sampler=mixture,sample_sweeps=3", "sampler=gibbs", "sampler=random,sample_sweeps=2"] {

@@ -5,7 +5,8 @@ use crate::error::Result;
 use crate::options::{Reader, TABLE};
 
 /// Readers of `--set`; what the others read has a flag of its own.
-const READERS: [Reader; 5] = [Reader::Train, Reader::Rbm, Reader::Markov, Reader::Sample, Reader::Evaluate];
+const READERS: [Reader; 6] =
+    [Reader::Train, Reader::Rbm, Reader::Markov, Reader::Context, Reader::Sample, Reader::Evaluate];
 
 /// Prints the table of options.
 ///

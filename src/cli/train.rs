@@ -22,8 +22,8 @@ panel, options and seed give the same model for any number of threads.
 Ctrl-C leaves a checkpoint, in MODEL.checkpoint unless --checkpoint names a folder: the same
 command with --resume goes on from there and ends with the same model.
 
-A model holds no haplotype of the panel (a Markov model holds its windows), but may still tell
-who was in it: `haploom info MODEL` says what it may leak, and `haploom evaluate --test`
+A model holds no haplotype of the panel (a Markov model holds its windows, a context model the
+panel itself), but may still tell who was in it: `haploom info MODEL` says what it may leak, and `haploom evaluate --test`
 measures what its samples leak.
 
 Examples:
@@ -37,7 +37,7 @@ pub struct Train {
     /// Model file to write (safetensors)
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
-    /// Kind of model: rbm, bernoulli (frequencies alone) or markov (windows of sites)
+    /// Kind of model: rbm, bernoulli (frequencies alone), markov (windows of sites) or context (the panel, woven anew)
     #[arg(long, value_name = "KIND", default_value = "rbm", value_parser = kind)]
     model: ModelKind,
     #[command(flatten)]

@@ -8,6 +8,7 @@ pub mod activation;
 pub mod copying;
 pub mod cpu;
 pub mod hamming;
+pub mod runs;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::bits::BitMatrix;

@@ -9,6 +9,9 @@
 //! | `w0.bernoulli.frequency` | F64, sites | |
 //! | `w0.markov.offset`, `.context`, `.frequency`, `.start` | U64, U32, F64, U64 | contexts of site i: `offset[i]..offset[i + 1]` |
 //! | `w0.rbm.W`, `.b`, `.c` | F32, sites x hidden; sites; hidden | energy `-b v - c h - v W h` |
+//! | `w0.context.panel` | U64, haplotypes x words | the training panel itself: bit `site % 64` of word `site / 64` |
+//! | `w0.context.person` | U32, haplotypes | whose each is, numbers that do not fall |
+//! | `w0.context.longest` | U32, contigs x haplotypes | the longest run that may be copied of each, in sites |
 //! | `w0.output.bias` | F32, sites | last half-step: logistic of `sharpness x W h + bias` |
 //! | `w0.mixture.share`, `.log_odds` | F32, clusters; clusters x sites | where chains start |
 //! | `w0.ladder.R.W`, `.b`, `.c` | BF16, F32, F32 | rung R of the tempering ladder |
@@ -19,10 +22,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::io;
 use crate::memory;
 use crate::models::bernoulli::Bernoulli;
+use crate::models::context::Context;
 use crate::models::markov::Markov;
 use crate::models::mixture::Mixture;
 use crate::models::rbm::{Hidden, Rbm};
 use crate::models::{Generator, Model, ModelKind, Output, Provenance, SampledRbm, Start};
+use crate::panel::bits::{BitMatrix, words_for};
 use crate::panel::sites::{Site, Sites};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -61,6 +66,7 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
     let numbers = match &model.generator {
         Generator::Bernoulli(m) => 2 * m.frequencies.len(),
         Generator::Markov(m) => 3 * m.contexts.len() + 2 * m.offsets.len(),
+        Generator::Context(m) => m.panel.words().len() + m.longest.len(),
         Generator::Rbm(m) => (1 + m.ladder.len()) * m.rbm.weights.len() + (2 + m.mixture.clusters()) * sites,
     };
     memory::require(numbers.checked_add(8 * sites).and_then(|n| n.checked_mul(8)), "the bytes of the model's file")?;
@@ -89,6 +95,12 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
             tensors.u32("w0.markov.context", &[m.contexts.len()], &m.contexts);
             tensors.f64("w0.markov.frequency", &[m.frequencies.len()], &m.frequencies);
             tensors.u64("w0.markov.start", &[m.starts.len()], &m.starts);
+        }
+        Generator::Context(m) => {
+            let haplotypes = m.panel.rows();
+            tensors.u64("w0.context.panel", &[haplotypes, m.panel.stride()], m.panel.words());
+            tensors.u32("w0.context.person", &[haplotypes], &m.people);
+            tensors.u32("w0.context.longest", &[m.contigs.len(), haplotypes], &m.longest);
         }
         Generator::Rbm(m) => {
             let hidden = m.rbm.hidden_units();
@@ -149,6 +161,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
             Generator::Bernoulli(Bernoulli { frequencies })
         }
         ModelKind::Markov => Generator::Markov(read_markov(&file, m)?),
+        ModelKind::Context => Generator::Context(Box::new(read_context(&file, &sites)?)),
         ModelKind::Rbm => Generator::Rbm(Box::new(read_rbm(&file, m)?)),
     };
     let metrics = |v: &Value| Some((v[0].as_str()?.to_string(), v[1].as_f64()?));
@@ -182,6 +195,19 @@ fn read_markov(file: &TensorReader, sites: usize) -> Result<Markov> {
         }
     }
     Ok(Markov { window, offsets, contexts, frequencies, starts })
+}
+
+fn read_context(file: &TensorReader, sites: &Sites) -> Result<Context> {
+    let contigs = sites.contig_ranges();
+    let people = file.u32("w0.context.person", &[file.length("w0.context.person")?])?;
+    let haplotypes = people.len();
+    let words = file.u64("w0.context.panel", &[haplotypes, words_for(sites.len())])?;
+    let longest = file.u32("w0.context.longest", &[contigs.len(), haplotypes])?;
+    if people.is_empty() || !people.is_sorted() || longest.contains(&0) {
+        return Err(contradiction("the people of the context model, or what may be copied of them, are out of bounds"));
+    }
+    let panel = BitMatrix::from_words(haplotypes, sites.len(), words)?;
+    Ok(Context { panel, people, contigs, longest })
 }
 
 /// The parameters of an RBM under `prefix`, the weights in bfloat16 if `half`.

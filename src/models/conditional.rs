@@ -19,7 +19,7 @@ const PORTION: usize = 256;
 /// site. Of a Bernoulli model: the frequency.
 ///
 /// # Errors
-/// `InvalidArgument` if the shapes disagree; `Cancelled`; `OutOfMemory`.
+/// `InvalidArgument` if the shapes disagree, or for a context model, which has no such probabilities; `Cancelled`; `OutOfMemory`.
 pub fn conditionals(
     model: &Model,
     bits: &BitMatrix,
@@ -36,6 +36,10 @@ pub fn conditionals(
             out.len()
         )));
     }
+    if let Generator::Context(_) = model.generator {
+        return Err(Error::argument("a context model says nothing of one site given the others")
+            .remedy("take an RBM, a Markov or a Bernoulli model"));
+    }
     for (portion, rows) in out.chunks_mut(PORTION * sites).enumerate() {
         let first = portion * PORTION;
         progress.step("predicting", first as u64, bits.rows() as u64, "haplotypes")?;
@@ -44,6 +48,7 @@ pub fn conditionals(
             match &model.generator {
                 Generator::Rbm(machine) => of_machine(&machine.rbm, allele, row),
                 Generator::Markov(markov) => markov.conditionals(allele, row),
+                Generator::Context(_) => {}
                 Generator::Bernoulli(b) => row.iter_mut().zip(&b.frequencies).for_each(|(p, f)| *p = *f as f32),
             }
         })?;

@@ -2,6 +2,7 @@
 
 pub mod bernoulli;
 pub mod conditional;
+pub mod context;
 pub mod encode;
 pub mod markov;
 pub mod mixture;
@@ -13,6 +14,7 @@ use crate::panel::align::align;
 use crate::panel::bits::BitMatrix;
 use crate::panel::sites::Sites;
 use bernoulli::Bernoulli;
+use context::Context;
 use markov::Markov;
 use mixture::Mixture;
 use rbm::Rbm;
@@ -26,11 +28,13 @@ pub enum ModelKind {
     Bernoulli,
     /// [`Markov`].
     Markov,
+    /// [`Context`].
+    Context,
 }
 
 impl ModelKind {
     /// Every kind.
-    pub const ALL: [ModelKind; 3] = [ModelKind::Rbm, ModelKind::Bernoulli, ModelKind::Markov];
+    pub const ALL: [ModelKind; 4] = [ModelKind::Rbm, ModelKind::Bernoulli, ModelKind::Markov, ModelKind::Context];
 
     /// As the command line and model files write it.
     pub fn name(self) -> &'static str {
@@ -38,6 +42,7 @@ impl ModelKind {
             ModelKind::Rbm => "rbm",
             ModelKind::Bernoulli => "bernoulli",
             ModelKind::Markov => "markov",
+            ModelKind::Context => "context",
         }
     }
 
@@ -65,6 +70,8 @@ pub enum Generator {
     Bernoulli(Bernoulli),
     /// Windows.
     Markov(Markov),
+    /// People's haplotypes, woven anew.
+    Context(Box<Context>),
     /// A restricted Boltzmann machine and what its sampler needs.
     Rbm(Box<SampledRbm>),
 }
@@ -150,8 +157,14 @@ impl Model {
         match self.generator {
             Generator::Bernoulli(_) => ModelKind::Bernoulli,
             Generator::Markov(_) => ModelKind::Markov,
+            Generator::Context(_) => ModelKind::Context,
             Generator::Rbm(_) => ModelKind::Rbm,
         }
+    }
+
+    /// Whether the file holds the haplotypes of the people it was trained on.
+    pub fn holds_haplotypes(&self) -> bool {
+        matches!(self.generator, Generator::Context(_))
     }
 
     /// What the file may tell about the people it was trained on, in a line.
@@ -162,6 +175,9 @@ impl Model {
             }
             Generator::Markov(_) => {
                 "every window of neighbouring alleles that the training panel holds, rare ones included: with a person's genome at hand it can tell who was in it"
+            }
+            Generator::Context(_) => {
+                "it holds the haplotypes of the people it was trained on, all of them: do not share it. Its samples hold pieces of them: `haploom evaluate --test` measures what these leak (longest_run_auc, privacy_loss)"
             }
             Generator::Rbm(_) => {
                 "no haplotype and no name, but weights fitted to people: `haploom evaluate --test` measures what samples leak (privacy_loss), and an attack with a person's genome at hand may find more"
@@ -203,6 +219,15 @@ impl Model {
         match &self.generator {
             Generator::Bernoulli(_) => {}
             Generator::Markov(markov) => add("window", format!("{} sites", markov.window)),
+            Generator::Context(context) => {
+                add("haplotypes in a block", context.block_size().to_string());
+                let mut longest = context.longest.clone();
+                longest.sort();
+                add(
+                    "sites of a person that are copied at a stretch, at most",
+                    format!("{} (median)", longest[longest.len() / 2]),
+                );
+            }
             Generator::Rbm(sampled) => {
                 add("hidden units", format!("{}, {}", sampled.rbm.hidden_units(), sampled.rbm.hidden.name()));
                 add("chains start from", sampled.start.name().to_string());

@@ -10,6 +10,7 @@ pub mod stopping;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 use crate::models::bernoulli::Bernoulli;
+use crate::models::context::Context;
 use crate::models::markov::Markov;
 use crate::models::rbm::Rbm;
 use crate::models::{Generator, Model, ModelKind, Output, Provenance, SampledRbm};
@@ -61,6 +62,7 @@ pub fn readers(kind: ModelKind) -> &'static [Reader] {
     match kind {
         ModelKind::Rbm => &[Reader::Train, Reader::Rbm],
         ModelKind::Markov => &[Reader::Markov],
+        ModelKind::Context => &[Reader::Context],
         ModelKind::Bernoulli => &[],
     }
 }
@@ -97,6 +99,14 @@ pub fn train(
             let begins = |i: &usize| *i == 0 || sites[*i].contig != sites[*i - 1].contig;
             let starts: Vec<u64> = (0..sites.len()).filter(begins).map(|i| i as u64).collect();
             Generator::Markov(Markov::count(panel.bits(), &starts, options.whole("window")))
+        }
+        ModelKind::Context => {
+            progress.step("finding shared runs", 0, 1, "panel")?;
+            let samples = panel.samples();
+            let people = (0..panel.haplotypes()).map(|h| samples.of_haplotype(h) as u32).collect();
+            let (contigs, share) = (panel.sites().contig_ranges(), options.number("run_share"));
+            let (bits, least) = (panel.bits().clone(), options.whole("least_carriers"));
+            Generator::Context(Box::new(Context::learn(bits, people, contigs, share, least, &settings.threads)?))
         }
         ModelKind::Rbm => {
             let machine = train_rbm(panel, options, settings, &mut provenance, progress)?;
