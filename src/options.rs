@@ -62,6 +62,8 @@ pub enum Reader {
     ImputeFile,
     /// Training of a hidden Markov model of clusters.
     Hmm,
+    /// Training of a context model.
+    Context,
     /// Checkpoints of training.
     Checkpoint,
     /// Sampling.
@@ -95,6 +97,7 @@ impl Reader {
             Reader::Impute => "imputation",
             Reader::ImputeFile => "imputation of files",
             Reader::Hmm => "training, hidden Markov",
+            Reader::Context => "training, context",
             Reader::Checkpoint => "checkpoints",
             Reader::Sample => "sampling",
             Reader::Stream => "stream",
@@ -505,6 +508,22 @@ pub const TABLE: &[Spec] = &[
         1_000_000_000,
         "500",
         "sites in a stretch within which clusters have one weight of entry (0: the whole contig)",
+    ),
+    number(
+        "run_share",
+        Reader::Context,
+        0.01,
+        100.0,
+        "0.85",
+        "how long an artificial haplotype may equal one of a person, as a share of the longest run that the person shares with another; more imputes better and leaks more (benches/RESULTS.md)",
+    ),
+    whole(
+        "least_carriers",
+        Reader::Context,
+        1,
+        1_000_000,
+        "1",
+        "haplotypes that have to carry an allele, or it is taken out; 1 keeps all, 2 hides those of a single one",
     ),
     text("checkpoint", Reader::Checkpoint, "a folder", "", "where checkpoints of an RBM go (empty: nowhere)"),
     flag("resume", Reader::Checkpoint, "false", "whether to go on from the checkpoint there"),

@@ -19,6 +19,7 @@ fn models() -> Vec<Arc<Model>> {
         model(ModelKind::Markov, ""),
         model(ModelKind::Copying, ""),
         model(ModelKind::Hmm, "hmm_clusters=7,stretch=40"),
+        model(ModelKind::Context, ""),
         model(ModelKind::Rbm, "ladder=true,learning_rate=0.2"),
         model(ModelKind::Rbm, "hidden_type=relu,learning_rate=0.01,method=rdm,output=plain"),
     ]
@@ -217,6 +218,7 @@ fn other_versions_and_other_files_are_refused_with_their_kinds() {
 fn contradictions_are_refused() {
     let rbm = to_bytes(&model(ModelKind::Rbm, "updates=2,ladder=true")).unwrap();
     let markov = to_bytes(&model(ModelKind::Markov, "")).unwrap();
+    let context = to_bytes(&model(ModelKind::Context, "")).unwrap();
     let kind = |bytes: &[u8]| from_bytes(bytes).unwrap_err().kind();
     for (key, value) in [
         ("kind", json!("gan")),
@@ -240,6 +242,23 @@ fn contradictions_are_refused() {
     assert_eq!(kind(&with_description(&markov, |d| d["window"] = json!(1u64 << 40))), ErrorKind::ModelCorrupt);
     for (tensor, shape) in [("w0.rbm.W", json!([9, 133])), ("w0.rbm.b", json!([133, 1])), ("w0.rbm.c", json!([3, 3]))] {
         let bytes = with_header(&rbm, |h| h[tensor]["shape"] = shape);
+        assert_eq!(kind(&bytes), ErrorKind::ModelCorrupt, "{tensor}");
+    }
+    for (tensor, shape) in [
+        ("w0.context.panel", json!([40, 6])),
+        ("w0.context.person", json!([2, 40])),
+        ("w0.context.longest", json!([160])),
+    ] {
+        let bytes = with_header(&context, |h| h[tensor]["shape"] = shape);
+        assert_eq!(kind(&bytes), ErrorKind::ModelCorrupt, "{tensor}");
+    }
+    // People out of order, and nothing that may be copied.
+    for (tensor, value) in [("w0.context.person", 77u32), ("w0.context.longest", 0)] {
+        let (header, _) = parts(&context);
+        let offset = header[tensor]["data_offsets"][0].as_u64().unwrap() as usize;
+        let begin = context.len() - parts(&context).1.len() + offset;
+        let mut bytes = context.clone();
+        bytes[begin..begin + 4].copy_from_slice(&value.to_le_bytes());
         assert_eq!(kind(&bytes), ErrorKind::ModelCorrupt, "{tensor}");
     }
     let dtype = with_header(&rbm, |h| h["w0.rbm.W"]["dtype"] = json!("I32"));

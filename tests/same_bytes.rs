@@ -69,6 +69,16 @@ fn samples_of_clusters_are_functions_of_their_numbers() {
 }
 
 #[test]
+fn samples_of_a_copied_panel_are_functions_of_their_numbers() {
+    check(&model(ModelKind::Copying, "effective_size=1e5,error=0.01"), "", |_| {});
+}
+
+#[test]
+fn woven_samples_are_functions_of_their_numbers() {
+    check(&model(ModelKind::Context, ""), "", |_| {});
+}
+
+#[test]
 fn gibbs_samples_are_functions_of_their_numbers() {
     let bernoulli = model(ModelKind::Rbm, "");
     for text in ["", "sampler=mixture,sample_sweeps=3", "sampler=gibbs", "sampler=random,sample_sweeps=2"] {

@@ -5,13 +5,14 @@ use crate::error::Result;
 use crate::options::{Reader, TABLE};
 
 /// Readers of `--set`; what the others read has a flag of its own.
-const READERS: [Reader; 10] = [
+const READERS: [Reader; 11] = [
     Reader::Train,
     Reader::Rbm,
     Reader::Markov,
     Reader::Map,
     Reader::Copying,
     Reader::Hmm,
+    Reader::Context,
     Reader::Sample,
     Reader::Impute,
     Reader::ImputeFile,

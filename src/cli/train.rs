@@ -22,8 +22,8 @@ panel, options and seed give the same model for any number of threads.
 Ctrl-C leaves a checkpoint, in MODEL.checkpoint unless --checkpoint names a folder: the same
 command with --resume goes on from there and ends with the same model.
 
-A model holds no haplotype of the panel (a Markov model holds its windows), but may still tell
-who was in it: `haploom info MODEL` says what it may leak, and `haploom evaluate --test`
+A model holds no haplotype of the panel (a Markov model holds its windows, a context model the
+panel itself), but may still tell who was in it: `haploom info MODEL` says what it may leak, and `haploom evaluate --test`
 measures what its samples leak.
 
 Examples:
@@ -37,7 +37,8 @@ pub struct Train {
     /// Model file to write (safetensors)
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
-    /// Kind of model: rbm, bernoulli (frequencies alone), markov (windows of sites) or hmm (clusters along the genome)
+    /// Kind of model: rbm, hmm (clusters of haplotypes), bernoulli (frequencies alone), markov (windows of sites), and two
+    /// that hold the panel: context (woven anew), copying (copied as Li and Stephens do)
     #[arg(long, value_name = "KIND", default_value = "rbm", value_parser = kind)]
     model: ModelKind,
     #[command(flatten)]
@@ -48,6 +49,9 @@ pub struct Train {
     /// Option of the training; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Refuse to write a model that holds haplotypes of the panel: what is written may go where these may not
+    #[arg(long)]
+    share: bool,
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -91,6 +95,12 @@ impl Train {
     /// Those of reading, training and writing.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let options = options(&self.set, readers(self.model))?;
+        if self.share && self.model.holds_haplotypes() {
+            let kinds: Vec<&str> =
+                ModelKind::ALL.iter().filter(|kind| !kind.holds_haplotypes()).map(|kind| kind.name()).collect();
+            let what = format!("a {} model holds the panel's haplotypes and is not to be shared", self.model.name());
+            return Err(Error::argument(what).remedy(format!("with --share train {}", kinds.join(", "))));
+        }
         io::require_writable(&self.output)?;
         let reading = self.rules.options(&self.part, self.seed, self.threads)?;
         let panel = read(&self.panel, &ReadOptions { labels: self.labels.clone(), ..reading }, terminal)?;

@@ -5,12 +5,12 @@
 //! judged by all pairs of a member and another person: the share in which the member's score is the higher one.
 
 use super::distances::nearest;
+use crate::compute::runs::longest_run;
 use crate::error::Result;
 use crate::panel::bits::BitMatrix;
 use crate::panel::samples::Samples;
 use crate::panel::sites::Sites;
 use crate::threads::Threads;
-use std::ops::Range;
 
 /// Haplotypes whose longest runs one unit of work finds.
 const STRIP: usize = 64;
@@ -81,22 +81,14 @@ pub fn longest_runs(
     sites: &Sites,
     threads: &Threads,
 ) -> Result<Vec<f64>> {
-    let mut next = 0;
-    let contigs: Vec<Range<usize>> = sites
-        .spans()
-        .into_iter()
-        .map(|(_, _, _, count)| {
-            next += count;
-            next - count..next
-        })
-        .collect();
+    let contigs = sites.contig_ranges();
     let runs = threads.map(bits.rows().div_ceil(STRIP), |strip| {
         let mut runs = vec![0; STRIP.min(bits.rows() - strip * STRIP)];
         // One artificial haplotype meets a strip of people while it is in the cache.
         for a in 0..artificial.rows() {
             for (i, run) in runs.iter_mut().enumerate() {
                 for contig in &contigs {
-                    *run = longer_run(bits.row(strip * STRIP + i), artificial.row(a), contig.clone(), *run);
+                    *run = longest_run(bits.row(strip * STRIP + i), artificial.row(a), contig.clone(), *run);
                 }
             }
         }
@@ -109,57 +101,6 @@ pub fn longest_runs(
 /// The better score of each person's haplotypes.
 fn best_of_each(people: &Samples, score: impl Fn(usize) -> f64) -> Vec<f64> {
     (0..people.len()).map(|i| people.haplotypes_of(i).map(&score).fold(f64::NEG_INFINITY, f64::max)).collect()
-}
-
-/// The longest run of equal bits of `a` and `b` within `columns`, or `known` if none is longer.
-///
-/// A run longer than the longest so far, from `start` on, would cover the site that many sites on. So we look backwards
-/// from there for a difference, which is near as a rule, and begin again behind it: most words are never looked at, as in
-/// Boyer and Moore's search for text.
-fn longer_run(a: &[u64], b: &[u64], columns: Range<usize>, known: usize) -> usize {
-    let (mut start, mut longest) = (columns.start, known);
-    while start + longest < columns.end {
-        match last_difference(a, b, start..start + longest + 1) {
-            Some(difference) => start = difference + 1,
-            None => {
-                let end = first_difference(a, b, start + longest + 1..columns.end);
-                longest = end - start;
-                start = end + 1;
-            }
-        }
-    }
-    longest
-}
-
-/// The last of `columns` (not empty) where `a` and `b` differ.
-#[inline]
-fn last_difference(a: &[u64], b: &[u64], columns: Range<usize>) -> Option<usize> {
-    let (first, last) = (columns.start / 64, (columns.end - 1) / 64);
-    let mut mask = u64::MAX >> (63 - (columns.end - 1) % 64);
-    for w in (first..=last).rev() {
-        if w == first {
-            mask &= u64::MAX << (columns.start % 64);
-        }
-        let differ = (a[w] ^ b[w]) & mask;
-        if differ != 0 {
-            return Some(64 * w + 63 - differ.leading_zeros() as usize);
-        }
-        mask = u64::MAX;
-    }
-    None
-}
-
-/// The first of `columns` where `a` and `b` differ; their end if there is none.
-fn first_difference(a: &[u64], b: &[u64], columns: Range<usize>) -> usize {
-    let mut mask = u64::MAX << (columns.start % 64);
-    for w in columns.start / 64..columns.end.div_ceil(64) {
-        let differ = (a[w] ^ b[w]) & mask;
-        if differ != 0 {
-            return columns.end.min(64 * w + differ.trailing_zeros() as usize);
-        }
-        mask = u64::MAX;
-    }
-    columns.end
 }
 
 #[cfg(test)]

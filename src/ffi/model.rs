@@ -151,7 +151,7 @@ pub extern "C" fn haploom_model_free(model: *mut haploom_model) {
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_kind(model: Option<&haploom_model>) -> *const c_char {
-    const KINDS: [&CStr; 3] = [c"rbm", c"markov", c"bernoulli"];
+    const KINDS: [&CStr; 4] = [c"rbm", c"markov", c"bernoulli", c"context"];
     answer(std::ptr::null(), || {
         let name = model_of(model)?.kind().name();
         Ok(KINDS.iter().find(|kind| kind.to_bytes() == name.as_bytes()).map_or(std::ptr::null(), |kind| kind.as_ptr()))

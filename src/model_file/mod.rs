@@ -13,6 +13,9 @@
 //! | `w0.hmm.stretch`, `.entry` | U64, stretches; F32, stretches x clusters | first site of a stretch; weights of entry |
 //! | `w0.hmm.switch` | F32, sites | switches that are expected just before each site |
 //! | `w0.rbm.W`, `.b`, `.c` | F32, sites x hidden; sites; hidden | energy `-b v - c h - v W h` |
+//! | `w0.context.panel` | U64, haplotypes x words | the training panel itself: bit `site % 64` of word `site / 64` |
+//! | `w0.context.person` | U32, haplotypes | whose each is, numbers that do not fall |
+//! | `w0.context.longest` | U32, contigs x haplotypes | the longest run that may be copied of each, in sites |
 //! | `w0.output.bias` | F32, sites | last half-step: logistic of `sharpness x W h + bias` |
 //! | `w0.mixture.share`, `.log_odds` | F32, clusters; clusters x sites | where chains start |
 //! | `w0.ladder.R.W`, `.b`, `.c` | BF16, F32, F32 | rung R of the tempering ladder |
@@ -25,6 +28,7 @@ use crate::hmm::rates::Rates;
 use crate::io;
 use crate::memory;
 use crate::models::bernoulli::Bernoulli;
+use crate::models::context::Context;
 use crate::models::copying::CopiedPanel;
 use crate::models::markov::Markov;
 use crate::models::mixture::Mixture;
@@ -71,6 +75,7 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
         Generator::Markov(m) => 3 * m.contexts.len() + 2 * m.offsets.len(),
         Generator::Copying(m) => 2 * m.haplotypes.words().len() + 2 * sites,
         Generator::Hmm(m) => (sites + m.stretches().len()) * m.clusters(),
+        Generator::Context(m) => m.panel.words().len() + m.longest.len(),
         Generator::Rbm(m) => (1 + m.ladder.len()) * m.rbm.weights.len() + (2 + m.mixture.clusters()) * sites,
     };
     memory::require(numbers.checked_add(8 * sites).and_then(|n| n.checked_mul(8)), "the bytes of the model's file")?;
@@ -116,6 +121,12 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
             tensors.u64("w0.hmm.stretch", &[firsts.len()], &firsts);
             tensors.f32("w0.hmm.entry", &[firsts.len(), clusters], &entry);
             tensors.f32("w0.hmm.switch", &[sites], &switches);
+        }
+        Generator::Context(m) => {
+            let haplotypes = m.panel.rows();
+            write_panel(&mut tensors, "w0.context.panel", &m.panel);
+            tensors.u32("w0.context.person", &[haplotypes], &m.people);
+            tensors.u32("w0.context.longest", &[m.contigs.len(), haplotypes], &m.longest);
         }
         Generator::Rbm(m) => {
             let hidden = m.rbm.hidden_units();
@@ -177,6 +188,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
         }
         ModelKind::Markov => Generator::Markov(read_markov(&file, m)?),
         ModelKind::Copying => Generator::Copying(read_copying(&file, &sites)?),
+        ModelKind::Context => Generator::Context(Box::new(read_context(&file, &sites)?)),
         ModelKind::Rbm => Generator::Rbm(Box::new(read_rbm(&file, m)?)),
         ModelKind::Hmm => Generator::Hmm(Box::new(read_clusters(&file, &sites)?)),
     };
@@ -259,6 +271,18 @@ fn read_clusters(file: &TensorReader, sites: &Sites) -> Result<Clusters> {
         ErrorKind::OutOfMemory => e,
         _ => contradiction(e.what()),
     })
+}
+
+fn read_context(file: &TensorReader, sites: &Sites) -> Result<Context> {
+    let contigs = sites.contig_ranges();
+    let people = file.u32("w0.context.person", &[file.length("w0.context.person")?])?;
+    let haplotypes = people.len();
+    let panel = read_panel(file, "w0.context.panel", sites.len())?;
+    let longest = file.u32("w0.context.longest", &[contigs.len(), haplotypes])?;
+    if panel.rows() != haplotypes || !people.is_sorted() || longest.contains(&0) {
+        return Err(contradiction("the people of the context model, or what may be copied of them, are out of bounds"));
+    }
+    Ok(Context { panel, people, contigs, longest })
 }
 
 /// The parameters of an RBM under `prefix`, the weights in bfloat16 if `half`.

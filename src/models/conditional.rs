@@ -21,7 +21,7 @@ const PORTION: usize = 256;
 /// site. Of a Bernoulli model: the frequency. Of a hidden Markov model: both passes, without the site's own emission.
 ///
 /// # Errors
-/// `InvalidArgument` if the shapes disagree; `Cancelled`; `OutOfMemory`.
+/// `InvalidArgument` if the shapes disagree, or for a context model, which has no such probabilities; `Cancelled`; `OutOfMemory`.
 pub fn conditionals(
     model: &Model,
     bits: &BitMatrix,
@@ -42,6 +42,10 @@ pub fn conditionals(
         Generator::Copying(panel) => Some(panel.model(&model.sites)?),
         _ => None,
     };
+    if let Generator::Context(_) = model.generator {
+        return Err(Error::argument("a context model says nothing of one site given the others")
+            .remedy("take an RBM, a Markov or a Bernoulli model"));
+    }
     for (portion, rows) in out.chunks_mut(PORTION * sites).enumerate() {
         let first = portion * PORTION;
         progress.step("predicting", first as u64, bits.rows() as u64, "haplotypes")?;
@@ -62,6 +66,7 @@ pub fn conditionals(
             match &model.generator {
                 Generator::Rbm(machine) => of_machine(&machine.rbm, allele, row),
                 Generator::Markov(markov) => markov.conditionals(allele, row),
+                Generator::Context(_) => {}
                 Generator::Bernoulli(b) => row.iter_mut().zip(&b.frequencies).for_each(|(p, f)| *p = *f as f32),
                 // Done above.
                 Generator::Hmm(_) | Generator::Copying(_) => {}

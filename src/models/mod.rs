@@ -2,6 +2,7 @@
 
 pub mod bernoulli;
 pub mod conditional;
+pub mod context;
 pub mod copying;
 pub mod encode;
 pub mod markov;
@@ -15,6 +16,7 @@ use crate::panel::align::align;
 use crate::panel::bits::BitMatrix;
 use crate::panel::sites::Sites;
 use bernoulli::Bernoulli;
+use context::Context;
 use copying::CopiedPanel;
 use markov::Markov;
 use mixture::Mixture;
@@ -33,12 +35,20 @@ pub enum ModelKind {
     Copying,
     /// [`Clusters`].
     Hmm,
+    /// [`Context`].
+    Context,
 }
 
 impl ModelKind {
     /// Every kind.
-    pub const ALL: &'static [ModelKind] =
-        &[ModelKind::Rbm, ModelKind::Bernoulli, ModelKind::Markov, ModelKind::Copying, ModelKind::Hmm];
+    pub const ALL: &'static [ModelKind] = &[
+        ModelKind::Rbm,
+        ModelKind::Bernoulli,
+        ModelKind::Markov,
+        ModelKind::Copying,
+        ModelKind::Hmm,
+        ModelKind::Context,
+    ];
 
     /// The names of all, separated by commas.
     pub fn names() -> String {
@@ -53,6 +63,15 @@ impl ModelKind {
             ModelKind::Markov => "markov",
             ModelKind::Copying => "copying",
             ModelKind::Hmm => "hmm",
+            ModelKind::Context => "context",
+        }
+    }
+
+    /// Whether its files hold haplotypes of the people they were trained on: they are not to be shared where these are not.
+    pub fn holds_haplotypes(self) -> bool {
+        match self {
+            ModelKind::Copying | ModelKind::Context => true,
+            ModelKind::Rbm | ModelKind::Bernoulli | ModelKind::Markov | ModelKind::Hmm => false,
         }
     }
 
@@ -82,6 +101,8 @@ pub enum Generator {
     Markov(Markov),
     /// A panel that is copied.
     Copying(CopiedPanel),
+    /// People's haplotypes, woven anew.
+    Context(Box<Context>),
     /// A restricted Boltzmann machine and what its sampler needs.
     Rbm(Box<SampledRbm>),
     /// Clusters along the genome.
@@ -170,6 +191,7 @@ impl Model {
             Generator::Bernoulli(_) => ModelKind::Bernoulli,
             Generator::Markov(_) => ModelKind::Markov,
             Generator::Copying(_) => ModelKind::Copying,
+            Generator::Context(_) => ModelKind::Context,
             Generator::Rbm(_) => ModelKind::Rbm,
             Generator::Hmm(_) => ModelKind::Hmm,
         }
@@ -177,10 +199,7 @@ impl Model {
 
     /// Whether the file holds haplotypes of the people it was trained on: it is not to be shared where these are not.
     pub fn holds_haplotypes(&self) -> bool {
-        match self.generator {
-            Generator::Copying(_) => true,
-            Generator::Bernoulli(_) | Generator::Markov(_) | Generator::Rbm(_) | Generator::Hmm(_) => false,
-        }
+        self.kind().holds_haplotypes()
     }
 
     /// What the file may tell about the people it was trained on, in a line.
@@ -194,6 +213,9 @@ impl Model {
             }
             Generator::Copying(_) => {
                 "it HOLDS the haplotypes of the training panel, every one, without names: it is as private as the panel, and so are long stretches of its samples"
+            }
+            Generator::Context(_) => {
+                "it holds the haplotypes of the people it was trained on, all of them: do not share it. Its samples hold pieces of them: `haploom evaluate --test` measures what these leak (longest_run_auc, privacy_loss)"
             }
             Generator::Rbm(_) => {
                 "no haplotype and no name, but weights fitted to people: `haploom evaluate --test` measures what samples leak (privacy_loss), and an attack with a person's genome at hand may find more"
@@ -241,6 +263,15 @@ impl Model {
             Generator::Copying(panel) => {
                 add("effective size", format!("{:.0}", panel.rates.effective_size));
                 add("error rate", format!("{:.2e}", panel.rates.error));
+            }
+            Generator::Context(context) => {
+                add("haplotypes in a block", context.block_size().to_string());
+                let mut longest = context.longest.clone();
+                longest.sort();
+                add(
+                    "sites of a person that are copied at a stretch, at most",
+                    format!("{} (median)", longest[longest.len() / 2]),
+                );
             }
             Generator::Rbm(sampled) => {
                 add("hidden units", format!("{}, {}", sampled.rbm.hidden_units(), sampled.rbm.hidden.name()));

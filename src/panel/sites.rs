@@ -4,6 +4,7 @@ use super::region::Region;
 use crate::error::{Error, ErrorKind, Result};
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One biallelic site.
@@ -141,8 +142,18 @@ impl Sites {
         spans
     }
 
+    /// The sites of each contig, in order.
+    pub fn contig_ranges(&self) -> Vec<Range<usize>> {
+        let mut next = 0;
+        let range = |(_, _, _, count)| {
+            next += count;
+            next - count..next
+        };
+        self.spans().into_iter().map(range).collect()
+    }
+
     /// The numbers of the sites inside a region.
-    pub fn range(&self, region: &Region) -> std::ops::Range<usize> {
+    pub fn range(&self, region: &Region) -> Range<usize> {
         let inside = |s: &Site| region.contains(&s.contig, s.position);
         let start = self.sites.iter().position(inside).unwrap_or(0);
         let length = self.sites[start..].iter().take_while(|s| inside(s)).count();

@@ -12,6 +12,7 @@ pub mod tempering;
 use crate::compute::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hmm::copying::Copying;
+use crate::models::context::Crossovers;
 use crate::models::{Generator, Model, SampledRbm, Start};
 use crate::options::{Options, Reader};
 use crate::panel::Panel;
@@ -74,6 +75,12 @@ impl SampleSettings {
 /// Haplotypes made at a time: enough to use weights well, few enough to stay in the caches.
 const BATCH: usize = 480;
 
+/// What makes blocks of a context model, and the block that was made last.
+struct Weaver {
+    crossovers: Crossovers,
+    block: Option<(u64, BitMatrix)>,
+}
+
 /// A stream of artificial haplotypes. It keeps its model alive.
 pub struct Sampler {
     model: Arc<Model>,
@@ -86,6 +93,7 @@ pub struct Sampler {
     threads: Threads,
     chains: Option<Chains>,
     copying: Option<Copying>,
+    weaver: Option<Weaver>,
     sites: Sites,
     /// The model's sites that are wanted; `None` for all.
     columns: Option<Vec<usize>>,
@@ -124,6 +132,10 @@ impl Sampler {
             Generator::Copying(panel) => Some(panel.model(&model.sites)?),
             _ => None,
         };
+        let weaver = match &model.generator {
+            Generator::Context(context) => Some(Weaver { crossovers: Crossovers::of(context)?, block: None }),
+            _ => None,
+        };
         let (sites, columns) = match &settings.region {
             None => (model.sites.clone(), None),
             Some(region) => {
@@ -147,6 +159,7 @@ impl Sampler {
             threads: settings.threads.clone(),
             chains,
             copying,
+            weaver,
             sites,
             columns,
             next: 0,
@@ -204,12 +217,27 @@ impl Sampler {
     }
 
     /// Haplotypes `first .. first + n` at all sites of the model.
-    fn batch(&self, first: u64, n: usize) -> Result<BitMatrix> {
+    fn batch(&mut self, first: u64, n: usize) -> Result<BitMatrix> {
         if let Some(chains) = &self.chains {
             return chains.haplotypes(&self.device, self.seed, first, n);
         }
         let mut out = BitMatrix::zeros(n, self.model.sites.len())?;
         let stride = out.stride();
+        if let (Generator::Context(context), Some(weaver)) = (&self.model.generator, &mut self.weaver) {
+            let size = context.block_size() as u64;
+            for (i, row) in (first..).zip(out.words_mut().chunks_exact_mut(stride)) {
+                let block = match weaver.block.take().filter(|(index, _)| *index == i / size) {
+                    Some(made) => made,
+                    None => {
+                        self.cancel.check()?;
+                        (i / size, context.block(&weaver.crossovers, self.seed, i / size)?)
+                    }
+                };
+                row.copy_from_slice(block.1.row((i % size) as usize));
+                weaver.block = Some(block);
+            }
+            return Ok(out);
+        }
         self.threads.for_each_piece(out.words_mut(), stride, |r, row| {
             let stream = Stream::new(self.seed, Purpose::Sample, first + r as u64);
             match &self.model.generator {
@@ -221,7 +249,7 @@ impl Sampler {
                     }
                 }
                 Generator::Hmm(m) => m.draw(&stream, |site| row[site / 64] |= 1 << (site % 64)),
-                Generator::Rbm(_) => {}
+                Generator::Rbm(_) | Generator::Context(_) => {}
             }
         })?;
         Ok(out)

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hmm::rates::{Judged, Rates};
 use crate::memory;
 use crate::models::bernoulli::Bernoulli;
+use crate::models::context::Context;
 use crate::models::copying::CopiedPanel;
 use crate::models::markov::Markov;
 use crate::models::rbm::Rbm;
@@ -66,6 +67,7 @@ pub fn readers(kind: ModelKind) -> &'static [Reader] {
         ModelKind::Rbm => &[Reader::Train, Reader::Rbm],
         ModelKind::Markov => &[Reader::Markov],
         ModelKind::Copying => &[Reader::Map, Reader::Copying],
+        ModelKind::Context => &[Reader::Context],
         ModelKind::Bernoulli => &[],
         ModelKind::Hmm => &[Reader::Train, Reader::Hmm],
     }
@@ -105,6 +107,14 @@ pub fn train(
             Generator::Markov(Markov::count(panel.bits(), &starts, options.whole("window")))
         }
         ModelKind::Copying => Generator::Copying(train_copying(panel, options, settings, progress)?),
+        ModelKind::Context => {
+            progress.step("finding shared runs", 0, 1, "panel")?;
+            let samples = panel.samples();
+            let people = (0..panel.haplotypes()).map(|h| samples.of_haplotype(h) as u32).collect();
+            let (contigs, share) = (panel.sites().contig_ranges(), options.number("run_share"));
+            let (bits, least) = (panel.bits().clone(), options.whole("least_carriers"));
+            Generator::Context(Box::new(Context::learn(bits, people, contigs, share, least, &settings.threads)?))
+        }
         ModelKind::Rbm => {
             let machine = train_rbm(panel, options, settings, &mut provenance, progress)?;
             Generator::Rbm(Box::new(machine))

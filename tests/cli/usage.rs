@@ -56,8 +56,8 @@ fn a_wrong_command_line_ends_with_status_2_and_the_programs_name() {
 fn the_table_of_options_names_every_key_with_its_default() {
     let text = haploom(["options"]).ok().text();
     // What is not for --set has a flag of its own, or is for the C library.
-    use haploom::options::Reader::{Evaluate, Markov, Rbm, Sample, Train};
-    let set = |spec: &&haploom::options::Spec| [Train, Rbm, Markov, Sample, Evaluate].contains(&spec.reader);
+    use haploom::options::Reader::{Context, Evaluate, Markov, Rbm, Sample, Train};
+    let set = |spec: &&haploom::options::Spec| [Train, Rbm, Markov, Context, Sample, Evaluate].contains(&spec.reader);
     for spec in haploom::options::TABLE.iter().filter(set) {
         assert!(text.contains(&format!("{}={}", spec.key, spec.default)), "{}", spec.key);
     }
