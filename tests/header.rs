@@ -5,8 +5,10 @@
 use std::path::PathBuf;
 
 /// The files of the border, in the order of the header's sections.
-const FILES: [&str; 11] =
-    ["version", "status", "options", "progress", "sites", "panel", "model", "sampler", "augment", "encode", "evaluate"];
+const FILES: [&str; 12] = [
+    "version", "status", "options", "progress", "sites", "panel", "model", "sampler", "augment", "imputer", "encode",
+    "evaluate",
+];
 
 fn root(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
