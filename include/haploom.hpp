@@ -4,11 +4,11 @@
  *
  * What a call does, which options it reads and how it fails is in haploom.h; here is what C++ adds.
  *
- * OWNERS. Panel, Model, Sampler, Encoding, Evaluation, Sites, Samples, Cancel and Options own a handle of the library:
- * they can be moved, not copied, and free it at their end. An empty one (made by default, or moved from) is NULL to the
- * library: calls fail with HAPLOOM_INVALID_ARGUMENT, getters answer 0 or nothing. Empty Options are the defaults, and
- * Options can be copied. get() shows the handle to functions of haploom.h, release() gives it away, and the constructor
- * takes one over.
+ * OWNERS. Panel, Model, Sampler, Imputer, Encoding, Evaluation, Sites, Samples, Cancel and Options own a handle of the
+ * library: they can be moved, not copied, and free it at their end. An empty one (made by default, or moved from) is
+ * NULL to the library: calls fail with HAPLOOM_INVALID_ARGUMENT, getters answer 0 or nothing. Empty Options are the
+ * defaults, and Options can be copied. get() shows the handle to functions of haploom.h, release() gives it away, and
+ * the constructor takes one over.
  *
  * VIEWS. SitesView, SamplesView, InfoView, MetricsView, Rows, Span and the std::string_views in Site, Sample and others
  * borrow: they hold as long as the handle they came from, also when its owner is moved, and end when it is freed. An
@@ -513,6 +513,17 @@ template <class T, class Make> Result<T> made(Make make) {
     return T(handle);
 }
 
+/** Whether element (rows - 1) * row_stride + (columns - 1) * column_stride is one of `size`. */
+inline bool reaches(std::size_t size, std::size_t rows, std::size_t row_stride, std::size_t columns,
+                    std::size_t column_stride) noexcept {
+    if (rows == 0 || columns == 0) return true;  // Nothing is read; whether that will do, the library says.
+    constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+    if (row_stride != 0 && (rows - 1) > most / row_stride) return false;
+    if (column_stride != 0 && (columns - 1) > most / column_stride) return false;
+    const std::size_t down = (rows - 1) * row_stride, across = (columns - 1) * column_stride;
+    return down < size && across < size - down;
+}
+
 /** C texts in one piece of memory. */
 class Texts {
 public:
@@ -542,7 +553,7 @@ using MetricsView = ListView<detail::MetricList>;
 /** All option keys. */
 using OptionKeys = ListView<detail::OptionList>;
 
-/** Sites, in order, of a panel, a model, a sampler or Sites; see VIEWS for how long it holds. */
+/** Sites, in order, of a panel, a model, a sampler, an imputer or Sites; see VIEWS for how long it holds. */
 class SitesView : public ListView<detail::SiteList> {
 public:
     using ListView::ListView;
@@ -925,7 +936,8 @@ public:
      */
     static Result<Panel> from_bytes(SitesView sites, SamplesView samples, Span<const std::uint8_t> alleles,
                                     std::size_t haplotypes, std::size_t haplotype_stride, std::size_t site_stride) {
-        if (!reaches(alleles.size(), haplotypes, haplotype_stride, sites.size(), site_stride)) return too_few(alleles);
+        if (!detail::reaches(alleles.size(), haplotypes, haplotype_stride, sites.size(), site_stride))
+            return too_few(alleles);
         return detail::made<Panel>([&](haploom_panel **panel) {
             return haploom_panel_from_bytes(sites.get(), samples.get(), alleles.data(), haplotypes, haplotype_stride,
                                             site_stride, panel);
@@ -949,7 +961,7 @@ public:
         const std::size_t rows = by_site ? sites.size() : haplotypes, columns = by_site ? haplotypes : sites.size();
         const std::size_t row = columns / 8 + (columns % 8 != 0);
         if (stride == 0) stride = row;
-        if (!reaches(bits.size(), rows, stride, row, 1)) return too_few(bits);
+        if (!detail::reaches(bits.size(), rows, stride, row, 1)) return too_few(bits);
         return detail::made<Panel>([&](haploom_panel **panel) {
             return haploom_panel_from_bits(sites.get(), samples.get(), bits.data(), haplotypes, stride,
                                            static_cast<std::int32_t>(layout), panel);
@@ -1040,16 +1052,6 @@ public:
     }
 
 private:
-    /** Whether element (rows - 1) * row_stride + (columns - 1) * column_stride is one of `size`. */
-    static bool reaches(std::size_t size, std::size_t rows, std::size_t row_stride, std::size_t columns,
-                        std::size_t column_stride) noexcept {
-        if (rows == 0 || columns == 0) return true;  // EMPTY, says the library.
-        constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
-        if (row_stride != 0 && (rows - 1) > most / row_stride) return false;
-        if (column_stride != 0 && (columns - 1) > most / column_stride) return false;
-        const std::size_t down = (rows - 1) * row_stride, across = (columns - 1) * column_stride;
-        return down < size && across < size - down;
-    }
     static Error too_few(Span<const std::uint8_t> given) {
         return Error(HAPLOOM_INVALID_ARGUMENT, "the buffer has " + std::to_string(given.size()) +
                                                    " bytes, fewer than haplotypes, sites and strides ask for");
@@ -1362,6 +1364,118 @@ private:
 
     Layout layout_ = Layout::haplotypes;
     Packing packing_ = Packing::bytes;
+};
+
+// ---- Imputation -----------------------------------------------------------------------------------------------------
+
+/** Haplotypes with their untyped sites filled. */
+struct Imputed {
+    std::size_t haplotypes = 0, sites = 0, typed_sites = 0;
+    /** Expected alternate alleles, 0 to 1, at every site: a row a haplotype. */
+    std::vector<float> dosages;
+    /** The same at typed sites from all other typed sites alone, NaN where an allele is missing: a row a haplotype. */
+    std::vector<float> left_out;
+
+    /** The dosages of haplotype h, and what is told of its typed sites without them. */
+    Span<const float> dosages_of(std::size_t h) const & { return rows(dosages, sites)[h]; }
+    void dosages_of(std::size_t h) const && = delete;
+    Span<const float> left_out_of(std::size_t h) const & { return rows(left_out, typed_sites)[h]; }
+    void left_out_of(std::size_t h) const && = delete;
+
+private:
+    Rows<float> rows(const std::vector<float> &of, std::size_t columns) const noexcept {
+        return {of.data(), haplotypes, columns};
+    }
+};
+
+/** Fills untyped sites from a panel, a model or both. Immutable. */
+class Imputer : public detail::Owner<haploom_imputer, haploom_imputer_free> {
+public:
+    using Owner::Owner;
+    /** A missing allele of impute(). */
+    static constexpr std::int8_t missing = -1;
+
+    /** Imputes from a panel. See haploom_imputer_new(). */
+    static Result<Imputer> make(const Panel &panel, const Options &options = {}) {
+        return make(panel.get(), nullptr, options);
+    }
+    /** Imputes from what a model knows. */
+    static Result<Imputer> make(const Model &model, const Options &options = {}) {
+        return make(nullptr, model.get(), options);
+    }
+    /** Imputes from a panel, and from artificial haplotypes of a model as far as they help. */
+    static Result<Imputer> make(const Panel &panel, const Model &model, const Options &options = {}) {
+        // Without one of them the library would impute from the other.
+        if (!panel) return Error(HAPLOOM_INVALID_ARGUMENT, "panel is empty (moved from?)");
+        if (!model) return Error(HAPLOOM_INVALID_ARGUMENT, "model is empty (moved from?)");
+        return make(panel.get(), model.get(), options);
+    }
+
+    /** The sites that are imputed, in order. They hold as long as the imputer. */
+    SitesView sites() const & { return SitesView(haploom_imputer_sites(get())); }
+    void sites() const && = delete;
+
+    /**
+     * Imputes haplotypes in memory. `typed`: the numbers of the typed sites among sites(), rising. `alleles`: 0, 1 or
+     * `missing` for each haplotype and typed site, a row a haplotype, rows without gaps: as many haplotypes as there
+     * are alleles for. See haploom_imputer_impute().
+     */
+    Result<Imputed> impute(Span<const std::int8_t> alleles, Span<const std::size_t> typed,
+                           const Options &options = {}) const {
+        const std::size_t n = typed.empty() ? 0 : alleles.size() / typed.size();
+        if (n * typed.size() != alleles.size())
+            return Error(HAPLOOM_INVALID_ARGUMENT, std::to_string(alleles.size()) + " alleles are no haplotypes at " +
+                                                       std::to_string(typed.size()) + " typed sites");
+        Imputed imputed{n, sites().size(), typed.size(), {}, {}};
+        imputed.dosages.resize(n * imputed.sites);
+        imputed.left_out.resize(alleles.size());
+        auto done = impute(alleles, n, 0, typed, imputed.dosages, imputed.left_out, options);
+        if (!done) return done.error();
+        return imputed;
+    }
+    /**
+     * The same from rows `stride` alleles apart (0: without gaps), into buffers of yours, rows without gaps: `dosages`
+     * haplotypes x sites, `left_out` haplotypes x typed sites or empty. INVALID_ARGUMENT also for buffers that are too
+     * small.
+     */
+    Result<void> impute(Span<const std::int8_t> alleles, std::size_t haplotypes, std::size_t stride,
+                        Span<const std::size_t> typed, Span<float> dosages, Span<float> left_out,
+                        const Options &options = {}) const {
+        const std::size_t count = sites().size();
+        if (stride == 0) stride = typed.size();
+        if (!detail::reaches(alleles.size(), haplotypes, stride, typed.size(), 1))
+            return too_small("alleles", alleles.size());
+        if (!detail::reaches(dosages.size(), haplotypes, count, count, 1)) return too_small("dosages", dosages.size());
+        if (!left_out.empty() && !detail::reaches(left_out.size(), haplotypes, typed.size(), typed.size(), 1))
+            return too_small("left_out", left_out.size());
+        return options.call([&](const haploom_options *given) {
+            return haploom_imputer_impute(get(), alleles.data(), haplotypes, stride, typed.data(), typed.size(),
+                                          dosages.data(), left_out.empty() ? nullptr : left_out.data(), given);
+        });
+    }
+    /** Imputes a file of phased people into another. See haploom_imputer_impute_file(). */
+    Result<void> impute_file(const std::string &target, const std::string &output, const Options &options = {}) const {
+        return options.call([&](const haploom_options *given) {
+            return haploom_imputer_impute_file(get(), target.c_str(), output.c_str(), given);
+        });
+    }
+    /** Writes a table of whom the haplotypes of a file were copied from. See haploom_imputer_paint_file(). */
+    Result<void> paint_file(const std::string &target, const std::string &output, const Options &options = {}) const {
+        return options.call([&](const haploom_options *given) {
+            return haploom_imputer_paint_file(get(), target.c_str(), output.c_str(), given);
+        });
+    }
+
+private:
+    static Result<Imputer> make(const haploom_panel *panel, const haploom_model *model, const Options &options) {
+        return detail::made<Imputer>(options, [&](const haploom_options *given, haploom_imputer **imputer) {
+            return haploom_imputer_new(panel, model, given, imputer);
+        });
+    }
+    static Error too_small(const char *what, std::size_t size) {
+        return Error(HAPLOOM_INVALID_ARGUMENT, std::string(what) + " has " + std::to_string(size) +
+                                                   " elements, fewer than haplotypes and sites ask for");
+    }
 };
 
 // ---- Encoding and evaluation ----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 static haploom_panel *panel, *artificial;
 static haploom_model *model;
 static haploom_sampler *stream;
+static haploom_imputer *imputer;
 static const char *file;
 
 /* Counts events and stops at one of them. After a call's last step, for what it has to say at its end, it may be too late. */
@@ -49,6 +50,23 @@ static haploom_status augments(const haploom_options *how, void **made) {
     OK(haploom_sampler_seek(stream, 0));
     return haploom_augment(stream, 5000, file, "out/augmented.vcf.gz", how);
 }
+static haploom_status makes_imputer(const haploom_options *how, void **made) {
+    return haploom_imputer_new(panel, model, how, (haploom_imputer **)made);
+}
+static haploom_status imputes(const haploom_options *how, void **made) {
+    static float dosages[50 * 800];
+    static const int8_t alleles[50 * 2];
+    (void)made;
+    return haploom_imputer_impute(imputer, alleles, 50, 2, (size_t[]){20, 40}, 2, dosages, NULL, how);
+}
+static haploom_status imputes_file(const haploom_options *how, void **made) {
+    (void)made;
+    return haploom_imputer_impute_file(imputer, "half.bcf", "out/imputed.bcf", how);
+}
+static haploom_status paints_file(const haploom_options *how, void **made) {
+    (void)made;
+    return haploom_imputer_paint_file(imputer, "half.bcf", "out/painting.tsv", how);
+}
 static haploom_status encodes(const haploom_options *how, void **made) {
     return haploom_encode(model, panel, how, (haploom_encoding **)made);
 }
@@ -65,6 +83,7 @@ static haploom_status conditionals(const haploom_options *how, void **made) {
     static void free_##type(void *made) { haploom_##type##_free(made); }
 FREE(panel)
 FREE(model)
+FREE(imputer)
 FREE(encoding)
 FREE(evaluation)
 
@@ -77,6 +96,10 @@ static const struct call calls[] = {
     {"sampler_panel", "", NULL, makes_panel, free_panel},
     {"sampler_write", "", "out/sampled.bcf", writes, NULL},
     {"augment", "", "out/augmented.vcf.gz", augments, NULL},
+    {"imputer_new", "artificial=2000", NULL, makes_imputer, free_imputer},
+    {"imputer_impute", "", NULL, imputes, NULL},
+    {"imputer_impute_file", "window_sites=20", "out/imputed.bcf", imputes_file, NULL},
+    {"imputer_paint_file", "", "out/painting.tsv", paints_file, NULL},
     {"encode", "", NULL, encodes, free_encoding},
     {"evaluate", "aats_draws=1,aats_most=100,triplets=100,transport_most=50,linkage_most=100", NULL, evaluates, free_evaluation},
     {"model_conditionals", "", NULL, conditionals, NULL},
@@ -228,12 +251,22 @@ int main(int argc, char **argv) {
     haploom_sampler *few = sampler(model, "");
     OK(haploom_sampler_panel(few, 200, NULL, &artificial));
     haploom_sampler_free(few);
+    /* People of whom half of the panel's sites are known. */
+    haploom_panel *others = demo(HAPLOOM_DEMO_HELD_OUT), *half;
+    part = options("region=1:1-200000");
+    OK(haploom_panel_select(others, part, &half));
+    OK(haploom_panel_write(half, "half.bcf", NULL));
+    haploom_options_free(part);
+    haploom_panel_free(half);
+    haploom_panel_free(others);
+    OK(haploom_imputer_new(panel, NULL, NULL, &imputer));
     for (size_t i = 0; i < sizeof calls / sizeof *calls; ++i) stopped_everywhere(&calls[i]);
     haploom_sampler_free(stream);
     stream = sampler(model, "");
     stream_is_whole();
     resumed(RBM);
     resumed(RBM ",optimiser=adam,learning_rate=0.01,method=pcd,ladder=true,threads=2");
+    haploom_imputer_free(imputer);
     haploom_sampler_free(stream);
     haploom_model_free(model);
     haploom_panel_free(artificial);

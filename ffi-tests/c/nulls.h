@@ -9,6 +9,7 @@ static haploom_samples *a_samples;
 static haploom_panel *a_panel, *other_panel;
 static haploom_model *a_model;
 static haploom_sampler *a_sampler;
+static haploom_imputer *a_imputer;
 static haploom_encoding *a_encoding;
 static haploom_evaluation *a_evaluation;
 static const haploom_samples *all_samples;
@@ -21,7 +22,9 @@ static uint8_t bytes[4096], *model_bytes, *file_bytes;
 static char buffer[1 << 16];
 static size_t model_size, file_size;
 static double *frequencies;
-static float *probabilities;
+static float *probabilities, *dosages, left_out[4];
+static const int8_t typed_alleles[] = {0, 1, -1, 0};
+static const size_t typed[] = {3, 7};
 static uint64_t places[8];
 static void *made;
 static int calls;
@@ -50,6 +53,7 @@ static void ready(void) {
     all_samples = haploom_panel_samples(a_panel);
     a_model = trained(a_panel, "rbm", "updates=2,hidden=8,clusters=2,batch=20,chains=20");
     a_sampler = sampler(a_model, "");
+    OK(haploom_imputer_new(a_panel, NULL, NULL, &a_imputer));
     OK(haploom_encode(a_model, a_panel, NULL, &a_encoding));
     OK(haploom_evaluate(a_panel, a_panel, NULL, quick_evaluation, &a_evaluation));
     OK(haploom_panel_write(a_panel, "panel.bcf", NULL));
@@ -59,16 +63,19 @@ static void ready(void) {
     OK(haploom_sampler_panel(a_sampler, 2, NULL, &other_panel));
     size_t sites = haploom_sites_count(haploom_panel_sites(a_panel));
     frequencies = calloc(sites, sizeof *frequencies);
+    dosages = calloc(2 * sites, sizeof *dosages);
     probabilities = calloc(sites * haploom_panel_haplotypes(a_panel), sizeof *probabilities);
 }
 
 static void done(void) {
     free(frequencies);
     free(probabilities);
+    free(dosages);
     free(model_bytes);
     free(file_bytes);
     haploom_evaluation_free(a_evaluation);
     haploom_encoding_free(a_encoding);
+    haploom_imputer_free(a_imputer);
     haploom_sampler_free(a_sampler);
     haploom_model_free(a_model);
     haploom_samples_free(a_samples);

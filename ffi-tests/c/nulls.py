@@ -17,6 +17,10 @@ HEADER = open(sys.argv[1]).read()
 VALUES = {
     "haploom_augment.output": '"augmented.bcf"',
     "haploom_evaluate.options": "quick_evaluation",
+    "haploom_imputer_impute.alleles": "typed_alleles",
+    "haploom_imputer_impute.stride": "2",
+    "haploom_imputer_impute_file.output": '"imputed.vcf"',
+    "haploom_imputer_paint_file.output": '"painting.tsv"',
     "haploom_model_open.path": '"model.haploom"',
     "haploom_model_save.path": '"saved.haploom"',
     "haploom_panel_write.path": '"written.vcf"',
@@ -60,6 +64,7 @@ VALUES = {
     "capacity": "sizeof buffer",
     "contig": '"1"',
     "contigs": "contigs",
+    "dosages": "dosages",
     "first_haplotype": "0",
     "first_site": "0",
     "frequencies": "frequencies",
@@ -71,6 +76,7 @@ VALUES = {
     "kind": '"bernoulli"',
     "labels": "names",
     "layout": "HAPLOOM_HAPLOTYPE_MAJOR",
+    "left_out": "left_out",
     "names": "names",
     "part": "HAPLOOM_DEMO_HELD_OUT",
     "path": '"panel.bcf"',
@@ -83,6 +89,9 @@ VALUES = {
     "site_stride": "1",
     "sites": "2",
     "size": "sizeof buffer",
+    "target": '"panel.bcf"',
+    "typed": "typed",
+    "typed_count": "2",
     "user": "&calls",
 }
 
@@ -99,6 +108,7 @@ ALLOWED = {
     "haploom_options_set_cancel": {"cancel"},
     "haploom_options_get": {"buffer"},
     "haploom_model_to_bytes": {"needed"},
+    "haploom_imputer_new": {"panel", "model"},
     "haploom_option_range": {"least", "greatest"},
 }
 

@@ -7,6 +7,7 @@ static haploom_options *bad;
 static haploom_panel *panel;
 static haploom_model *model;
 static haploom_sampler *stream;
+static haploom_imputer *imputer;
 static const char *file;
 static int panics;
 
@@ -34,6 +35,11 @@ static void every_call(void) {
     PANICS(haploom_model_conditionals(model, panel, bad, place, 0));
     PANICS(haploom_sampler_new(model, NULL, bad, (void *)&made));
     CHECK(made == NULL);
+    PANICS(haploom_imputer_new(panel, model, bad, (void *)&made));
+    CHECK(made == NULL);
+    PANICS(haploom_imputer_impute(imputer, NULL, 0, 0, NULL, 0, place, NULL, bad));
+    PANICS(haploom_imputer_impute_file(imputer, file, "never.bcf", bad));
+    PANICS(haploom_imputer_paint_file(imputer, file, "never.bcf", bad));
     PANICS(haploom_encode(model, panel, bad, (void *)&made));
     CHECK(made == NULL);
     PANICS(haploom_evaluate(panel, panel, NULL, bad, (void *)&made));
@@ -49,11 +55,14 @@ static void all_is_well(void) {
     haploom_encoding *encoding;
     size_t n;
     uint8_t allele[800];
+    float dosages[800];
     OK(haploom_panel_open(file, NULL, &again));
     OK(haploom_train(again, "bernoulli", NULL, &other));
     OK(haploom_encode(model, panel, NULL, &encoding));
     OK(haploom_sampler_next(stream, allele, sizeof allele, &n));
     CHECK(n == 1);
+    OK(haploom_imputer_impute(imputer, (int8_t[]){1}, 1, 1, (size_t[]){400}, 1, dosages, NULL, NULL));
+    CHECK(dosages[400] > 0.5);
     haploom_encoding_free(encoding);
     haploom_model_free(other);
     haploom_panel_free(again);
@@ -108,6 +117,7 @@ int main(int argc, char **argv) {
     panel = demo(HAPLOOM_DEMO_TRAIN);
     model = trained(panel, "rbm", "updates=2,hidden=4,clusters=2");
     stream = sampler(model, "");
+    OK(haploom_imputer_new(panel, NULL, NULL, &imputer));
     bad = options("x_panic=true");
     every_call();
     all_is_well();
@@ -123,6 +133,7 @@ int main(int argc, char **argv) {
     OK(haploom_panel_open(file, bad, &again));
     haploom_panel_free(again);
     haploom_options_free(bad);
+    haploom_imputer_free(imputer);
     haploom_sampler_free(stream);
     haploom_model_free(model);
     haploom_panel_free(panel);

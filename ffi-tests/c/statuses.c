@@ -363,6 +363,96 @@ static void other_panels(const char *whole, const char *renamed, const char *swa
     haploom_panel_free(panel);
 }
 
+static void store_text(const char *path, const char *text) { store(path, text, strlen(text)); }
+
+/* What cannot be imputed, or imputed from. */
+static void imputers(const char *whole, const char *renamed, const char *swapped, const char *elsewhere) {
+    haploom_panel *panel = opened(whole), *others[] = {opened(renamed), opened(swapped), opened(elsewhere)}, *holes;
+    haploom_model *model = trained(panel, "bernoulli", ""), *markov = trained(panel, "markov", "window=3");
+    haploom_imputer *imputer = (haploom_imputer *)&panel;
+    EXPECT(INVALID_ARGUMENT, haploom_imputer_new(NULL, NULL, NULL, &imputer), "panel and model are NULL");
+    CHECK(imputer == NULL);
+    EXPECT(INVALID_ARGUMENT, haploom_imputer_new(NULL, markov, NULL, &imputer), "markov", "rbm");
+    EXPECT(CONTIG_MISMATCH, haploom_imputer_new(others[0], model, NULL, &imputer), "chr1");
+    EXPECT(ALLELE_MISMATCH, haploom_imputer_new(others[1], model, NULL, &imputer), "exchanged", "1:8570");
+    EXPECT(NO_OVERLAP, haploom_imputer_new(others[2], model, NULL, &imputer), "1:8571");
+    store_text("small.map", "2 . 0 1\n2 . 1 1000000\n");
+    haploom_options *how = options("map=small.map");
+    EXPECT(CONTIG_MISMATCH, haploom_imputer_new(panel, NULL, how, &imputer), "contig 1", "map");
+    EXPECT(INVALID_ARGUMENT, haploom_imputer_new(NULL, model, how, &imputer), "map");
+    store_text("small.map", "1 . 1 1000000\n1 . 0 1\n");
+    EXPECT(UNSORTED, haploom_imputer_new(panel, NULL, how, &imputer), "small.map");
+    store_text("small.map", "1 . 0 1\n1 . far 1000000\n");
+    EXPECT(MALFORMED, haploom_imputer_new(panel, NULL, how, &imputer), "small.map", "record 2", "far");
+    OK(haploom_options_set_text(how, "map=no.map"));
+    EXPECT(IO, haploom_imputer_new(panel, NULL, how, &imputer), "no.map", "No such file");
+    haploom_options_free(how);
+    how = options("window=3");
+    EXPECT(UNKNOWN_OPTION, haploom_imputer_new(panel, NULL, how, &imputer), "window");
+    haploom_options_free(how);
+    how = options("missing=keep,unphased=keep");
+    store_text("small.vcf", HEAD RECORD("7", "5", "C", "0|.", "0|1"));
+    OK(haploom_panel_open("small.vcf", how, &holes));
+    EXPECT(MISSING, haploom_imputer_new(holes, NULL, NULL, &imputer), "7:5", "ann");
+    haploom_panel_free(holes);
+    store_text("small.vcf", HEAD RECORD("7", "5", "C", "0|0", "0/1"));
+    OK(haploom_panel_open("small.vcf", how, &holes));
+    EXPECT(UNPHASED, haploom_imputer_new(holes, NULL, NULL, &imputer), "7:5", "bea");
+    haploom_panel_free(holes);
+    haploom_options_free(how);
+    CHECK(imputer == NULL);
+
+    /* Arrays. */
+    static float dosages[2 * 800], left_out[4];
+    const int8_t alleles[] = {0, 1, 1, -1}, wrong_ones[] = {0, 1, 2, 0};
+    const size_t typed[] = {3, 7}, falling[] = {7, 3}, equal[] = {3, 3}, beyond[] = {3, 800};
+    OK(haploom_imputer_new(panel, NULL, NULL, &imputer));
+    EXPECT(OK, haploom_imputer_impute(imputer, alleles, 2, 2, typed, 2, dosages, left_out, NULL), "");
+    EXPECT(INVALID_ARGUMENT, haploom_imputer_impute(imputer, wrong_ones, 2, 2, typed, 2, dosages, NULL, NULL),
+           "allele 2 of haplotype 1 at typed site 0", "-1");
+    EXPECT(INVALID_ARGUMENT, haploom_imputer_impute(imputer, alleles, 2, 1, typed, 2, dosages, NULL, NULL), "stride is 1", "2");
+    EXPECT(INVALID_ARGUMENT, haploom_imputer_impute(imputer, alleles, 2, 2, falling, 2, dosages, NULL, NULL), "3 follows 7", "rise");
+    EXPECT(INVALID_ARGUMENT, haploom_imputer_impute(imputer, alleles, 2, 2, equal, 2, dosages, NULL, NULL), "3 follows 3");
+    EXPECT(INVALID_ARGUMENT, haploom_imputer_impute(imputer, alleles, 2, 2, beyond, 2, dosages, NULL, NULL), "800");
+    EXPECT(INVALID_ARGUMENT, haploom_imputer_impute(imputer, alleles, (size_t)1 << 60, 1 << 10, typed, 2, dosages, NULL, NULL),
+           "address space");
+
+    /* Files. */
+    haploom_imputer *of_model;
+    OK(haploom_imputer_new(NULL, model, NULL, &of_model));
+    EXPECT(INVALID_ARGUMENT, haploom_imputer_paint_file(of_model, whole, "never.tsv", NULL), "panel");
+    haploom_imputer_free(of_model);
+    for (int i = 0; i < 2; ++i) {
+        haploom_status (*work)(const haploom_imputer *, const char *, const char *, const haploom_options *) =
+            i ? haploom_imputer_paint_file : haploom_imputer_impute_file;
+        EXPECT(CONTIG_MISMATCH, work(imputer, renamed, "never.bcf", NULL), renamed, "contig chr1");
+        EXPECT(ALLELE_MISMATCH, work(imputer, swapped, "never.bcf", NULL), swapped, "exchanged");
+        EXPECT(NO_OVERLAP, work(imputer, elsewhere, "never.bcf", NULL), elsewhere);
+        EXPECT(UNPHASED, work(imputer, "small.vcf", "never.bcf", NULL), "small.vcf", "7:5", "bea");
+        EXPECT(IO, work(imputer, "nowhere.bcf", "never.bcf", NULL), "nowhere.bcf");
+        EXPECT(IO, work(imputer, whole, "nowhere/at/all.bcf", NULL), "nowhere/at/all.bcf");
+        EXPECT(UNKNOWN_FORMAT, work(imputer, "good.haploom", "never.bcf", NULL), "good.haploom");
+    }
+    EXPECT(UNKNOWN_FORMAT, haploom_imputer_impute_file(imputer, whole, "never.hap", NULL), "never.hap");
+    how = options("region=1:3-4");
+    EXPECT(EMPTY, haploom_imputer_impute_file(imputer, whole, "never.bcf", how), "region");
+    OK(haploom_options_set_text(how, "region=1:9-3"));
+    EXPECT(REGION, haploom_imputer_impute_file(imputer, whole, "never.bcf", how), "1:9-3");
+    haploom_options_free(how);
+    struct stat there;
+    CHECK(stat("never.bcf", &there) != 0 && stat("never.hap", &there) != 0 && stat("never.tsv", &there) != 0);
+    /* Contigs of other names are the same if one says so. */
+    how = options("contigs=match");
+    OK(haploom_imputer_impute_file(imputer, renamed, "matched.bcf", how));
+    haploom_options_free(how);
+
+    haploom_imputer_free(imputer);
+    haploom_model_free(markov);
+    haploom_model_free(model);
+    for (int i = 0; i < 3; ++i) haploom_panel_free(others[i]);
+    haploom_panel_free(panel);
+}
+
 int main(int argc, char **argv) {
     int unseen = 0;
     CHECK(argc == 7);
@@ -376,6 +466,7 @@ int main(int argc, char **argv) {
     training();
     model_files(argv[1]);
     other_panels(argv[1], argv[4], argv[5], argv[6]);
+    imputers(argv[1], argv[4], argv[5], argv[6]);
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; ++i) {
         if (statuses[i].seen == 0) fprintf(stderr, "no case gives HAPLOOM_%s\n", statuses[i].name);
         unseen += statuses[i].seen == 0;

@@ -168,6 +168,43 @@ static void *read_panel(void *argument) {
     return NULL;
 }
 
+/* One imputer: each thread gets what one thread gets, of the haplotypes that it asks for. */
+enum { IMPUTED = 64, TYPED = SITES / 10 };
+static haploom_imputer *imputer;
+static int8_t known[IMPUTED][TYPED];
+static size_t typed[TYPED];
+static float imputed[IMPUTED][SITES], left_out[IMPUTED][TYPED];
+
+static void *impute(void *argument) {
+    size_t t = (uintptr_t)argument, first = t * (IMPUTED / THREADS) / 2, n = IMPUTED / 2;
+    float *dosages = malloc(n * SITES * sizeof *dosages), *told = malloc(n * TYPED * sizeof *told);
+    CHECK(dosages && told);
+    pthread_barrier_wait(&together);
+    CHECK(haploom_sites_count(haploom_imputer_sites(imputer)) == SITES);
+    OK(haploom_imputer_impute(imputer, known[first], n, TYPED, typed, TYPED, dosages, t % 2 ? told : NULL, NULL));
+    CHECK(memcmp(dosages, imputed[first], n * SITES * sizeof *dosages) == 0, "thread %zu", t);
+    CHECK(t % 2 == 0 || memcmp(told, left_out[first], n * TYPED * sizeof *told) == 0, "thread %zu", t);
+    free(dosages);
+    free(told);
+    return NULL;
+}
+
+static void share_an_imputer(void) {
+    haploom_panel *panel = demo(HAPLOOM_DEMO_TRAIN), *others = demo(HAPLOOM_DEMO_HELD_OUT);
+    haploom_options *how = options("threads=2");
+    OK(haploom_imputer_new(panel, NULL, how, &imputer));
+    haploom_panel_free(panel);
+    haploom_options_free(how);
+    for (size_t i = 0; i < TYPED; ++i) {
+        typed[i] = i * 10 + 5;
+        OK(haploom_panel_to_bytes(others, 0, IMPUTED, typed[i], 1, (uint8_t *)&known[0][i], sizeof known - i, TYPED, 1));
+    }
+    haploom_panel_free(others);
+    OK(haploom_imputer_impute(imputer, known[0], IMPUTED, TYPED, typed, TYPED, imputed[0], left_out[0], NULL));
+    run_all(impute);
+    haploom_imputer_free(imputer);
+}
+
 int main(int argc, char **argv) {
     size_t n;
     (void)argv;
@@ -191,6 +228,7 @@ int main(int argc, char **argv) {
     haploom_panel_fingerprint(shared, print, sizeof print);
     run_all(read_panel);
     haploom_panel_free(shared);
+    share_an_imputer();
     stop_from_outside();
     haploom_model_free(model);
     return 0;

@@ -63,5 +63,6 @@ inline const haploom::Model &rbm() {
 void options_and_progress();
 void panels();
 void models();
+void imputation();
 
 #endif

@@ -11,5 +11,6 @@ int main() {
     options_and_progress();
     panels();
     models();
+    imputation();
     std::puts("haploom.hpp: all as it should be");
 }

@@ -10,6 +10,7 @@
  *   haploom_panel       haplotypes x biallelic sites, bit-packed; immutable
  *   haploom_model       a trained generator of haplotypes, bound to its sites; immutable; a file
  *   haploom_sampler     a stream of artificial haplotypes from a model
+ *   haploom_imputer     what untyped sites are imputed from: a panel, a model, or both; immutable
  *   haploom_encoding    haplotypes in the latent space of a model; immutable
  *   haploom_evaluation  how close artificial haplotypes are to real ones, and how much leaks; immutable
  *   haploom_sites, haploom_samples, haploom_options, haploom_cancel, haploom_event
@@ -37,9 +38,9 @@
  * THREADS. A `const T *` may be used by any number of threads at once, a `T *` by one at a time and
  * by nobody else; freeing is such a use. A call works on the calling thread, and on others of its
  * own if the option `threads` says so (1 is the default, 0 is one for each processor); results do
- * not depend on it. After a fork, what is immutable (panels, models, encodings, evaluations) goes
- * on working in the child; make samplers anew there. Progress functions are called on the thread
- * that made the call.
+ * not depend on it. After a fork, what is immutable (panels, models, imputers, encodings,
+ * evaluations) goes on working in the child; make samplers anew there. Progress functions are called
+ * on the thread that made the call.
  *
  * OPTIONS. haploom_options holds values by key ("epochs", "seed", "region", "threads"). Every key
  * has a type, bounds and a default, which haploom_option_describe() tells. NULL stands for the
@@ -369,6 +370,9 @@ typedef struct haploom_evaluation haploom_evaluation;
  * its texts.
  */
 typedef struct haploom_event haploom_event;
+
+/** What untyped sites are imputed from: a panel, a model, or both. Immutable. */
+typedef struct haploom_imputer haploom_imputer;
 
 /**
  * A trained generator of haplotypes, bound to the sites it was trained on. Immutable, so any
@@ -1246,6 +1250,109 @@ haploom_status haploom_augment(haploom_sampler *sampler,
                                const char *input,
                                const char *output,
                                const haploom_options *options);
+
+/** @} */
+
+/* ---- Imputation ------------------------------------------------------------------------------------------ */
+
+/** @defgroup imputation Imputation
+ *  @{ */
+
+/**
+ * Makes ready to impute. With a panel alone: by the copying model of Li and Stephens over its
+ * haplotypes, with rates estimated from the panel. With a model alone: from what the model knows
+ * (no reference genome is read). With both: from the panel and from artificial haplotypes that the
+ * model makes now, which count as much as the targets tell, and nothing where they do not help.
+ * One of `panel` and `model` may be NULL.
+ *
+ * Options: groups `genetic map` (with a panel), `copying model` and `imputation`. Panel and model
+ * may be freed before the imputer. On success `*imputer` is a handle that you free with
+ * haploom_imputer_free(); else it is NULL.
+ * Errors: EMPTY, MISSING, UNPHASED (the panel); NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH (the
+ * model has no site of the panel, or the map not its contigs); IO, UNKNOWN_FORMAT, MALFORMED,
+ * UNSORTED, TRUNCATED (the map); CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT (also
+ * for a kind of model that does not impute). Any thread. Since 0.1.
+ */
+haploom_status haploom_imputer_new(const haploom_panel *panel,
+                                   const haploom_model *model,
+                                   const haploom_options *options,
+                                   haploom_imputer **imputer);
+
+/** Frees an imputer; NULL is fine. One thread at a time. Since 0.1. */
+void haploom_imputer_free(haploom_imputer *imputer);
+
+/**
+ * The sites that are imputed, in order: those of the panel, or of the model. They belong to the
+ * imputer and end with it; NULL for NULL. Any thread. Since 0.1.
+ */
+const haploom_sites *haploom_imputer_sites(const haploom_imputer *imputer);
+
+/**
+ * Imputes haplotypes in memory, for a tool that does its own reading and writing.
+ *
+ * `typed`: the numbers of the `typed_count` typed sites among haploom_imputer_sites(), rising.
+ * `alleles`: 0 or 1 for each haplotype and typed site, -1 where it is missing; haplotype h has its
+ * allele of typed site t at `alleles[h * stride + t]`, so `stride` is at least `typed_count`.
+ * `dosages`: takes haplotypes x sites numbers, a row a haplotype: the expected number of alternate
+ * alleles, 0 to 1, at every site, typed ones too (there as likely as the model finds them).
+ * `left_out` (may be NULL): takes haplotypes x typed_count numbers, the same at typed sites from
+ * all other typed sites alone, NaN where an allele is missing.
+ *
+ * Without artificial haplotypes, and but for the random numbers of an RBM's chains, a haplotype's
+ * numbers do not depend on the others of the call. Rates are estimated at each call: one call for
+ * many haplotypes is faster than many calls. Events HAPLOOM_EVENT_MEASURED "effective_size",
+ * "error" and "artificial_weight" tell what was estimated.
+ *
+ * Options: group `every call`. Errors: CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT
+ * (also for other alleles, and for typed sites that do not rise). Any thread. Since 0.1.
+ */
+haploom_status haploom_imputer_impute(const haploom_imputer *imputer,
+                                      const int8_t *alleles,
+                                      size_t haplotypes,
+                                      size_t stride,
+                                      const size_t *typed,
+                                      size_t typed_count,
+                                      float *dosages,
+                                      float *left_out,
+                                      const haploom_options *options);
+
+/**
+ * Imputes a file of phased people, `target` (VCF, VCF.gz, BCF or another format of panels; - is
+ * standard input), and writes VCF or BCF, `output` (- is standard output), with GT:DS:HDS:GP, and in
+ * INFO AF, MAF, R2, INFO, at typed sites ER2, and TYPED, IMPUTED or TYPED_ONLY.
+ *
+ * Missing alleles are imputed, haploid people stay haploid, sites that the target alone has are
+ * passed through. Sites with other alleles, or exchanged ones, are never turned round: a notice
+ * counts them, option `report` lists them. At the end come events HAPLOOM_EVENT_MEASURED "people",
+ * "typed", "imputed", "typed_only", "missing", "left_out_r2" (mean ER2), and where they were
+ * estimated "effective_size", "error" and "artificial_weight".
+ *
+ * Options: groups `imputation of files`, `region` and `writing`. Errors: those of
+ * haploom_panel_open() for the target, UNPHASED among them; NO_OVERLAP, CONTIG_MISMATCH (option
+ * contigs=match takes chr15 and 15 as one) or ALLELE_MISMATCH; EMPTY, REGION; IO, UNKNOWN_FORMAT;
+ * CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION. The output is as it was then.
+ * Any thread. Since 0.1.
+ */
+haploom_status haploom_imputer_impute_file(const haploom_imputer *imputer,
+                                           const char *target,
+                                           const char *output,
+                                           const haploom_options *options);
+
+/**
+ * Tells for each haplotype of a file of phased people from whom each stretch was most likely
+ * copied, for an imputer made of a panel alone, and writes a table, tab-separated, with a header:
+ * sample, haplotype (1 or 2), contig, positions of the first and the last typed site, the donor's
+ * sample, haplotype and label (.), typed sites, and those at which both differ. - is standard input
+ * or output. An event HAPLOOM_EVENT_MEASURED "stretches" comes at the end.
+ *
+ * Options: group `imputation of files` (`contigs` alone has a meaning).
+ * Errors: as haploom_imputer_impute_file(); INVALID_ARGUMENT for an imputer with a model. The
+ * output is as it was then. Any thread. Since 0.1.
+ */
+haploom_status haploom_imputer_paint_file(const haploom_imputer *imputer,
+                                          const char *target,
+                                          const char *output,
+                                          const haploom_options *options);
 
 /** @} */
 
