@@ -164,26 +164,6 @@ impl Copying {
         Ok(self.weighed())
     }
 
-    /// The same without some haplotypes of the panel (numbers in any order).
-    ///
-    /// # Errors
-    /// `Empty` if none is left; `OutOfMemory`.
-    pub fn without(mut self, haplotypes: &[usize]) -> Result<Self> {
-        let mut start = 0;
-        for (g, group) in self.groups.iter_mut().enumerate() {
-            if g == 0 {
-                let kept: Vec<usize> = (0..group.states.len()).filter(|h| !haplotypes.contains(h)).collect();
-                if kept.is_empty() {
-                    return Err(Error::new(ErrorKind::Empty, "no haplotype is left to copy from"));
-                }
-                *group = Group::new(group.alleles.select_columns(&kept)?, 0, group.weight);
-            }
-            group.states = start..start + group.alleles.columns();
-            start = group.states.end;
-        }
-        Ok(self.weighed())
-    }
-
     /// Brings priors to the sum 1.
     fn weighed(mut self) -> Self {
         let sum: f64 = self.groups.iter().map(|g| g.weight * g.states.len() as f64).sum();

@@ -242,7 +242,7 @@ impl Imputer {
                     (true, given) => {
                         let weight = match given {
                             Some(weight) => weight,
-                            None => weight::estimate(&fitted_to, panel, typed, threads, progress)?,
+                            None => weight::estimate(&fitted_to, typed, threads, progress)?,
                         };
                         fitted.weight = Some(weight);
                         fitted_to.with_weight(weight)?
