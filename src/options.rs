@@ -481,7 +481,7 @@ pub const TABLE: &[Spec] = &[
         Reader::Hmm,
         0.0,
         1e6,
-        "0.1",
+        "0.03",
         "haplotypes with the site's frequency that are added to each cluster: more blur what single people have",
     ),
     number("entry_prior", Reader::Hmm, 0.0, 1e6, "1", "switches that are added to each cluster's share of them"),
