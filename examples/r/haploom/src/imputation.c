@@ -28,8 +28,9 @@ SEXP imputer_impute(SEXP pointer, SEXP matrix, SEXP typed_sites, SEXP keys, SEXP
             uint8_t byte = allele_of(matrix, (R_xlen_t)(i + j * rows));
             if (byte > 1 && byte != HAPLOOM_MISSING_ALLELE) {
                 UNPROTECT(2);
-                return refusal(HAPLOOM_INVALID_ARGUMENT, "row %.0f, column %.0f of the matrix is no allele; alleles are 0, 1 or NA",
-                               (double)(i + 1), (double)(j + 1));
+                return refusal(HAPLOOM_INVALID_ARGUMENT,
+                               "row %.0f, column %.0f of the matrix is no allele; alleles are 0, 1 or NA", (double)(i + 1),
+                               (double)(j + 1));
             }
             alleles[i * typed + j] = byte == HAPLOOM_MISSING_ALLELE ? -1 : (int8_t)byte;
         }

@@ -231,7 +231,7 @@ static void imputation(const haploom_panel *panel, const haploom_model *model, c
     size_t sites = haploom_sites_count(haploom_panel_sites(panel)), typed[] = {1, 5, 9};
     const int8_t alleles[2][4] = {{0, 1, -1, 77}, {1, 0, 0, 77}};
     float *dosages = malloc(2 * sites * sizeof *dosages), left_out[6];
-    haploom_options *how = options("threads=2,impute_chains=4,impute_sweeps=3,artificial=50"), *listening = options("");
+    haploom_options *how = options("threads=2,impute_chains=4,impute_sweeps=3,artificial=50"), *listening = options("threads=2");
     NEED(dosages != NULL);
     OK(haploom_options_set_progress(listening, look, &seen));
     for (int from = 1; from < 4; ++from) {
