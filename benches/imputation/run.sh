@@ -16,7 +16,7 @@ cd "$scripts/../.."
 : "${HAPLOOM_DATA:?the folder with the panels}"
 WORK=${WORK:-$PWD/target/imputation}
 HAPLOOM=${HAPLOOM:-$PWD/target/release/haploom}
-MODELS=${MODELS:-hmm rbm markov bernoulli}
+MODELS=${MODELS:-hmm rbm bernoulli}
 SEEDS=${SEEDS:-1 2 3}
 export HAPLOOM_DATA WORK HAPLOOM MODELS SEEDS
 for need in bcftools beagle bref3 minimac4 python3 "$HAPLOOM"; do
