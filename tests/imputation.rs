@@ -3,7 +3,7 @@
 mod small;
 
 use haploom::impute::{ImputeFileOptions, ImputeSettings, Imputer, Typed, impute_file};
-use haploom::io::{ReadOptions, read_panel, write_panel, WriteOptions};
+use haploom::io::{ReadOptions, WriteOptions, read_panel, write_panel};
 use haploom::models::mixture::Mixture;
 use haploom::models::rbm::{Hidden, Rbm};
 use haploom::models::{Generator, Model, ModelKind, Output, Provenance, SampledRbm, Start};
@@ -84,9 +84,10 @@ fn left_out_dosages_are_those_of_a_missing_allele() {
     let mut settings = ImputeSettings::default();
     (settings.rates.effective_size, settings.rates.error) = (2e6, 0.02);
     let hmm = model(ModelKind::Hmm, "hmm_clusters=7,stretch=40");
-    for imputer in
-        [Imputer::from_panel(&reference, settings).unwrap(), Imputer::from_model(&hmm, ImputeSettings::default()).unwrap()]
-    {
+    for imputer in [
+        Imputer::from_panel(&reference, settings).unwrap(),
+        Imputer::from_model(&hmm, ImputeSettings::default()).unwrap(),
+    ] {
         let sites = array();
         let (_, left_out) = impute(&imputer, &typed(&target, &sites), 1);
         let alleles = target.bits().select_columns(&sites).unwrap();

@@ -283,6 +283,7 @@ impl Work<'_> {
     fn window(&mut self, sites: Range<usize>, (done, total): (u64, u64), progress: &mut Progress) -> Result<Window> {
         let (n, width) = (self.typed.haplotypes(), sites.len());
         let using = self.fitted.surroundings(sites.clone(), self.options.overlap);
+        let at = super::Window { sites: sites.clone(), using };
         let within = self.typed.within(sites.clone());
         let mut window = Window {
             sites: sites.clone(),
@@ -302,7 +303,7 @@ impl Work<'_> {
             let rows = first..n.min(first + rows);
             let dosages = &mut dosages[..rows.len() * width];
             let left_out = &mut left_out[..rows.len() * typed_sites];
-            self.fitted.impute(&self.typed, rows.clone(), sites.clone(), using.clone(), dosages, left_out, progress)?;
+            self.fitted.impute(&self.typed, rows.clone(), &at, dosages, left_out, progress)?;
             for (i, t) in within.clone().enumerate() {
                 let column = self.typed.sites()[t] - sites.start;
                 for (r, h) in rows.clone().enumerate() {

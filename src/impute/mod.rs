@@ -256,6 +256,15 @@ impl Imputer {
     }
 }
 
+/// Sites that are imputed at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The sites whose dosages are wanted.
+    pub sites: Range<usize>,
+    /// The sites that they are imputed from, as far as they are typed.
+    pub using: Range<usize>,
+}
+
 /// An imputer that has seen the typed sites.
 pub struct Fitted<'a> {
     imputer: &'a Imputer,
@@ -287,8 +296,7 @@ impl Fitted<'_> {
         }
     }
 
-    /// The expected alternate alleles at `sites` of the haplotypes `rows` of `typed`, from its sites within `using`:
-    /// `dosages` has a row a haplotype and a column a site, 0 to 1. `left_out`, a row a haplotype and a column a typed
+    /// The expected alternate alleles at the sites of a window of the haplotypes `rows` of `typed`: `dosages` has a row a haplotype and a column a site, 0 to 1. `left_out`, a row a haplotype and a column a typed
     /// site, gets the same at typed sites from all others alone, NaN where an allele is missing or the site not used.
     ///
     /// # Errors
@@ -297,12 +305,12 @@ impl Fitted<'_> {
         &self,
         typed: &Typed,
         rows: Range<usize>,
-        sites: Range<usize>,
-        using: Range<usize>,
+        window: &Window,
         dosages: &mut [f32],
         left_out: &mut [f32],
         progress: &mut Progress,
     ) -> Result<()> {
+        let Window { sites, using } = window.clone();
         let (n, width, typed_sites) = (rows.len(), sites.len(), typed.sites().len());
         if dosages.len() != n * width || left_out.len() != n * typed_sites || rows.end > typed.haplotypes() {
             return Err(Error::argument("shapes of dosages and haplotypes disagree"));
@@ -315,12 +323,11 @@ impl Fitted<'_> {
         if n == 0 || width == 0 {
             return Ok(());
         }
-        let rows: Vec<Row> = dosages
+        let mut rows: Vec<Row> = dosages
             .chunks_mut(width)
             .zip(rows)
             .map(|(dosages, h)| Row { h, dosages, left_out: &mut [], result: Ok(()) })
             .collect();
-        let mut rows = rows;
         if typed_sites > 0 {
             rows.iter_mut().zip(left_out.chunks_mut(typed_sites)).for_each(|(row, part)| row.left_out = part);
         }
@@ -383,7 +390,8 @@ impl Fitted<'_> {
             let rows = first..n.min(first + at_a_time);
             let dosages = &mut dosages[rows.start * sites..rows.end * sites];
             let left_out = &mut left_out[rows.start * typed_sites..rows.end * typed_sites];
-            self.impute(typed, rows, 0..sites, 0..sites, dosages, left_out, progress)?;
+            let every = Window { sites: 0..sites, using: 0..sites };
+            self.impute(typed, rows, &every, dosages, left_out, progress)?;
         }
         progress.step("imputing", n as u64, n as u64, "haplotypes")
     }
