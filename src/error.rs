@@ -176,6 +176,12 @@ impl Error {
         self
     }
 
+    /// Says what to do about it, whatever was said before: what the caller of a function can do may be another thing.
+    pub fn remedy_here(mut self, remedy: impl Into<String>) -> Self {
+        self.0.remedy = Some(remedy.into());
+        self
+    }
+
     /// The kind.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -70,6 +70,21 @@ const MEAN_STEPS: f32 = 16_384.0;
 /// Where the words of typed alleles begin, out of the sweeps' way.
 const TYPED_WORDS: u64 = 1 << 41;
 
+/// Haplotypes whose chains had not settled when they ran out of sweeps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Unsettled {
+    pub(super) haplotypes: usize,
+    /// The largest root mean square difference of two halves of their chains.
+    pub(super) apart: f64,
+}
+
+impl Unsettled {
+    pub(super) fn add(&mut self, other: &Unsettled) {
+        self.haplotypes += other.haplotypes;
+        self.apart = self.apart.max(other.apart);
+    }
+}
+
 /// Sums over some sweeps, by haplotype, half of its chains, and site.
 struct Sums {
     dosages: Vec<f32>,
@@ -91,17 +106,24 @@ impl Clamped {
         rows: &mut [Row],
         threads: &Threads,
         progress: &mut Progress,
-    ) -> Result<()> {
+    ) -> Result<Unsettled> {
         let device = Device::cpu(threads.clone());
+        let mut unsettled = Unsettled::default();
         let at_a_time = (ROWS / self.settings.chains).max(1);
         for rows in rows.chunks_mut(at_a_time) {
             progress.check()?;
-            self.portion(&device, wanted, rows, progress)?;
+            unsettled.add(&self.portion(&device, wanted, rows, progress)?);
         }
-        Ok(())
+        Ok(unsettled)
     }
 
-    fn portion(&self, device: &Device, wanted: &Wanted, rows: &mut [Row], progress: &mut Progress) -> Result<()> {
+    fn portion(
+        &self,
+        device: &Device,
+        wanted: &Wanted,
+        rows: &mut [Row],
+        progress: &mut Progress,
+    ) -> Result<Unsettled> {
         let (chains, sites) = (self.settings.chains, self.steps.sites());
         let typed = wanted.typed.sites();
         let first = rows.first().map_or(0, |row| row.h) as u64 * chains as u64;
@@ -154,14 +176,11 @@ impl Clamped {
                 before.as_ref().map(|before| difference([&before[..]].into_iter(), [&sums.dosages[..]].into_iter()));
             let settled = apart < self.settings.tolerance && moved.is_some_and(|m| m < self.settings.tolerance);
             if settled || sweep >= self.settings.sweeps {
-                if !settled {
-                    progress.notice(format!(
-                        "chains of {} haplotypes differ by {apart:.3} after {sweep} sweeps (option impute_sweeps allows more)",
-                        rows.len()
-                    ));
-                }
                 self.finish(wanted, rows, &alleles, &sums);
-                return Ok(());
+                return Ok(match settled {
+                    true => Unsettled::default(),
+                    false => Unsettled { haplotypes: rows.len(), apart },
+                });
             }
             before = Some(sums.dosages);
             end = (2 * sweep).min(self.settings.sweeps);

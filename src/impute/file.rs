@@ -116,18 +116,18 @@ const PORTION: usize = 128;
 /// `Cancelled`; `OutOfMemory`. The output is not touched then.
 pub fn impute_file(
     imputer: &Imputer,
-    target: &Path,
+    path: &Path,
     output: &Path,
     options: &ImputeFileOptions,
     progress: &mut Progress,
 ) -> Result<ImputeReport> {
     io::require_writable(output)?;
-    let target = Target::open(imputer, target, options.match_contigs, &options.threads, progress)?;
+    let target = Target::open(imputer, path, options.match_contigs, &options.threads, progress)?;
     let mut report = ImputeReport { people: target.panel.samples().len(), ..ImputeReport::default() };
     if let Some(path) = &options.report {
         io::write_bytes(path, target.mismatches(imputer.sites()).as_bytes())?;
     }
-    let contigs = plan(imputer, &target, options.region.as_ref())?;
+    let contigs = plan(imputer, &target, options.region.as_ref()).map_err(|e| e.file(path))?;
     let typed = target.typed()?;
     report.missing = typed.missing();
     let fitted = imputer.fit(&typed, &options.threads, progress)?;
@@ -146,10 +146,11 @@ pub fn impute_file(
     for contig in &contigs {
         work.contig(contig, (&mut done, total), progress)?;
     }
-    let Work { writer, mut report, left_out, .. } = work;
+    let Work { writer, mut report, left_out, fitted, .. } = work;
     progress.step("imputing", total, total, "sites")?;
     report.left_out_r2 = left_out.0 / left_out.1 as f64;
     report.notices = target.notices;
+    report.notices.extend(fitted.notices());
     writer.commit()?;
     Ok(report)
 }
@@ -185,7 +186,7 @@ fn plan(imputer: &Imputer, target: &Target, region: Option<&Region>) -> Result<V
     for column in target.unmatched() {
         others.entry(&target.sites[column].contig).or_default().push(column);
     }
-    let mut contigs = Vec::new();
+    let (mut contigs, mut names) = (Vec::new(), Vec::new());
     for (contig, range) in all {
         let begin = target.matched.partition_point(|(_, site)| *site < range.start);
         let end = target.matched.partition_point(|(_, site)| *site < range.end);
@@ -203,6 +204,9 @@ fn plan(imputer: &Imputer, target: &Target, region: Option<&Region>) -> Result<V
         }
         entries.extend(others.map(Entry::Target));
         let name = target.name_of(&contig);
+        if !entries.is_empty() {
+            names.push(name.to_string());
+        }
         entries.retain(|entry| match entry {
             Entry::Known(site, _) => inside(&name, known[*site].position),
             Entry::Target(column) => inside(&name, target.sites[*column].position),
@@ -211,9 +215,13 @@ fn plan(imputer: &Imputer, target: &Target, region: Option<&Region>) -> Result<V
             contigs.push(Contig { name, entries });
         }
     }
-    match contigs.is_empty() {
-        true => Err(Error::new(ErrorKind::Empty, "no site of the target's contigs lies in the region")),
-        false => Ok(contigs),
+    let Some(region) = region.filter(|_| contigs.is_empty()) else { return Ok(contigs) };
+    match names.contains(&region.contig) {
+        true => Err(Error::new(ErrorKind::Empty, format!("no site to impute lies in region {region}"))),
+        false => {
+            let what = format!("contig {} of the region is not among those of the target", region.contig);
+            Err(Error::new(ErrorKind::Region, what).remedy(format!("its contigs are {}", names.join(", "))))
+        }
     }
 }
 

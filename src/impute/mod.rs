@@ -24,10 +24,11 @@ use crate::panel::sites::Sites;
 use crate::progress::Progress;
 use crate::sample::{SampleSettings, Sampler, described};
 use crate::threads::Threads;
-use clamped::{Clamped, ClampedSettings};
+use clamped::{Clamped, Unsettled};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
+pub use clamped::ClampedSettings;
 pub use file::{ImputeFileOptions, ImputeReport, impute_file};
 pub use observed::Typed;
 
@@ -227,6 +228,7 @@ impl Imputer {
             rates: None,
             weight: None,
             spaces: Mutex::default(),
+            unsettled: Mutex::default(),
         };
         match &self.engine {
             Engine::Panel(reference) => {
@@ -274,6 +276,7 @@ pub struct Fitted<'a> {
     weight: Option<f64>,
     /// Memory that passes use again.
     spaces: Mutex<Vec<Workspace>>,
+    unsettled: Mutex<Unsettled>,
 }
 
 impl Fitted<'_> {
@@ -347,7 +350,11 @@ impl Fitted<'_> {
                     Ok(posterior)
                 })
             }),
-            (None, Engine::Machine(machine)) => machine.impute(&wanted, &mut rows, &self.threads, progress),
+            (None, Engine::Machine(machine)) => {
+                let unsettled = machine.impute(&wanted, &mut rows, &self.threads, progress)?;
+                self.unsettled.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).add(&unsettled);
+                Ok(())
+            }
             (None, Engine::Frequencies(frequencies)) => {
                 for row in rows {
                     row.dosages.copy_from_slice(&frequencies[wanted.sites.clone()]);
@@ -393,7 +400,19 @@ impl Fitted<'_> {
             let every = Window { sites: 0..sites, using: 0..sites };
             self.impute(typed, rows, &every, dosages, left_out, progress)?;
         }
+        self.notices().into_iter().for_each(|notice| progress.notice(notice));
         progress.step("imputing", n as u64, n as u64, "haplotypes")
+    }
+
+    /// What a user should know of what was imputed so far: whether Gibbs chains had settled.
+    pub fn notices(&self) -> Vec<String> {
+        let unsettled = *self.unsettled.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let text = format!(
+            "the Gibbs chains of {} haplotypes had not settled (halves of them differ by up to {:.3}): option impute_sweeps \
+             allows more sweeps",
+            unsettled.haplotypes, unsettled.apart
+        );
+        (unsettled.haplotypes > 0).then_some(text).into_iter().collect()
     }
 
     fn space(&self) -> std::sync::MutexGuard<'_, Vec<Workspace>> {

@@ -40,7 +40,7 @@ impl Target {
         let threads = threads.count();
         let reading = ReadOptions { missing: MissingRule::Keep, threads, ..ReadOptions::default() };
         let read = io::read_panel_watched(path, &reading, progress).map_err(|e| match e.kind() {
-            ErrorKind::Unphased => e.remedy(
+            ErrorKind::Unphased => e.remedy_here(
                 "phase the target first, against a reference panel: `java -jar beagle.jar gt=TARGET ref=REFERENCE \
                  impute=false out=PHASED`, or SHAPEIT5's phase_common",
             ),
@@ -62,7 +62,7 @@ impl Target {
         let what = imputer.what();
         let mut alignment = align(&sites, known);
         alignment.require_overlap("target", what).map_err(|e| match e.kind() {
-            ErrorKind::ContigMismatch => e.remedy(
+            ErrorKind::ContigMismatch => e.remedy_here(
                 "take both names as one with option contigs=match, or rename the contigs (bcftools annotate \
                  --rename-chrs)",
             ),
