@@ -240,6 +240,7 @@ fn as_flags(text: &str) -> String {
         let assignment =
             part.split_once('=').filter(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
         out += &match assignment {
+            Some(("contigs", rest)) => format!("--match-contigs{}", rest.strip_prefix("match").unwrap_or(rest)),
             Some(("resume", rest)) => format!("--resume{}", rest.strip_prefix("true").unwrap_or(rest)),
             Some((key, rest)) if FLAGS.contains(&key) => format!("--{key} {rest}"),
             Some(_) => format!("--set {part}"),

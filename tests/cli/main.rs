@@ -1,6 +1,7 @@
 //! The program as users run it: arguments, streams, exit status, messages.
 
 mod evaluation;
+mod imputation;
 mod models;
 mod panels;
 mod usage;
