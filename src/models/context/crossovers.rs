@@ -1,7 +1,7 @@
 //! Where haplotypes may cross over: ends of the stretches that neighbours share.
 
 use super::Context;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::panel::bits::BitMatrix;
 use std::ops::Range;
 
@@ -52,8 +52,9 @@ pub struct Crossovers {
 pub struct Candidates {
     /// All, by site.
     pub all: Vec<Crossover>,
-    /// Numbers of those of each haplotype, rising.
-    pub of_haplotype: Vec<Vec<u32>>,
+    /// Numbers of those of each haplotype, rising, haplotype after haplotype; and where each haplotype's begin.
+    numbers: Vec<u32>,
+    first: Vec<usize>,
 }
 
 impl Crossovers {
@@ -63,8 +64,8 @@ impl Crossovers {
     /// `OutOfMemory`.
     pub fn of(context: &Context) -> Result<Self> {
         let sites = context.panel.transpose()?;
-        let contigs = context.contigs.iter().map(|contig| candidates(&sites, contig, &context.people)).collect();
-        Ok(Crossovers { contigs })
+        let contigs = context.contigs.iter().map(|contig| candidates(&sites, contig, &context.people));
+        Ok(Crossovers { contigs: contigs.collect::<Result<_>>()? })
     }
 
     pub(super) fn of_contig(&self, contig: usize) -> &Candidates {
@@ -75,9 +76,9 @@ impl Crossovers {
 /// Walks along a contig with the haplotypes sorted by what lies before the site, read backwards (positional
 /// Burrows-Wheeler transform: Durbin 2014), so that those who share most are neighbours. Where neighbours' alleles change,
 /// those on either side are candidates.
-fn candidates(sites: &BitMatrix, contig: &Range<usize>, people: &[u32]) -> Candidates {
+fn candidates(sites: &BitMatrix, contig: &Range<usize>, people: &[u32]) -> Result<Candidates> {
     let haplotypes = people.len();
-    let mut found = Candidates { all: Vec::new(), of_haplotype: vec![Vec::new(); haplotypes] };
+    let mut all: Vec<Crossover> = Vec::new();
     let mut sorted = Sorted::new(haplotypes, contig.start);
     for site in contig.clone() {
         for border in 1..haplotypes {
@@ -86,6 +87,7 @@ fn candidates(sites: &BitMatrix, contig: &Range<usize>, people: &[u32]) -> Candi
             if above == below {
                 continue;
             }
+            all.try_reserve(REACH * REACH).map_err(|_| too_many(all.len()))?;
             let mut start_above = sorted.start[border];
             for up in 0..REACH.min(border) {
                 if up > 0 {
@@ -104,21 +106,45 @@ fn candidates(sites: &BitMatrix, contig: &Range<usize>, people: &[u32]) -> Candi
                     }
                     let pair = [sorted.order[border - 1 - up], sorted.order[border + down]];
                     if people[pair[0] as usize] != people[pair[1] as usize] {
-                        found.add(pair, site as u32, site as u32 - start);
+                        let overlap = site as u32 - start;
+                        all.push(Crossover { haplotypes: pair, site: site as u32, overlap, cost: cost(overlap) });
                     }
                 }
             }
         }
         sorted.step(|h| sites.get(site, h), site);
     }
-    found
+    Candidates::new(all, haplotypes)
+}
+
+fn too_many(crossovers: usize) -> Error {
+    Error::new(ErrorKind::OutOfMemory, format!("no memory for more than {crossovers} places to cross over"))
+        .remedy("train on a smaller region or on fewer people")
 }
 
 impl Candidates {
-    fn add(&mut self, haplotypes: [u32; 2], site: u32, overlap: u32) {
-        let number = self.all.len() as u32;
-        self.all.push(Crossover { haplotypes, site, overlap, cost: cost(overlap) });
-        haplotypes.iter().for_each(|h| self.of_haplotype[*h as usize].push(number));
+    fn new(all: Vec<Crossover>, haplotypes: usize) -> Result<Self> {
+        let mut first = vec![0; haplotypes + 1];
+        all.iter().flat_map(|c| c.haplotypes).for_each(|h| first[h as usize + 1] += 1);
+        for h in 0..haplotypes {
+            first[h + 1] += first[h];
+        }
+        let mut numbers = Vec::new();
+        numbers.try_reserve_exact(2 * all.len()).map_err(|_| too_many(all.len()))?;
+        numbers.resize(2 * all.len(), 0);
+        let mut next = first.clone();
+        for (number, crossover) in all.iter().enumerate() {
+            for h in crossover.haplotypes.map(|h| h as usize) {
+                numbers[next[h]] = number as u32;
+                next[h] += 1;
+            }
+        }
+        Ok(Candidates { all, numbers, first })
+    }
+
+    /// Numbers of the crossovers of a haplotype, rising: by site.
+    pub fn of_haplotype(&self, h: usize) -> &[u32] {
+        &self.numbers[self.first[h]..self.first[h + 1]]
     }
 }
 

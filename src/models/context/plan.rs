@@ -129,7 +129,7 @@ impl<'a> Plan<'a> {
     fn reroute(&mut self, h: usize, heat: i64, random: &mut Reader) {
         /// The path ends here, or came from the start.
         const NONE: usize = usize::MAX;
-        let candidates = &self.candidates.of_haplotype[h];
+        let candidates = self.candidates.of_haplotype(h);
         let count = candidates.len();
         // Sites and starts side by side: the search below goes over them again and again.
         let places: Vec<(i64, i64)> = candidates
