@@ -19,12 +19,12 @@ The panel has to be phased, without missing alleles, and biallelic (or say what 
 --unphased, --missing, --multiallelic). `haploom options` lists the keys of --set. The same
 panel, options and seed give the same model for any number of threads.
 
-Ctrl-C leaves a checkpoint, in MODEL.checkpoint unless --checkpoint names a folder: the same
+Ctrl-C leaves a checkpoint of an RBM, in MODEL.checkpoint unless --checkpoint names a folder: the same
 command with --resume goes on from there and ends with the same model.
 
-A model holds no haplotype of the panel (a Markov model holds its windows), but may still tell
-who was in it: `haploom info MODEL` says what it may leak, and `haploom evaluate --test`
-measures what its samples leak.
+A model holds no haplotype of the panel (a Markov model holds its windows, and the clusters of
+an hmm come near to people), but may still tell who was in it: `haploom info MODEL` says what it
+may leak, and `haploom evaluate --test` measures what its samples leak.
 
 Examples:
   haploom train panel.vcf.gz -o panel.safetensors
