@@ -19,11 +19,12 @@ The panel has to be phased, without missing alleles, and biallelic (or say what 
 --unphased, --missing, --multiallelic). `haploom options` lists the keys of --set. The same
 panel, options and seed give the same model for any number of threads.
 
-Ctrl-C leaves a checkpoint, in MODEL.checkpoint unless --checkpoint names a folder: the same
-command with --resume goes on from there and ends with the same model.
+Ctrl-C leaves a checkpoint of an RBM, in MODEL.checkpoint unless --checkpoint names a folder:
+the same command with --resume goes on from there and ends with the same model.
 
-A model holds no haplotype of the panel (a Markov model holds its windows, a context model the
-panel itself), but may still tell who was in it: `haploom info MODEL` says what it may leak, and `haploom evaluate --test`
+A model holds no haplotype of the panel (but a Markov model holds its windows, the clusters of an
+hmm come near to people, and copying and context models hold the panel itself): it may still
+tell who was in it. `haploom info MODEL` says what it may leak, and `haploom evaluate --test`
 measures what its samples leak.
 
 Examples:

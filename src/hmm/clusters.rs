@@ -1,4 +1,5 @@
-//! A hidden Markov model of haplotype clusters (fastPHASE: Scheet and Stephens 2006): it holds no haplotype.
+//! A hidden Markov model of haplotype clusters (fastPHASE: Scheet and Stephens 2006). It holds frequencies in clusters, not
+//! haplotypes; but the fewer haplotypes a cluster stands for, the nearer it comes to being one.
 //!
 //! The state at a site is a cluster, K of them. A cluster has a probability of the alternate allele at each site. Between
 //! two sites a switch happens with probability `1 - exp(-d)`, d the expected number of switches between them, to a cluster

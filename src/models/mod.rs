@@ -221,7 +221,7 @@ impl Model {
                 "no haplotype and no name, but weights fitted to people: `haploom evaluate --test` measures what samples leak (privacy_loss), and an attack with a person's genome at hand may find more"
             }
             Generator::Hmm(_) => {
-                "no haplotype and no name, but clusters that may stand for a few people each, rare alleles included: with a person's genome at hand it can tell who was in the panel; fewer clusters (hmm_clusters) or larger ones (hmm_cluster_size) tell less"
+                "no name, but clusters that began as haplotypes of the panel: where a cluster stands for few people (haplotypes / clusters), its likeliest alleles are next to one person's all along the region, so the file is to be kept as the panel is; fewer clusters (hmm_clusters) or larger ones (hmm_cluster_size) tell less"
             }
         }
     }
