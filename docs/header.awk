@@ -11,6 +11,7 @@ function section(name) {
     if (name ~ /^haploom_(sites|samples)$/) return "sites_and_samples"
     if (name == "haploom_model") return "models"
     if (name == "haploom_sampler") return "sampling"
+    if (name == "haploom_imputer") return "imputation"
     if (name == "haploom_encoding") return "encoding"
     if (name == "haploom_evaluation") return "evaluation"
     return "errors"

@@ -112,6 +112,18 @@
  *     overlap          10; a number from 0 to 1000000
  *     window_sites     0; a whole number from 0 to 1099511627776
  *     report           ""; a file
+ *   training, hidden Markov:
+ *     hmm_clusters     1024; a whole number from 1 to 65536
+ *     hmm_cluster_size 0; a number from 0 to 1000000
+ *     iterations       3; a whole number from 0 to 100000
+ *     allele_prior     0.1; a number from 0 to 1000000
+ *     entry_prior      1; a number from 0 to 1000000
+ *     switch_prior     10; a number from 0 to 1000000000
+ *     hmm_switch_rate  6e-6; a number from 0.000000000001 to 1
+ *     stretch          500; a whole number from 0 to 1000000000
+ *   training, context:
+ *     run_share        0.85; a number from 0.01 to 100
+ *     least_carriers   1; a whole number from 1 to 1000000
  *   checkpoints:
  *     checkpoint       ""; a folder
  *     resume           false; true or false

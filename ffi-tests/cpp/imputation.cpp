@@ -93,7 +93,7 @@ static void in_memory() {
         std::copy_n(&t.alleles[h * t.typed.size()], t.typed.size(), &apart[h * stride]);
     std::vector<float> dosages(few * t.sites, -1), left_out(few * t.typed.size(), -1);
     const Imputer threaded = take(Imputer::make(demo(), "threads=2"));
-    CHECK(threaded.impute(apart, few, stride, t.typed, dosages, left_out));
+    CHECK(threaded.impute(apart, few, stride, t.typed, dosages, left_out, "threads=2"));
     CHECK(std::equal(dosages.begin(), dosages.end(), imputed.dosages.begin()));
     CHECK(std::equal(left_out.begin(), left_out.end(), imputed.left_out.begin()));
     std::fill(dosages.begin(), dosages.end(), -1.0F);

@@ -59,6 +59,48 @@ for program in build/c/evaluate build/cpp/evaluate_cpp; do
     grep -q '^evaluate: IO: .*/nowhere.bcf' error
 done
 
+# Imputation in memory gives the dosages that haploom impute writes, and tells as much of the typed sites; so does a file.
+bcftools view held_out.bcf | awk '/^#/ || n++ % 10 == 5' | bcftools view -Ob -o array.bcf
+bcftools query -f '%CHROM %POS %REF %ALT[ %GT]\n' array.bcf | tr '|' ' ' >typed.txt
+haploom impute array.bcf --panel train.bcf -o expected_imputed.bcf 2>said
+mean=$(sed -n 's/.*mean ER2 of typed sites \([0-9.]*\).*/\1/p' said)
+build/c/impute train.bcf typed.txt >dosages.txt 2>notes
+grep -qx '600 haplotypes, 80 typed sites, 720 imputed' notes || fail "impute says: $(cat notes)"
+grep -qx "typed sites are told by the others: mean squared correlation $mean" notes || fail "not $mean: $(cat notes)"
+grep -q '^effective_size: [1-9]' notes
+bcftools query -f '%CHROM\t%POS\t%REF\t%ALT\tIMPUTED[\t%HDS]\n' -i 'INFO/IMPUTED=1' expected_imputed.bcf | tr ',' '\t' >expected_dosages.txt
+python3 - <<'PYTHON'
+lines = lambda path: [line.split() for line in open(path) if "\tIMPUTED\t" in line]
+ours, expected = lines("dosages.txt"), lines("expected_dosages.txt")
+assert [line[:5] for line in ours] == [line[:5] for line in expected] and len(ours) == 720
+for a, b in zip(ours, expected):
+    assert len(a) == len(b) == 605 and all(abs(float(x) - float(y)) < 2e-3 for x, y in zip(a[5:], b[5:])), a[:4]
+PYTHON
+[ "$(grep -c TYPED dosages.txt)" = 80 ]
+build/c/impute train.bcf array.bcf imputed.bcf 2>notes
+cmp <(bcftools view -H imputed.bcf) <(bcftools view -H expected_imputed.bcf)
+grep -qx 'imputed: 720' notes
+# A hole is imputed; what is wrong is said with its line, and nothing is printed.
+sed '7s/ [01]$/ ./' typed.txt >hole.txt
+build/c/impute train.bcf hole.txt 2>notes | wc -l | grep -qx 800
+refused() { # WHAT LINES...: of the text
+    printf '%s\n' "${@:2}" >wrong.txt
+    if build/c/impute train.bcf wrong.txt >printed 2>error; then fail "impute takes $2"; fi
+    grep -qF "$1" error || { cat error; fail "impute does not say: $1"; }
+    [ ! -s printed ]
+}
+first=$(sed -n 1p typed.txt) second=$(sed -n 2p typed.txt)
+refused 'wrong.txt, line 2: the sites are not in the order' "$second" "$first"
+refused 'wrong.txt, line 1: the panel does not have this site' "${first/ / 1}"
+refused 'line 1: alleles are 0, 1 or .' "$first 2"
+refused 'line 2: it has not as many alleles' "$first" "$second 1"
+refused 'line 1: it has not as many alleles as the first line, or none' "$(cut -d ' ' -f 1-4 <<<"$first")"
+refused 'line 2: a contig, a position' "$first" '1 2 3'
+if build/c/impute /nowhere.bcf typed.txt 2>error; then fail "impute reads nothing"; fi
+grep -q '^impute: IO: .*/nowhere.bcf' error
+if build/c/impute train.bcf /nowhere.bcf x.bcf 2>error; then fail "impute reads nothing"; fi
+grep -q '^impute: IO: .*/nowhere.bcf' error
+
 # Each key that haploom options lists is in the table, with its default, group, help and bounds.
 build/c/options >options.tsv
 haploom options >listed

@@ -98,6 +98,24 @@ pub fn longest_runs(
     Ok(best_of_each(people, |h| runs[h] as f64))
 }
 
+/// For each person how many alleles of a haplotype of theirs, on average, no artificial haplotype has, less than 0, so that
+/// fewer is more. Whatever keeps the rare alleles of the people it was trained on lacks none of theirs, and some of
+/// everybody else's.
+pub fn alleles_found(people: &Samples, bits: &BitMatrix, artificial: &BitMatrix) -> Vec<f64> {
+    let carriers = artificial.count_columns();
+    let lacking = |of: u32| -> Vec<usize> { (0..carriers.len()).filter(|site| carriers[*site] == of).collect() };
+    let (no_alternate, no_reference) = (lacking(0), lacking(artificial.rows() as u32));
+    let lacks = |h: usize| {
+        let alternate = no_alternate.iter().filter(|site| bits.get(h, **site)).count();
+        alternate + no_reference.iter().filter(|site| !bits.get(h, **site)).count()
+    };
+    let of_person = |i: usize| {
+        let haplotypes = people.haplotypes_of(i);
+        -(haplotypes.clone().map(lacks).sum::<usize>() as f64) / haplotypes.len() as f64
+    };
+    (0..people.len()).map(of_person).collect()
+}
+
 /// The better score of each person's haplotypes.
 fn best_of_each(people: &Samples, score: impl Fn(usize) -> f64) -> Vec<f64> {
     (0..people.len()).map(|i| people.haplotypes_of(i).map(&score).fold(f64::NEG_INFINITY, f64::max)).collect()
@@ -180,6 +198,20 @@ mod tests {
         let expected: Vec<f64> =
             [nearest(0).min(nearest(1)), nearest(2), nearest(3).min(nearest(4))].map(|d| -f64::from(d)).into();
         assert_eq!(nearness(&people, &bits, &artificial, &Threads::single()).unwrap(), expected);
+    }
+
+    #[test]
+    fn alleles_that_none_has_are_counted() {
+        let row = |text: &str| text.bytes().map(|b| b == b'1').collect::<Vec<bool>>();
+        let matrix = |rows: &[&str]| {
+            let rows: Vec<Vec<bool>> = rows.iter().map(|text| row(text)).collect();
+            BitMatrix::from_fn(rows.len(), rows[0].len(), |r, c| rows[r][c]).unwrap()
+        };
+        // Nobody artificial has the alternate allele of site 0, nor the reference allele of site 3.
+        let artificial = matrix(&["0101", "0011"]);
+        let bits = matrix(&["1110", "0111", "1001"]);
+        assert_eq!(alleles_found(&people(&[2, 1]), &bits, &artificial), [-1.0, -1.0]);
+        assert_eq!(alleles_found(&people(&[1, 2]), &bits, &artificial), [-2.0, -0.5]);
     }
 
     #[test]

@@ -425,12 +425,17 @@ impl Bench<'_> {
         sites: &Sites,
     ) -> Result<()> {
         let threads = &self.options.threads;
-        let score = |(people, bits): (&Samples, &BitMatrix)| -> Result<[Vec<f64>; 2]> {
+        let score = |(people, bits): (&Samples, &BitMatrix)| -> Result<[Vec<f64>; 3]> {
             let near = membership::nearness(people, bits, self.artificial, threads)?;
-            Ok([near, membership::longest_runs(people, bits, self.artificial, sites, threads)?])
+            let runs = membership::longest_runs(people, bits, self.artificial, sites, threads)?;
+            Ok([near, runs, membership::alleles_found(people, bits, self.artificial)])
         };
         let (of_members, of_others) = (score(members)?, score(others)?);
-        let attacks = [("nearest", "membership by the nearest one"), ("longest_run", "membership by the longest run")];
+        let attacks = [
+            ("nearest", "membership by the nearest one"),
+            ("longest_run", "membership by the longest run"),
+            ("alleles", "membership by alleles that none has"),
+        ];
         let people = [members.0.len(), others.0.len()];
         for (i, (name, title)) in attacks.into_iter().enumerate() {
             let Some(found) = membership::attack(&of_members[i], &of_others[i]) else { continue };

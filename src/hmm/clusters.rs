@@ -120,7 +120,7 @@ impl Clusters {
         }
         let sums = parameters.entry.chunks_exact(n).map(|row| row.iter().map(|w| f64::from(*w)).sum::<f64>());
         if !parameters.entry.iter().all(|w| *w >= LEAST)
-            || sums.into_iter().any(|sum| !((sum - 1.0).abs() <= SUM_TOLERANCE))
+            || !sums.into_iter().all(|sum| (sum - 1.0).abs() <= SUM_TOLERANCE)
         {
             return Err(Error::argument(format!("weights of entry are {LEAST} or more, and sum to 1")));
         }

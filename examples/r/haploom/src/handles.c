@@ -18,6 +18,11 @@ static void free_sampler(SEXP pointer) {
     R_ClearExternalPtr(pointer);
 }
 
+static void free_imputer(SEXP pointer) {
+    haploom_imputer_free(R_ExternalPtrAddr(pointer));
+    R_ClearExternalPtr(pointer);
+}
+
 static SEXP new_pointer(const char *tag, R_CFinalizer_t finalizer) {
     SEXP pointer = PROTECT(R_MakeExternalPtr(NULL, Rf_install(tag), R_NilValue));
     R_RegisterCFinalizerEx(pointer, finalizer, TRUE);
@@ -28,6 +33,7 @@ static SEXP new_pointer(const char *tag, R_CFinalizer_t finalizer) {
 SEXP new_panel_pointer(void) { return new_pointer("haploom_panel", free_panel); }
 SEXP new_model_pointer(void) { return new_pointer("haploom_model", free_model); }
 SEXP new_sampler_pointer(void) { return new_pointer("haploom_sampler", free_sampler); }
+SEXP new_imputer_pointer(void) { return new_pointer("haploom_imputer", free_imputer); }
 
 /* The R functions look first; this is against .Call by hand. */
 static void *handle_of(SEXP pointer, const char *tag) {
@@ -39,9 +45,14 @@ static void *handle_of(SEXP pointer, const char *tag) {
 const haploom_panel *panel_of(SEXP pointer) { return handle_of(pointer, "haploom_panel"); }
 const haploom_model *model_of(SEXP pointer) { return handle_of(pointer, "haploom_model"); }
 haploom_sampler *sampler_of(SEXP pointer) { return handle_of(pointer, "haploom_sampler"); }
+const haploom_imputer *imputer_of(SEXP pointer) { return handle_of(pointer, "haploom_imputer"); }
 
 const haploom_panel *panel_or_null(SEXP pointer) {
     return pointer == R_NilValue ? NULL : panel_of(pointer);
+}
+
+const haploom_model *model_or_null(SEXP pointer) {
+    return pointer == R_NilValue ? NULL : model_of(pointer);
 }
 
 SEXP is_gone(SEXP pointer) {

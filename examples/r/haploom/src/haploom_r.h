@@ -13,12 +13,15 @@
 SEXP new_panel_pointer(void);
 SEXP new_model_pointer(void);
 SEXP new_sampler_pointer(void);
+SEXP new_imputer_pointer(void);
 
 const haploom_panel *panel_of(SEXP pointer);
 const haploom_model *model_of(SEXP pointer);
 haploom_sampler *sampler_of(SEXP pointer);
-/* The panel, or NULL for R's NULL. */
+const haploom_imputer *imputer_of(SEXP pointer);
+/* The panel or the model, or NULL for R's NULL. */
 const haploom_panel *panel_or_null(SEXP pointer);
+const haploom_model *model_or_null(SEXP pointer);
 
 SEXP is_gone(SEXP pointer);
 
@@ -50,6 +53,13 @@ const char *path_of(SEXP path);
 SEXP utf8(const char *text);
 /* Sites as a list of columns. */
 SEXP columns_of_sites(const haploom_sites *sites);
+
+/* ---- matrices */
+
+/* panel.c: an element of a matrix as the library's byte; 254 stands for what is no allele. */
+uint8_t allele_of(SEXP matrix, R_xlen_t i);
+/* model.c: the library's rows become R's columns. */
+void transpose(const float *from, size_t rows, size_t columns, double *to);
 
 /* Sites and samples of lists of columns; everything that they need of R is allocated before the handle is made. */
 typedef struct {
@@ -98,6 +108,11 @@ SEXP sampler_seek(SEXP sampler, SEXP to);
 SEXP sampler_next(SEXP sampler, SEXP n, SEXP raw, SEXP progress);
 SEXP sampler_panel(SEXP sampler, SEXP n, SEXP keys, SEXP progress);
 SEXP sampler_augment(SEXP sampler, SEXP n, SEXP input, SEXP output, SEXP keys, SEXP progress);
+
+SEXP imputer_new(SEXP panel, SEXP model, SEXP keys, SEXP progress);
+SEXP imputer_impute(SEXP imputer, SEXP matrix, SEXP typed, SEXP keys, SEXP progress);
+SEXP imputer_impute_file(SEXP imputer, SEXP target, SEXP output, SEXP keys, SEXP progress);
+SEXP imputer_paint_file(SEXP imputer, SEXP target, SEXP output, SEXP keys, SEXP progress);
 
 SEXP evaluation(SEXP real, SEXP artificial, SEXP held_out, SEXP keys, SEXP progress);
 

@@ -76,6 +76,10 @@ static const R_CallMethodDef routines[] = {
     ROUTINE(sampler_next, 4),
     ROUTINE(sampler_panel, 4),
     ROUTINE(sampler_augment, 6),
+    ROUTINE(imputer_new, 4),
+    ROUTINE(imputer_impute, 5),
+    ROUTINE(imputer_impute_file, 5),
+    ROUTINE(imputer_paint_file, 5),
     ROUTINE(evaluation, 5),
     {NULL, NULL, 0},
 };

@@ -69,8 +69,7 @@ SEXP model_info(SEXP pointer) {
     return list;
 }
 
-/* The library's rows become R's columns. */
-static void transpose(const float *from, size_t rows, size_t columns, double *to) {
+void transpose(const float *from, size_t rows, size_t columns, double *to) {
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < columns; j++) to[i + j * rows] = from[i * columns + j];
 }

@@ -24,8 +24,7 @@ SEXP panel_demo(SEXP part) {
     return list;
 }
 
-/* An element of a matrix as the library's byte; 254 stands for what is no allele. */
-static uint8_t allele(SEXP matrix, R_xlen_t i) {
+uint8_t allele_of(SEXP matrix, R_xlen_t i) {
     switch (TYPEOF(matrix)) {
     case RAWSXP: return RAW(matrix)[i];
     case REALSXP: {
@@ -45,7 +44,7 @@ SEXP panel_from_matrix(SEXP matrix, SEXP site_list, SEXP sample_list) {
     R_xlen_t rows = Rf_nrows(matrix), cells = XLENGTH(matrix);
     SEXP bytes = PROTECT(TYPEOF(matrix) == RAWSXP ? matrix : Rf_allocVector(RAWSXP, cells));
     for (R_xlen_t i = 0; i < cells; i++) {
-        uint8_t byte = allele(matrix, i);
+        uint8_t byte = allele_of(matrix, i);
         if (byte > 1 && byte != HAPLOOM_MISSING_ALLELE) {
             UNPROTECT(2);
             return refusal(HAPLOOM_INVALID_ARGUMENT, "row %.0f, column %.0f of the matrix is no allele; alleles are 0, 1 or NA",

@@ -43,6 +43,7 @@ SEXP sites_of(SEXP pointer) {
     SEXP tag = TYPEOF(pointer) == EXTPTRSXP ? R_ExternalPtrTag(pointer) : R_NilValue;
     if (tag == Rf_install("haploom_model")) return columns_of_sites(haploom_model_sites(model_of(pointer)));
     if (tag == Rf_install("haploom_sampler")) return columns_of_sites(haploom_sampler_sites(sampler_of(pointer)));
+    if (tag == Rf_install("haploom_imputer")) return columns_of_sites(haploom_imputer_sites(imputer_of(pointer)));
     return columns_of_sites(haploom_panel_sites(panel_of(pointer)));
 }
 

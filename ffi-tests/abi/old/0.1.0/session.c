@@ -227,6 +227,34 @@ static void judgement(const haploom_model *model, const haploom_panel *real, con
     haploom_encoding_free(encoding);
 }
 
+static void imputation(const haploom_panel *panel, const haploom_model *model, const char *panel_file) {
+    size_t sites = haploom_sites_count(haploom_panel_sites(panel)), typed[] = {1, 5, 9};
+    const int8_t alleles[2][4] = {{0, 1, -1, 77}, {1, 0, 0, 77}};
+    float *dosages = malloc(2 * sites * sizeof *dosages), left_out[6];
+    haploom_options *how = options("threads=2,impute_chains=4,impute_sweeps=3,artificial=50"), *listening = options("threads=2");
+    NEED(dosages != NULL);
+    OK(haploom_options_set_progress(listening, look, &seen));
+    for (int from = 1; from < 4; ++from) {
+        haploom_imputer *imputer;
+        seen.measured = 0;
+        OK(haploom_imputer_new(from & 1 ? panel : NULL, from & 2 ? model : NULL, how, &imputer));
+        NEED(haploom_sites_count(haploom_imputer_sites(imputer)) == sites);
+        OK(haploom_imputer_impute(imputer, alleles[0], 2, 4, typed, 3, dosages, left_out, listening));
+        for (size_t i = 0; i < 2 * sites; ++i) NEED(dosages[i] >= 0 && dosages[i] <= 1);
+        for (int i = 0; i < 6; ++i) NEED(i == 2 ? left_out[i] != left_out[i] : left_out[i] >= 0 && left_out[i] <= 1);
+        NEED(from == 2 || seen.measured >= 2);
+        if (from == 1) {
+            OK(haploom_imputer_impute_file(imputer, panel_file, "imputed.vcf.gz", listening));
+            NEED(seen.measured >= 7);
+            OK(haploom_imputer_paint_file(imputer, "new.bcf", "painting.tsv", NULL));
+        }
+        haploom_imputer_free(imputer);
+    }
+    free(dosages);
+    haploom_options_free(listening);
+    haploom_options_free(how);
+}
+
 static void from_memory(const char *path, size_t haplotypes) {
     haploom_panel *panel;
     FILE *file = fopen(path, "rb");
@@ -265,6 +293,7 @@ int main(int argc, char **argv) {
     models(panel, &model);
     streams(model, argv[1], &artificial);
     judgement(model, panel, artificial);
+    imputation(panel, model, argv[1]);
     OK(haploom_panel_append(panel, artificial, &both));
     NEED(haploom_panel_haplotypes(both) == haploom_panel_haplotypes(panel) + haploom_panel_haplotypes(artificial));
     haploom_panel_free(both);
