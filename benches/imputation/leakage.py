@@ -8,7 +8,9 @@ from their definitions and without its code, they have to agree.
 
 nearest_auc: a person's score is minus the Hamming distance from one of its haplotypes to the nearest artificial one;
 longest_run_auc: the longest stretch of sites on which one of its haplotypes equals an artificial one. Either is the
-probability that a training person scores higher than a held-out one, ties counting half. privacy_loss: AATS(held out,
+probability that a training person scores higher than a held-out one, ties counting half. absent_auc: the same of an attack
+that looks at nothing but which alleles there are: minus the number of alleles of a person that no artificial haplotype
+has (Shringarpure & Bustamante 2015 ask beacons so). privacy_loss: AATS(held out,
 artificial) - AATS(training, artificial), over 20 draws of as many training and artificial haplotypes as are held out.
 """
 
@@ -55,6 +57,13 @@ def auc(members, others):
     return wins + (members[:, None] == others[None]).mean() / 2
 
 
+def present(people, artificial):
+    """For each person minus the number of its alleles that no artificial haplotype has."""
+    counts = artificial.sum(0, dtype=int)
+    absent = ((people == 1) & (counts == 0)) | ((people == 0) & (counts == len(artificial)))
+    return -absent.sum(1).reshape(-1, 2).sum(1)
+
+
 def aats(between, within_real, within_artificial):
     """Adversarial accuracy: the real and the artificial half."""
 
@@ -86,6 +95,7 @@ def leakage(training_file, artificial_file, held_out_file):
         "privacy_loss": np.mean(losses),
         "privacy_loss_sd": np.std(losses, ddof=1),
         "nearest_auc": auc(of_people(-ts.min(1)), of_people(-es.min(1))),
+        "absent_auc": auc(present(t, s), present(e, s)),
         "longest_run_auc": auc(of_people(longest_runs(t, s)), of_people(longest_runs(e, s))),
     }
 
