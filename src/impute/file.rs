@@ -303,7 +303,7 @@ impl Work<'_> {
         if width == 0 {
             return Ok(window);
         }
-        let rows = (PORTION_DOSAGES / width).clamp(4 * self.options.threads.count(), PORTION).min(PORTION);
+        let rows = (PORTION_DOSAGES / width).max(4 * self.options.threads.count()).min(PORTION);
         let typed_sites = self.typed.sites().len();
         let (mut dosages, mut left_out) = (vec![0.0; rows * width], vec![0.0; rows * typed_sites]);
         for first in (0..n).step_by(rows) {
