@@ -8,7 +8,7 @@ from their definitions and without its code, they have to agree.
 
 nearest_auc: a person's score is minus the Hamming distance from one of its haplotypes to the nearest artificial one;
 longest_run_auc: the longest stretch of sites on which one of its haplotypes equals an artificial one. Either is the
-probability that a training person scores higher than a held-out one, ties counting half. absent_auc: the same of an attack
+probability that a training person scores higher than a held-out one, ties counting half. alleles_auc: the same of an attack
 that looks at nothing but which alleles there are: minus the number of alleles of a person that no artificial haplotype
 has (Shringarpure & Bustamante 2015 ask beacons so). privacy_loss: AATS(held out,
 artificial) - AATS(training, artificial), over 20 draws of as many training and artificial haplotypes as are held out.
@@ -95,7 +95,7 @@ def leakage(training_file, artificial_file, held_out_file):
         "privacy_loss": np.mean(losses),
         "privacy_loss_sd": np.std(losses, ddof=1),
         "nearest_auc": auc(of_people(-ts.min(1)), of_people(-es.min(1))),
-        "absent_auc": auc(present(t, s), present(e, s)),
+        "alleles_auc": auc(present(t, s), present(e, s)),
         "longest_run_auc": auc(of_people(longest_runs(t, s)), of_people(longest_runs(e, s))),
     }
 
@@ -108,7 +108,7 @@ if __name__ == "__main__":
     if len(files) > 3:
         evaluation = json.load(open(files[3]))["measures"]
         measures = {name: measure["value"] for name, measure in evaluation.items()}
-        for name in ["nearest_auc", "longest_run_auc"]:
+        for name in ["nearest_auc", "longest_run_auc", "alleles_auc"]:
             if abs(measures.get(name, result[name]) - result[name]) > 1e-9:
                 sys.exit(f"{files[1]}: {name} is {measures[name]} by haploom evaluate and {result[name]} by definition")
         result["evaluation"] = measures

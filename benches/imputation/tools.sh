@@ -35,6 +35,6 @@ impute() {
     minimac4-no-map) measure "$@" $minimac4 ;;
     haploom) measure "$@" $haploom --panel "$panel.vcf.gz" --map "$map" ;;
     haploom-model) measure "$@" $haploom --model "$panel" ;;
-    haploom-both) measure "$@" $haploom --panel "${panel%+*}.vcf.gz" --model "${panel#*+}" --map "$map" ;;
+    haploom-both) measure "$@" $haploom --panel "${panel%+*}.vcf.gz" --model "${panel#*+}" --map "$map" --seed "${seed:-1}" ;;
     esac 2>> tools.log
 }
