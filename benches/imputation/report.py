@@ -125,8 +125,14 @@ def gains(method, tool):
     return [(score["r2"] - low) / (high - low) for score in cohort_scores(method, tool)]
 
 
+def in_order(results):
+    """Their methods, best first, by Beagle."""
+    worth = lambda method: statistics.mean([score["r2"] for score in cohort_scores(method, "beagle")] or [0])
+    return sorted(unique(line["method"] for line in results), key=worth, reverse=True)
+
+
 def private_cohort():
-    methods = unique(line["method"] for line in select(kind="score", table="b"))
+    methods = in_order(select(kind="score", table="b"))
     if not methods:
         return
     tools = [tool for tool in [*PANEL_TOOLS, "haploom-both"] if select(kind="score", table="b", tool=tool)]
@@ -163,7 +169,7 @@ def frontier():
     if not judged:
         return
     print("\nWhat each artificial panel is worth to Beagle, what it tells of the private people, and how true it is: mean of")
-    print("seeds ± SD; privacy loss ± standard error over 20 draws a seed.\n")
+    print("seeds ± SD; privacy loss ± standard error over the seeds, each the mean of 20 draws.\n")
     head(
         "",
         "gain recovered, %",
@@ -175,17 +181,18 @@ def frontier():
         "LD decay MAE",
         "pairwise W1",
     )
-    for method in unique(line["method"] for line in judged):
+    for method in in_order(judged):
         leaks = {line["seed"]: line for line in select(kind="leakage", table="b", method=method)}
         leaks = [leaks[seed] for seed in sorted(leaks)]
         of = lambda key: [leak[key] for leak in leaks]
         measured = lambda key: [leak["evaluation"][key] for leak in leaks if leak.get("evaluation", {}).get(key) is not None]
         maybe = lambda values, places: spread(values, places) if values else ""
-        error = (sum(sd * sd for sd in of("privacy_loss_sd")) / 20) ** 0.5 / len(leaks)
+        losses = of("privacy_loss")
+        error = f" ± {digits(statistics.stdev(losses) / len(losses) ** 0.5)}" if len(losses) > 1 else ""
         row(
             method,
             maybe([100 * gain for gain in gains(method, "beagle")], 0),
-            f"{digits(statistics.mean(of('privacy_loss')))} ± {digits(error)}",
+            digits(statistics.mean(losses)) + error,
             spread(of("nearest_auc")),
             spread(of("longest_run_auc")),
             spread(of("alleles_auc")),
@@ -204,7 +211,7 @@ def frontier():
 def worthless_models():
     """(c) With the weight of artificial haplotypes estimated, no bin falls below the panel alone."""
     public = cohort_scores("public", "haploom")
-    methods = unique(line["method"] for line in select(kind="score", table="b", tool="haploom-both"))
+    methods = in_order(select(kind="score", table="b", tool="haploom-both"))
     if not (public and methods):
         return
     print("### (c) The weight of artificial haplotypes\n")
