@@ -26,7 +26,9 @@ fn main() {
     let (train, test) = (read(true), read(false));
     let map = read_genetic_map(&data.join("maps/chr15.b37.gmap.gz")).expect("the map");
     let every: Vec<usize> = (0..train.sites().len()).collect();
-    println!("| distances | effective size | error | log likelihood of test people, nats a haplotype |\n|---|---|---|---|");
+    println!(
+        "| distances | effective size | error | log likelihood of test people, nats a haplotype |\n|---|---|---|---|"
+    );
     for (name, map) in [("the map", Some(&map)), ("1 cM a megabase", None)] {
         let (centimorgans, _) = distances(map, train.sites()).expect("the map's contigs");
         let judged = Judged {
@@ -50,12 +52,7 @@ fn main() {
             passes.push(begin.elapsed().as_secs_f64());
         }
         let updates = model.states() as f64 * every.len() as f64;
-        println!(
-            "| {name} | {:.0} | {:.1e} | {:.1} |",
-            rates.effective_size,
-            rates.error,
-            sum / all.len() as f64
-        );
+        println!("| {name} | {:.0} | {:.1e} | {:.1} |", rates.effective_size, rates.error, sum / all.len() as f64);
         passes.sort_by(f64::total_cmp);
         eprintln!(
             "forward passes over {} states x {} sites, one core: median {:.2e} updates a second, best tenth {:.2e}, all {:.2e}",

@@ -119,6 +119,10 @@ impl Train {
             let _ = std::fs::remove_dir(folder);
         }
         let model = trained?;
+        if self.share && model.holds_haplotypes() {
+            return Err(Error::argument("the model came to hold haplotypes of the panel: it is not written")
+                .remedy("train with fewer option hmm_clusters, or a larger option allele_prior"));
+        }
         for (name, value) in &model.provenance.metrics {
             terminal.say(format!("{name} {value:.4}"));
         }

@@ -13,6 +13,7 @@ use super::copying::{Observed, Posterior};
 use crate::compute::clusters::{Between, Emission, LANES};
 use crate::compute::copying::Kernel;
 use crate::error::{Error, ErrorKind, Result};
+use crate::panel::bits::BitMatrix;
 use crate::panel::sites::Sites;
 use crate::rng::Stream;
 use std::ops::Range;
@@ -199,6 +200,14 @@ impl Clusters {
     /// The probabilities of the alternate allele at a site.
     pub(crate) fn alternate(&self, site: usize) -> &[f32] {
         &self.alternate[site * self.stride..][..self.stride]
+    }
+
+    /// The likeliest alleles of each cluster: a row a cluster, a column a site.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn likeliest(&self) -> Result<BitMatrix> {
+        BitMatrix::from_fn(self.clusters, self.sites(), |cluster, site| self.alternate(site)[cluster] > 0.5)
     }
 
     /// The weights of entry at a site.

@@ -22,6 +22,9 @@ use markov::Markov;
 use mixture::Mixture;
 use rbm::Rbm;
 
+/// The measure of a hidden Markov model that counts the clusters whose likeliest alleles are a training haplotype's.
+pub const EQUAL_CLUSTERS: &str = "clusters_equal_to_a_haplotype";
+
 /// Kind of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelKind {
@@ -199,7 +202,8 @@ impl Model {
 
     /// Whether the file holds haplotypes of the people it was trained on: it is not to be shared where these are not.
     pub fn holds_haplotypes(&self) -> bool {
-        self.kind().holds_haplotypes()
+        let equal = self.provenance.metrics.iter().find(|(name, _)| name == EQUAL_CLUSTERS);
+        self.kind().holds_haplotypes() || equal.is_some_and(|(_, clusters)| *clusters > 0.0)
     }
 
     /// What the file may tell about the people it was trained on, in a line.

@@ -9,6 +9,7 @@ pub mod output;
 pub mod stopping;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::hmm::clusters::Clusters;
 use crate::hmm::rates::{Judged, Rates};
 use crate::memory;
 use crate::models::bernoulli::Bernoulli;
@@ -16,7 +17,7 @@ use crate::models::context::Context;
 use crate::models::copying::CopiedPanel;
 use crate::models::markov::Markov;
 use crate::models::rbm::Rbm;
-use crate::models::{Generator, Model, ModelKind, Output, Provenance, SampledRbm};
+use crate::models::{EQUAL_CLUSTERS, Generator, Model, ModelKind, Output, Provenance, SampledRbm};
 use crate::options::{Options, Reader};
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
@@ -27,6 +28,7 @@ use crate::sample::likelihood::{Annealing, Method, log_likelihood};
 use crate::sample::tempering;
 use crate::threads::Threads;
 use contrastive::{Settings, Trainer};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use stopping::Watch;
 
@@ -120,10 +122,27 @@ pub fn train(
             Generator::Rbm(Box::new(machine))
         }
         ModelKind::Hmm => {
-            Generator::Hmm(Box::new(expectation::fit(panel, options, settings, &mut provenance, progress)?))
+            let clusters = expectation::fit(panel, options, settings, &mut provenance, progress)?;
+            let equal = equal_clusters(&clusters, panel)?;
+            provenance.metrics.push((EQUAL_CLUSTERS.to_string(), equal as f64));
+            if equal > 0 {
+                progress.notice(format!(
+                    "the likeliest alleles of {equal} of {} clusters are those of a training haplotype at every site: the \
+                     file is as private as the panel; fewer hmm_clusters or a larger allele_prior come less near",
+                    clusters.clusters()
+                ));
+            }
+            Generator::Hmm(Box::new(clusters))
         }
     };
     Ok(Model { sites: panel.sites().clone(), generator, provenance })
+}
+
+/// Clusters whose likeliest alleles are those of a haplotype of the panel.
+fn equal_clusters(clusters: &Clusters, panel: &Panel) -> Result<usize> {
+    let people: HashSet<&[u64]> = (0..panel.haplotypes()).map(|h| panel.bits().row(h)).collect();
+    let likeliest = clusters.likeliest()?;
+    Ok((0..likeliest.rows()).filter(|cluster| people.contains(likeliest.row(*cluster))).count())
 }
 
 /// The panel itself, and rates: those given, or the ones under which some of its people are most likely.

@@ -95,6 +95,11 @@ fn what_cannot_be_imputed_is_refused_with_a_way_out() {
         let refused = haploom(["train", &panel, "--model", kind, "--share", "-o", &model]);
         refused.refused(2, &["holds the panel's haplotypes", "hmm"]);
     }
+    // As many clusters as haplotypes, and next to no prior: some are somebody's.
+    let clusters = ["hmm_clusters=1720", "allele_prior=0.001", "iterations=1"].map(|o| ["--set", o]).concat();
+    let mut near = vec!["train", &panel, "--model", "hmm", "--share", "-o", &model];
+    near.extend(clusters);
+    haploom(near).refused(2, &["came to hold haplotypes", "hmm_clusters"]);
     haploom(["train", &panel, "--model", "bernoulli", "--share", "-o", &model]).ok();
     haploom(["impute", &target, "--model", &model, "-o", &out]).ok();
     let copying = folder.path("copying.safetensors");
