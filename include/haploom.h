@@ -102,9 +102,9 @@
  *   imputation:
  *     artificial       0; a whole number from 0 to 1073741824
  *     artificial_weight -1; a number from -1 to 1
- *     impute_chains    32; a whole number from 2 to 65536
- *     impute_sweeps    400; a whole number from 1 to 1000000
- *     tolerance        0.02; a number from 0.000001 to 1
+ *     impute_chains    64; a whole number from 2 to 65536
+ *     impute_sweeps    0; a whole number from 0 to 1000000
+ *     tolerance        0.1; a number from 0.000001 to 1
  *     typed_error      0; a number from 0 to 0.5
  *   imputation of files:
  *     contigs          as-written; one of as-written, match

@@ -2,7 +2,7 @@
 //!
 //! [`Imputer`] knows what to impute from; [`Imputer::fit`] takes the typed alleles of some haplotypes and settles what is
 //! estimated from data; [`Fitted::impute`] gives dosages. [`impute_file`] does all of it for a file, window by window, and
-//! [`paint`](painting::paint) tells whom haplotypes were copied from.
+//! [`paint_file`](painting::paint_file) tells whom haplotypes were copied from.
 
 mod clamped;
 mod file;
@@ -408,8 +408,8 @@ impl Fitted<'_> {
     pub fn notices(&self) -> Vec<String> {
         let unsettled = *self.unsettled.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let text = format!(
-            "the Gibbs chains of {} haplotypes had not settled (halves of them differ by up to {:.3}): option impute_sweeps \
-             allows more sweeps",
+            "the Gibbs chains of {} haplotypes had not settled (the dosages of halves of them differ by up to {:.3}): more \
+             impute_chains bring them nearer",
             unsettled.haplotypes, unsettled.apart
         );
         (unsettled.haplotypes > 0).then_some(text).into_iter().collect()

@@ -9,7 +9,7 @@
 //! were never trained on have long runs too, where they share a haplotype with somebody who was. So a haplotype may be
 //! copied for about as long as its person shares with another person of the panel, the longest such stretch, and not
 //! longer; and among all sets of crossovers that keep to this, one is looked for that has few of them, where much is
-//! shared ([`plan`]).
+//! shared (`plan`).
 
 mod crossovers;
 mod plan;
