@@ -20,4 +20,5 @@ section '805 sites, published files'; fidelity published
 section '805 sites, all haplotypes, defaults'; fidelity whole
 section '805 sites, half of the people, defaults'; fidelity split
 section 'chr15, 10,000 sites'; fidelity chr15 "updates=$updates"
+section 'Copying model'; cargo bench --quiet --bench copying
 section 'Imputation'; benches/imputation/run.sh a b
