@@ -5,6 +5,7 @@
 //! | [`Panel`] | haplotypes x biallelic sites, bit-packed and immutable, with sites, samples, ploidy and labels |
 //! | [`models::Model`] | a trained generator of haplotypes, bound to the sites it was trained on; a file ([`model_file`]) |
 //! | [`sample::Sampler`] | a stream of artificial haplotypes from a model |
+//! | [`impute::Imputer`] | fills untyped sites of people, from a model, from a panel, or from both |
 //! | [`evaluate::Evaluation`] | how close an artificial panel is to a real one, and how much of it leaks |
 //!
 //! From a panel to artificial people:
