@@ -14,6 +14,9 @@ use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// A correlation over fewer people says next to nothing of how well sites are imputed.
+const FEWEST_JUDGED: usize = 10;
+
 /// Arguments of `impute`.
 #[derive(Args)]
 #[command(after_help = "\
@@ -144,7 +147,7 @@ impl Impute {
                 false => "artificial haplotypes do not help here: they were left out".to_string(),
             });
         }
-        if report.left_out_r2.is_finite() {
+        if report.left_out_r2.is_finite() && report.people >= FEWEST_JUDGED {
             terminal.say(format!("mean ER2 of typed sites {:.3}", report.left_out_r2));
         }
         self.report.iter().for_each(|path| terminal.wrote(path));

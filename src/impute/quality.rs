@@ -70,11 +70,12 @@ impl LeftOutSums {
         }
     }
 
-    /// ER2: the squared correlation of both. NaN if either does not vary.
+    /// ER2: the squared correlation of both. NaN if either does not vary, and for fewer than 3 haplotypes: two points are
+    /// always on a line.
     pub fn r2(&self) -> f64 {
         let (n, a, d) = (self.n, self.alleles, self.dosages);
         let (va, vd, c) = (n * a - a * a, n * self.squares - d * d, n * self.products - a * d);
-        match va > 0.0 && vd > 1e-12 * n * n {
+        match n >= 3.0 && va > 0.0 && vd > 1e-12 * n * n {
             true => c * c / (va * vd),
             false => f64::NAN,
         }
