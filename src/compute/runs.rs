@@ -22,6 +22,24 @@ pub fn longest_run(a: &[u64], b: &[u64], columns: Range<usize>, known: usize) ->
     longest
 }
 
+/// For each place of `places` (rising) the longest of its number in `longest` and of the run of equal bits of `a` and `b`
+/// within `columns` that covers it; a run that begins or ends elsewhere in a word counts whole.
+pub fn covering_runs(a: &[u64], b: &[u64], columns: Range<usize>, places: &[usize], longest: &mut [u32]) {
+    let mut run = columns.start..columns.start;
+    for (place, longest) in places.iter().zip(longest) {
+        if !columns.contains(place) {
+            continue;
+        }
+        if *place >= run.end {
+            let start = last_difference(a, b, columns.start..place + 1).map_or(columns.start, |c| c + 1);
+            run = start..first_difference(a, b, *place..columns.end);
+        }
+        if run.contains(place) {
+            *longest = (*longest).max(run.len() as u32);
+        }
+    }
+}
+
 /// The last of `columns` (not empty) where `a` and `b` differ.
 #[inline]
 fn last_difference(a: &[u64], b: &[u64], columns: Range<usize>) -> Option<usize> {
@@ -58,6 +76,26 @@ mod tests {
     use super::*;
     use crate::panel::bits::BitMatrix;
     use crate::rng::{Purpose, Stream};
+
+    #[test]
+    fn covering_runs_agree_with_brute_force() {
+        let words = Stream::new(6, Purpose::Evaluate, 1);
+        for every in [2, 5, 37, 150, 100_000] {
+            let differs = |c: usize| words.word(c as u64).is_multiple_of(every);
+            let rows = BitMatrix::from_fn(2, 400, |r, c| r == 1 && differs(c)).unwrap();
+            let places: Vec<usize> = (0..400).step_by(7).collect();
+            for columns in [0..400, 70..331] {
+                let mut found = vec![3; places.len()];
+                covering_runs(rows.row(0), rows.row(1), columns.clone(), &places, &mut found);
+                for (place, found) in places.iter().zip(found) {
+                    let left = (columns.start..=*place).rev().take_while(|c| !differs(*c)).count();
+                    let right = (*place..columns.end).take_while(|c| !differs(*c)).count();
+                    let inside = columns.contains(place) && !differs(*place);
+                    assert_eq!(found as usize, if inside { (left + right - 1).max(3) } else { 3 }, "{place}");
+                }
+            }
+        }
+    }
 
     /// Column by column, on rows that differ here and there, within ranges that begin and end anywhere in words.
     #[test]

@@ -5,7 +5,7 @@
 //! judged by all pairs of a member and another person: the share in which the member's score is the higher one.
 
 use super::distances::nearest;
-use crate::compute::runs::longest_run;
+use crate::compute::runs::{self, longest_run};
 use crate::error::Result;
 use crate::panel::bits::BitMatrix;
 use crate::panel::samples::Samples;
@@ -96,6 +96,42 @@ pub fn longest_runs(
     })?;
     let runs = runs.concat();
     Ok(best_of_each(people, |h| runs[h] as f64))
+}
+
+/// For each person how long the runs are that cover them: at every 16th site the longest stretch around it, within its
+/// contig, on which an artificial haplotype equals the person's, in sites; the mean over these sites and over the person's
+/// haplotypes. A generator that bounds the longest run of each person may still follow its people nearly everywhere.
+///
+/// # Errors
+/// `OutOfMemory`.
+pub fn covering_runs(
+    people: &Samples,
+    bits: &BitMatrix,
+    artificial: &BitMatrix,
+    sites: &Sites,
+    threads: &Threads,
+) -> Result<Vec<f64>> {
+    let contigs = sites.contig_ranges();
+    let places: Vec<usize> = (0..sites.len()).step_by(16).collect();
+    let means = threads.map(bits.rows().div_ceil(STRIP), |strip| {
+        let rows = strip * STRIP..bits.rows().min((strip + 1) * STRIP);
+        let mut longest = vec![0; rows.len() * places.len()];
+        for a in 0..artificial.rows() {
+            for (h, longest) in rows.clone().zip(longest.chunks_exact_mut(places.len())) {
+                for contig in &contigs {
+                    runs::covering_runs(bits.row(h), artificial.row(a), contig.clone(), &places, longest);
+                }
+            }
+        }
+        let mean = |runs: &[u32]| runs.iter().map(|run| f64::from(*run)).sum::<f64>() / runs.len() as f64;
+        longest.chunks_exact(places.len()).map(mean).collect::<Vec<f64>>()
+    })?;
+    let means = means.concat();
+    let of_person = |i: usize| {
+        let haplotypes = people.haplotypes_of(i);
+        haplotypes.clone().map(|h| means[h]).sum::<f64>() / haplotypes.len() as f64
+    };
+    Ok((0..people.len()).map(of_person).collect())
 }
 
 /// For each person how many alleles of a haplotype of theirs, on average, no artificial haplotype has, less than 0, so that

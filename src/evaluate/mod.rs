@@ -425,15 +425,17 @@ impl Bench<'_> {
         sites: &Sites,
     ) -> Result<()> {
         let threads = &self.options.threads;
-        let score = |(people, bits): (&Samples, &BitMatrix)| -> Result<[Vec<f64>; 3]> {
+        let score = |(people, bits): (&Samples, &BitMatrix)| -> Result<[Vec<f64>; 4]> {
             let near = membership::nearness(people, bits, self.artificial, threads)?;
             let runs = membership::longest_runs(people, bits, self.artificial, sites, threads)?;
-            Ok([near, runs, membership::alleles_found(people, bits, self.artificial)])
+            let covering = membership::covering_runs(people, bits, self.artificial, sites, threads)?;
+            Ok([near, runs, covering, membership::alleles_found(people, bits, self.artificial)])
         };
         let (of_members, of_others) = (score(members)?, score(others)?);
         let attacks = [
             ("nearest", "membership by the nearest one"),
             ("longest_run", "membership by the longest run"),
+            ("covering_runs", "membership by the runs that cover"),
             ("alleles", "membership by alleles that none has"),
         ];
         let people = [members.0.len(), others.0.len()];
@@ -619,7 +621,7 @@ mod tests {
         near("exact_copies", 40.0);
         assert!(e.get("share_max_difference").is_some() && e.get("share_A").is_some());
         assert!(e.get("privacy_loss").unwrap() > 0.0);
-        ["nearest_auc", "nearest_advantage", "longest_run_auc", "longest_run_advantage"]
+        ["nearest_auc", "nearest_advantage", "longest_run_auc", "longest_run_advantage", "covering_runs_auc"]
             .iter()
             .for_each(|n| near(n, 1.0));
         assert_eq!(e.get("three_point_r_gap_1024"), None);

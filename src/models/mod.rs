@@ -216,7 +216,7 @@ impl Model {
                 "every window of neighbouring alleles that the training panel holds, rare ones included: with a person's genome at hand it can tell who was in it"
             }
             Generator::Copying(_) => {
-                "it HOLDS the haplotypes of the training panel, every one, without names: it is as private as the panel, and so are long stretches of its samples"
+                "it holds the haplotypes of the training panel, every one, without names: it is as private as the panel, and so are long stretches of its samples"
             }
             Generator::Context(_) => {
                 "it holds the haplotypes of the people it was trained on, all of them: do not share it. Its samples hold pieces of them: `haploom evaluate --test` measures what these leak (longest_run_auc, privacy_loss)"
