@@ -11,7 +11,6 @@ use crate::impute::painting::paint_file;
 use crate::impute::{ImputeFileOptions, ImputeReport, ImputeSettings, Imputer, Typed, impute_file};
 use crate::io::Format;
 use crate::options::Reader;
-use crate::panel::bits::BitMatrix;
 use crate::progress::{Event, Progress};
 use crate::threads::Threads;
 use std::ffi::c_char;
@@ -136,15 +135,7 @@ pub extern "C" fn haploom_imputer_impute(
                 &mut unwanted
             }
         };
-        let allele = |h: usize, t: usize| alleles[h * stride + t];
-        for (h, t) in (0..haplotypes).flat_map(|h| (0..typed_count).map(move |t| (h, t))) {
-            if !matches!(allele(h, t), -1..=1) {
-                let what = format!("allele {} of haplotype {h} at typed site {t}", allele(h, t));
-                return Err(Error::argument(what).remedy("alleles are 0, 1, or -1 where missing"));
-            }
-        }
-        let bits = |wanted: i8| BitMatrix::from_fn(haplotypes, typed_count, |h, t| allele(h, t) == wanted);
-        let typed = Typed::new(typed, bits(1)?, Some(bits(-1)?))?;
+        let typed = Typed::from_alleles(typed, alleles, haplotypes, stride)?;
         watched(options, |progress| {
             let fitted = imputer.fit(&typed, &threads, progress)?;
             let report = ImputeReport { rates: fitted.rates(), weight: fitted.weight(), ..ImputeReport::default() };

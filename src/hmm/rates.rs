@@ -83,7 +83,7 @@ impl Judged<'_> {
         let mut distances = Vec::with_capacity(typed.len());
         let mut before = 0;
         for site in typed {
-            distances.push(self.centimorgans[before + 1..=*site].iter().sum::<f64>() + 0.0);
+            distances.push(self.centimorgans[before + 1..=*site].iter().sum());
             before = *site;
         }
         distances[0] = 0.0;
@@ -102,17 +102,14 @@ impl Judged<'_> {
         let mut looks = 0;
         while factor > 1.2 {
             let here = best.1;
-            for (moves_size, steps) in [(true, [factor, 1.0 / factor]), (false, [factor, 1.0 / factor])] {
-                if !free[usize::from(!moves_size)] {
-                    continue;
-                }
-                for step in steps {
+            for rate in (0..2).filter(|rate| free[*rate]) {
+                for step in [factor, 1.0 / factor] {
                     progress.step("estimating rates", looks, 0, "looks")?;
                     looks += 1;
                     let mut next = best.1;
-                    match moves_size {
-                        true => next.effective_size = (next.effective_size * step).clamp(SIZES[0], SIZES[1]),
-                        false => next.error = (next.error * step).clamp(ERRORS[0], ERRORS[1]),
+                    match rate {
+                        0 => next.effective_size = (next.effective_size * step).clamp(SIZES[0], SIZES[1]),
+                        _ => next.error = (next.error * step).clamp(ERRORS[0], ERRORS[1]),
                     }
                     let found = judge(&next)?;
                     if found > best.0 {

@@ -2,7 +2,7 @@
 
 use super::quality::{DosageSums, LeftOutSums};
 use super::target::Target;
-use super::{Fitted, Imputer, Typed};
+use super::{Fitted, Imputer, Typed, Window};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hmm::rates::Rates;
 use crate::io::{self, ImputedOptions, ImputedRecord, ImputedWriter, Origin};
@@ -247,7 +247,7 @@ struct Portion {
 }
 
 /// A window's dosages and what they sum to.
-struct Window {
+struct Dosages {
     sites: Range<usize>,
     portions: Vec<Portion>,
     quality: Vec<DosageSums>,
@@ -288,12 +288,12 @@ impl Work<'_> {
     }
 
     /// Imputes a window.
-    fn window(&mut self, sites: Range<usize>, (done, total): (u64, u64), progress: &mut Progress) -> Result<Window> {
+    fn window(&mut self, sites: Range<usize>, (done, total): (u64, u64), progress: &mut Progress) -> Result<Dosages> {
         let (n, width) = (self.typed.haplotypes(), sites.len());
         let using = self.fitted.surroundings(sites.clone(), self.options.overlap);
-        let at = super::Window { sites: sites.clone(), using };
+        let at = Window { sites: sites.clone(), using };
         let within = self.typed.within(sites.clone());
-        let mut window = Window {
+        let mut window = Dosages {
             sites: sites.clone(),
             portions: Vec::new(),
             quality: vec![DosageSums::default(); width],
@@ -339,7 +339,7 @@ impl Work<'_> {
         Ok(window)
     }
 
-    fn write(&mut self, entries: &[Entry], contig: &Arc<str>, window: &Window) -> Result<()> {
+    fn write(&mut self, entries: &[Entry], contig: &Arc<str>, window: &Dosages) -> Result<()> {
         let n = self.typed.haplotypes();
         let mut dosages = vec![0.0f32; n];
         for entry in entries {

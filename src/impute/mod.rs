@@ -299,8 +299,9 @@ impl Fitted<'_> {
         }
     }
 
-    /// The expected alternate alleles at the sites of a window of the haplotypes `rows` of `typed`: `dosages` has a row a haplotype and a column a site, 0 to 1. `left_out`, a row a haplotype and a column a typed
-    /// site, gets the same at typed sites from all others alone, NaN where an allele is missing or the site not used.
+    /// The expected alternate alleles at the sites of a window of the haplotypes `rows` of `typed`: `dosages` has a row a
+    /// haplotype and a column a site, 0 to 1. `left_out`, a row a haplotype and a column a typed site, gets the same at
+    /// typed sites from all others alone, NaN where an allele is missing or the site not used.
     ///
     /// # Errors
     /// `InvalidArgument` if shapes disagree; `Cancelled`; `OutOfMemory`.

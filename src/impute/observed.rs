@@ -36,6 +36,33 @@ impl Typed {
         }
     }
 
+    /// From alleles 0, 1 and -1 (missing) of so many haplotypes: that of haplotype h at typed site t is number
+    /// `h x stride + t`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for another allele, for too few of them, or if the sites do not rise; `OutOfMemory`.
+    pub fn from_alleles(sites: Vec<usize>, alleles: &[i8], haplotypes: usize, stride: usize) -> Result<Self> {
+        let n = sites.len();
+        let rows: Vec<&[i8]> = match n {
+            0 => vec![&[]; haplotypes],
+            _ => alleles.chunks(stride.max(n)).take(haplotypes).filter_map(|row| row.get(..n)).collect(),
+        };
+        if rows.len() != haplotypes || stride < n {
+            return Err(Error::argument(format!(
+                "{} alleles for {haplotypes} haplotypes, stride {stride}",
+                alleles.len()
+            )));
+        }
+        for (h, row) in rows.iter().enumerate() {
+            if let Some(t) = row.iter().position(|allele| !matches!(allele, -1..=1)) {
+                return Err(Error::argument(format!("allele {} of haplotype {h} at typed site {t}", row[t]))
+                    .remedy("alleles are 0, 1, or -1 where missing"));
+            }
+        }
+        let bits = |wanted: i8| BitMatrix::from_fn(haplotypes, n, |h, t| rows[h][t] == wanted);
+        Typed::new(sites, bits(1)?, Some(bits(-1)?))
+    }
+
     /// The typed sites, rising.
     pub fn sites(&self) -> &[usize] {
         &self.sites

@@ -36,13 +36,11 @@ impl GeneticMap {
                 Some(last) if last.name == name => Some(contigs.len() - 1),
                 _ => contigs.iter().position(|c| c.name == name),
             };
-            let contig = match known {
-                Some(known) => &mut contigs[known],
-                None => {
-                    contigs.push(Contig { name, positions: Vec::new(), centimorgans: Vec::new() });
-                    contigs.last_mut().expect("it was just put there")
-                }
-            };
+            let known = known.unwrap_or_else(|| {
+                contigs.push(Contig { name, positions: Vec::new(), centimorgans: Vec::new() });
+                contigs.len() - 1
+            });
+            let contig = &mut contigs[known];
             let at = |e: Error| e.site(contig.name.as_deref().unwrap_or("?"), position);
             if !cm.is_finite() {
                 return Err(at(Error::argument(format!("a genetic position is {cm}"))));
