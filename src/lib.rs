@@ -54,6 +54,7 @@ pub mod linalg;
 pub mod memory;
 pub mod model_file;
 pub mod models;
+pub mod nn;
 pub mod options;
 pub mod panel;
 pub mod progress;

@@ -9,6 +9,7 @@ pub mod clusters;
 pub mod copying;
 pub mod cpu;
 pub mod hamming;
+pub mod real;
 pub mod runs;
 
 use crate::error::{Error, ErrorKind, Result};

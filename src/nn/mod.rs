@@ -1,0 +1,21 @@
+//! Neural networks: layers with explicit forward and backward passes, and optimisers.
+//!
+//! A [`Graph`] says which layers there are and how they are joined; its numbers are kept beside it, a list for each
+//! parameter. [`Pass::forward`] keeps on a [`Tape`] what the way back needs; [`Pass::backward`] gives gradients of
+//! parameters and inputs; [`Pass::penalty`] differentiates a gradient once more, exactly, as the gradient penalty of a
+//! critic needs it. Everything is generic over [`Real`], so that tests check gradients in double precision.
+
+pub mod convolution;
+pub mod graph;
+pub mod normalise;
+pub mod optimiser;
+pub mod pass;
+pub mod tensor;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::compute::real::Real;
+pub use graph::{Graph, Initial, Node, Op, Parameter, Step};
+pub use pass::{Mode, Pass, Tape};
+pub use tensor::{Tensor, Workspace};

@@ -1,0 +1,110 @@
+//! How gradients become steps downhill: Adam and RMSprop, as PyTorch has them.
+
+use super::graph::Parameter;
+use crate::error::Result;
+use crate::threads::Threads;
+
+/// The rule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// Kingma and Ba 2015, epsilon 1e-8.
+    Adam {
+        /// How much of the first and of the second moment stays.
+        betas: (f32, f32),
+    },
+    /// Tieleman and Hinton 2012: the second moment alone, .99 of which stays; epsilon 1e-8.
+    RmsProp,
+}
+
+/// An optimiser: moments of every parameter, and the count of steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Optimiser {
+    /// The rule.
+    pub rule: Rule,
+    /// Weight decay: this times the parameter is added to its gradient.
+    pub decay: f32,
+    /// First moments, by parameter; empty with RMSprop, and for parameters that are not trained.
+    pub first: Vec<Vec<f32>>,
+    /// Second moments.
+    pub second: Vec<Vec<f32>>,
+    /// Steps made.
+    pub steps: u64,
+}
+
+const EPSILON: f32 = 1e-8;
+/// Parameters a task.
+const PIECE: usize = 1 << 14;
+
+impl Optimiser {
+    /// At its start.
+    pub fn new(rule: Rule, decay: f32, parameters: &[Parameter]) -> Self {
+        let size = |p: &Parameter| if p.trained { p.size() } else { 0 };
+        let second = parameters.iter().map(|p| vec![0.0; size(p)]).collect();
+        let first = match rule {
+            Rule::Adam { .. } => parameters.iter().map(|p| vec![0.0; size(p)]).collect(),
+            Rule::RmsProp => parameters.iter().map(|_| Vec::new()).collect(),
+        };
+        Optimiser { rule, decay, first, second, steps: 0 }
+    }
+
+    /// Moves the trained parameters against their gradients.
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn descend(
+        &mut self,
+        threads: &Threads,
+        numbers: &mut [Vec<f32>],
+        gradients: &[Vec<f32>],
+        rate: f32,
+    ) -> Result<()> {
+        self.steps += 1;
+        let (keep_first, keep_second, rate, correction) = match self.rule {
+            Rule::Adam { betas: (b1, b2) } => {
+                // Powers by whole exponents: the same bits on every platform.
+                let left = |beta: f32| 1.0 - f64::from(beta).powi(self.steps.min(1 << 30) as i32);
+                (b1, b2, (f64::from(rate) / left(b1)) as f32, (1.0 / left(b2).sqrt()) as f32)
+            }
+            Rule::RmsProp => (0.0, 0.99, rate, 1.0),
+        };
+        let decay = self.decay;
+        for (i, numbers) in numbers.iter_mut().enumerate() {
+            let (first, second, gradient) = (&mut self.first[i], &mut self.second[i], &gradients[i]);
+            if second.is_empty() {
+                continue;
+            }
+            let current: &[f32] = numbers;
+            threads.for_each_piece(second, PIECE, |piece, second| {
+                let from = piece * PIECE;
+                for ((s, g), x) in second.iter_mut().zip(&gradient[from..]).zip(&current[from..]) {
+                    let g = g + decay * x;
+                    *s = keep_second * *s + (1.0 - keep_second) * g * g;
+                }
+            })?;
+            threads.for_each_piece(first, PIECE, |piece, first| {
+                let from = piece * PIECE;
+                for ((m, g), x) in first.iter_mut().zip(&gradient[from..]).zip(&current[from..]) {
+                    *m = keep_first * *m + (1.0 - keep_first) * (g + decay * x);
+                }
+            })?;
+            let (first, second) = (&*first, &*second);
+            threads.for_each_piece(numbers, PIECE, |piece, numbers| {
+                let from = piece * PIECE;
+                let second = &second[from..];
+                match first.get(from..) {
+                    Some(first) if !first.is_empty() => {
+                        for ((x, m), s) in numbers.iter_mut().zip(first).zip(second) {
+                            *x -= rate * m / (s.sqrt() * correction + EPSILON);
+                        }
+                    }
+                    _ => {
+                        for ((x, g), s) in numbers.iter_mut().zip(&gradient[from..]).zip(second) {
+                            *x -= rate * (g + decay * *x) / (s.sqrt() + EPSILON);
+                        }
+                    }
+                }
+            })?;
+        }
+        Ok(())
+    }
+}

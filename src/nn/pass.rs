@@ -1,0 +1,640 @@
+//! Forward, backward, and once more: what a network makes of a batch, and how that changes.
+
+use super::convolution::{convolve, correlate};
+use super::graph::{Graph, Op, Over, Step};
+use super::normalise::{Normalised, normalise, total};
+use super::tensor::{LEAD, PIECE, Tensor, Workspace};
+use crate::compute::real::{Left, Real, Right, product};
+use crate::error::Result;
+use crate::rng::Stream;
+
+/// Whether a network learns or is used.
+#[derive(Clone, Copy, Debug)]
+pub enum Mode {
+    /// Batch normalisation takes the batch's mean and variance; dropout draws from this stream.
+    Train(Stream),
+    /// Batch normalisation takes the running ones, so that a sample does not depend on its neighbours; nothing is dropped.
+    Use,
+}
+
+/// What a forward pass keeps for the way back.
+#[derive(Debug)]
+pub struct Tape<T> {
+    values: Vec<Tensor<T>>,
+    saved: Vec<Saved<T>>,
+}
+
+#[derive(Debug)]
+enum Saved<T> {
+    Nothing,
+    Normalised(Normalised<T>),
+    /// What dropout multiplied by.
+    Mask(Tensor<T>),
+}
+
+impl<T: Real> Tape<T> {
+    /// What came out.
+    pub fn output(&self) -> &Tensor<T> {
+        self.values.last().expect("a network has layers")
+    }
+
+    /// What a node gave.
+    pub fn value(&self, node: usize) -> &Tensor<T> {
+        &self.values[node]
+    }
+
+    /// Mean and variance of each batch normalisation: its node, and a pair for each channel.
+    pub fn batch_statistics(&self) -> impl Iterator<Item = (usize, Vec<(f64, f64)>, usize)> {
+        self.saved.iter().enumerate().filter_map(|(node, saved)| match saved {
+            Saved::Normalised(n) if n.batch && !n.fixed => {
+                let pairs = n.groups.iter().map(|g| (g.mean, g.variance)).collect();
+                Some((node, pairs, n.hat.samples * n.hat.length))
+            }
+            _ => None,
+        })
+    }
+
+    /// Gives its memory back.
+    pub fn release(self, workspace: &mut Workspace<T>) {
+        self.values.into_iter().for_each(|value| workspace.give_tensor(value));
+        for saved in self.saved {
+            match saved {
+                Saved::Nothing => {}
+                Saved::Normalised(n) => workspace.give_tensor(n.hat),
+                Saved::Mask(mask) => workspace.give_tensor(mask),
+            }
+        }
+    }
+}
+
+/// Gradients of the nodes of a network; those that nobody asked for are not there.
+pub type Adjoints<T> = Vec<Option<Tensor<T>>>;
+
+/// Lists of numbers, one for each parameter of a network.
+pub type Numbers<T> = Vec<Vec<T>>;
+
+/// A network and its numbers, about to be run.
+pub struct Pass<'a, T> {
+    /// Its layers.
+    pub graph: &'a Graph,
+    /// Its parameters.
+    pub numbers: &'a [Vec<T>],
+    /// Threads and memory.
+    pub workspace: &'a mut Workspace<T>,
+}
+
+/// The places of rows of `row` numbers each, after the leading zero.
+fn rows(count: usize, row: usize) -> Vec<usize> {
+    (0..count).map(|r| LEAD + r * row).collect()
+}
+
+impl<T: Real> Pass<'_, T> {
+    /// Runs the network.
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn forward(&mut self, mode: Mode, inputs: &[&Tensor<T>]) -> Result<Tape<T>> {
+        let mut tape: Tape<T> = Tape { values: Vec::new(), saved: Vec::new() };
+        let samples = inputs[0].samples;
+        for (i, node) in self.graph.nodes.iter().enumerate() {
+            let mut saved = Saved::Nothing;
+            let read = |which: usize| &tape.values[node.inputs[which]];
+            let workspace = &mut *self.workspace;
+            let value = match &node.op {
+                Op::Input(which) => workspace.copy(inputs[*which]),
+                Op::Dense { weight, bias } => {
+                    let x = read(0);
+                    let mut out = workspace.tensor(node.channels, samples, 1);
+                    let left = Left { values: &self.numbers[*weight], first: 0, row: x.channels, step: 1 };
+                    let places = rows(x.channels, samples);
+                    let right = Right { values: x.all(), rows: &places };
+                    let threads = workspace.threads().clone();
+                    product(&threads, node.channels, samples, left, right, out.rows_mut(), samples, false)?;
+                    self.add_bias(&mut out, *bias)?;
+                    out
+                }
+                Op::Convolution { weight, bias, step } => {
+                    let x = read(0);
+                    let (w, inputs, outputs) = (&self.numbers[*weight], x.channels, node.channels);
+                    let place = |m: usize, c: usize, t: usize| match step {
+                        Step::Up { .. } => w[(c * outputs + m) * 3 + t],
+                        _ => w[(m * inputs + c) * 3 + t],
+                    };
+                    let mut out = convolve(workspace, step.walk(), x, outputs, node.length, place)?;
+                    self.add_bias(&mut out, *bias)?;
+                    out
+                }
+                Op::Normalise { scale, shift, over } => {
+                    let given = match (over, mode) {
+                        (Over::Batch { mean, variance }, Mode::Use) => {
+                            Some((&self.numbers[*mean][..], &self.numbers[*variance][..]))
+                        }
+                        _ => None,
+                    };
+                    let normalised = normalise(workspace, read(0), matches!(over, Over::Batch { .. }), given)?;
+                    let out = normalised.scaled(workspace, &self.numbers[*scale], &self.numbers[*shift])?;
+                    saved = Saved::Normalised(normalised);
+                    out
+                }
+                Op::LeakyRelu { slope } => {
+                    let slope = T::of(*slope);
+                    workspace.map(read(0), |x| if x > T::default() { x } else { slope * x })?
+                }
+                Op::Tanh => workspace.map(read(0), T::tanh)?,
+                Op::Sigmoid => {
+                    let mut out = workspace.map(read(0), T::logistic)?;
+                    out.close_gaps();
+                    out
+                }
+                Op::Dropout { share } => match mode {
+                    Mode::Use => workspace.copy(read(0)),
+                    Mode::Train(stream) => {
+                        let mask = self.mask(stream, i, *share, samples)?;
+                        let out = self.workspace.zip(read(0), &mask, |x, m| x * m)?;
+                        saved = Saved::Mask(mask);
+                        out
+                    }
+                },
+                Op::Add => workspace.zip(read(0), read(1), |a, b| a + b)?,
+                Op::Join => {
+                    let mut out = workspace.tensor(node.channels, samples, node.length);
+                    let mut rest = out.rows_mut();
+                    for which in 0..node.inputs.len() {
+                        let source = read(which).rows();
+                        let (part, others) = rest.split_at_mut(source.len());
+                        part.copy_from_slice(source);
+                        rest = others;
+                    }
+                    out
+                }
+                Op::Location { values } => {
+                    let mut out = workspace.zeros(node.channels, samples, node.length);
+                    for c in 0..node.channels {
+                        let source = &self.numbers[*values][c * node.length..][..node.length];
+                        (0..samples).for_each(|n| out.positions_mut(c, n).copy_from_slice(source));
+                    }
+                    out
+                }
+                Op::Flatten => flatten(workspace, read(0)),
+                Op::Fold => fold(workspace, read(0), node.channels, node.length),
+                Op::Crop => crop(workspace, read(0), node.length),
+            };
+            tape.values.push(value);
+            tape.saved.push(saved);
+        }
+        Ok(tape)
+    }
+
+    fn add_bias(&mut self, out: &mut Tensor<T>, bias: Option<usize>) -> Result<()> {
+        let Some(bias) = bias else { return Ok(()) };
+        let (row, bias) = (out.row(), &self.numbers[bias]);
+        self.workspace.threads().clone().for_each_piece(out.rows_mut(), row, |c, out| {
+            out.iter_mut().for_each(|o| *o += bias[c]);
+        })?;
+        out.close_gaps();
+        Ok(())
+    }
+
+    /// 0 for what is dropped, 1 / (1 - share) for the rest.
+    fn mask(&mut self, stream: Stream, node: usize, share: f64, samples: usize) -> Result<Tensor<T>> {
+        let shape = &self.graph.nodes[node];
+        let mut mask = self.workspace.tensor(shape.channels, samples, shape.length);
+        let kept = T::of(1.0 / (1.0 - share));
+        // Words of a node's own.
+        let first = (node as u64) << 32;
+        self.workspace.threads().clone().for_each_piece(mask.rows_mut(), PIECE, |piece, out| {
+            let mut reader = stream.reader(first + (piece * PIECE) as u64);
+            for o in out {
+                let uniform = f64::from(reader.word()) / f64::from(u32::MAX);
+                *o = if uniform < share { T::default() } else { kept };
+            }
+        })?;
+        Ok(mask)
+    }
+
+    /// Which nodes lead to something whose gradient is wanted.
+    fn reaches(&self, inputs: bool, parameters: bool) -> Vec<bool> {
+        let mut reaches = Vec::new();
+        for node in &self.graph.nodes {
+            let own = match node.op {
+                Op::Input(_) => inputs,
+                Op::Dense { .. } | Op::Convolution { .. } | Op::Normalise { .. } | Op::Location { .. } => parameters,
+                _ => false,
+            };
+            let found = own || node.inputs.iter().any(|n| reaches[*n]);
+            reaches.push(found);
+        }
+        reaches
+    }
+
+    /// Gradients of parameters, which are added to `gradients`, and of nodes, from that of the output. Those of inputs are
+    /// kept if `inputs`, those of all nodes if `all`.
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn backward(
+        &mut self,
+        tape: &Tape<T>,
+        output: Tensor<T>,
+        mut gradients: Option<&mut Numbers<T>>,
+        inputs: bool,
+        all: bool,
+    ) -> Result<Adjoints<T>> {
+        let reaches = self.reaches(inputs, gradients.is_some());
+        let mut adjoints: Adjoints<T> = self.graph.nodes.iter().map(|_| None).collect();
+        *adjoints.last_mut().expect("a network has layers") = Some(output);
+        for i in (0..self.graph.nodes.len()).rev() {
+            let Some(delta) = adjoints[i].take() else { continue };
+            if let Some(gradients) = gradients.as_deref_mut() {
+                self.collect(tape, i, &delta, None, gradients)?;
+            }
+            self.send_back(tape, i, &delta, &reaches, &mut adjoints)?;
+            if all || (inputs && matches!(self.graph.nodes[i].op, Op::Input(_))) {
+                adjoints[i] = Some(delta);
+            } else {
+                self.workspace.give_tensor(delta);
+            }
+        }
+        Ok(adjoints)
+    }
+
+    /// Adds a node's share to the gradients of its inputs.
+    fn send_back(
+        &mut self,
+        tape: &Tape<T>,
+        i: usize,
+        delta: &Tensor<T>,
+        reaches: &[bool],
+        adjoints: &mut Adjoints<T>,
+    ) -> Result<()> {
+        let node = &self.graph.nodes[i];
+        let mut first_channel = 0;
+        for (which, input) in node.inputs.iter().enumerate() {
+            let channels = self.graph.nodes[*input].channels;
+            let begins = first_channel;
+            first_channel += channels;
+            if !reaches[*input] {
+                continue;
+            }
+            let _ = which;
+            let found = self.transposed(tape, i, *input, begins, delta)?;
+            self.deposit(&mut adjoints[*input], found)?;
+        }
+        Ok(())
+    }
+
+    fn deposit(&mut self, into: &mut Option<Tensor<T>>, found: Tensor<T>) -> Result<()> {
+        match into {
+            None => *into = Some(found),
+            Some(sum) => {
+                self.workspace.add(sum, &found)?;
+                self.workspace.give_tensor(found);
+            }
+        }
+        Ok(())
+    }
+
+    /// The transposed Jacobian of node `i` with respect to one of its inputs, applied to `delta`. `begins` is the first
+    /// channel of that input among all of the node's.
+    fn transposed(
+        &mut self,
+        tape: &Tape<T>,
+        i: usize,
+        input: usize,
+        begins: usize,
+        delta: &Tensor<T>,
+    ) -> Result<Tensor<T>> {
+        let (node, from) = (&self.graph.nodes[i], &self.graph.nodes[input]);
+        let workspace = &mut *self.workspace;
+        let samples = delta.samples;
+        match &node.op {
+            Op::Input(_) | Op::Location { .. } => workspace_zeros(workspace, delta),
+            Op::Dense { weight, .. } => {
+                let mut out = workspace.tensor(from.channels, samples, 1);
+                let left = Left { values: &self.numbers[*weight], first: 0, row: 1, step: from.channels };
+                let places = rows(node.channels, samples);
+                let right = Right { values: delta.all(), rows: &places };
+                let threads = workspace.threads().clone();
+                product(&threads, from.channels, samples, left, right, out.rows_mut(), samples, false)?;
+                Ok(out)
+            }
+            Op::Convolution { weight, step, .. } => {
+                let (w, inputs, outputs) = (&self.numbers[*weight], from.channels, node.channels);
+                let place = |m: usize, c: usize, t: usize| match step {
+                    Step::Up { .. } => w[(m * outputs + c) * 3 + t],
+                    _ => w[(c * inputs + m) * 3 + t],
+                };
+                convolve(workspace, step.walk().back(), delta, inputs, from.length, place)
+            }
+            Op::Normalise { scale, .. } => match &tape.saved[i] {
+                Saved::Normalised(n) => n.through(workspace, &self.numbers[*scale], delta),
+                _ => Ok(workspace.copy(delta)),
+            },
+            Op::Join => {
+                let mut out = workspace.tensor(from.channels, samples, from.length);
+                let first = begins * delta.row();
+                let length = out.rows().len();
+                out.rows_mut().copy_from_slice(&delta.rows()[first..][..length]);
+                Ok(out)
+            }
+            Op::Add => Ok(workspace.copy(delta)),
+            Op::Flatten => Ok(fold(workspace, delta, from.channels, from.length)),
+            Op::Fold => Ok(flatten(workspace, delta)),
+            Op::Crop => {
+                let mut out = workspace.zeros(from.channels, samples, from.length);
+                for c in 0..from.channels {
+                    for n in 0..samples {
+                        out.positions_mut(c, n)[..delta.length].copy_from_slice(delta.positions(c, n));
+                    }
+                }
+                Ok(out)
+            }
+            Op::LeakyRelu { .. } | Op::Tanh | Op::Sigmoid | Op::Dropout { .. } => self.sloped(tape, i, delta),
+        }
+    }
+
+    /// `delta` times the slope of an elementwise node.
+    fn sloped(&mut self, tape: &Tape<T>, i: usize, delta: &Tensor<T>) -> Result<Tensor<T>> {
+        let (workspace, one) = (&mut *self.workspace, T::of(1.0));
+        let y = &tape.values[i];
+        match &self.graph.nodes[i].op {
+            Op::LeakyRelu { slope } => {
+                let slope = T::of(*slope);
+                workspace.zip(delta, y, |d, y| if y > T::default() { d } else { slope * d })
+            }
+            Op::Tanh => workspace.zip(delta, y, |d, y| d * (one - y * y)),
+            Op::Sigmoid => workspace.zip(delta, y, |d, y| d * y * (one - y)),
+            _ => match &tape.saved[i] {
+                Saved::Mask(mask) => workspace.zip(delta, mask, |d, m| d * m),
+                _ => Ok(workspace.copy(delta)),
+            },
+        }
+    }
+
+    /// Adds to the gradients of a node's parameters: `delta` is the gradient of its output. If `tangent` is given, `delta`
+    /// meets the tangents of the inputs in place of the inputs themselves, and biases get nothing.
+    fn collect(
+        &mut self,
+        tape: &Tape<T>,
+        i: usize,
+        delta: &Tensor<T>,
+        tangent: Option<&Tensor<T>>,
+        gradients: &mut Numbers<T>,
+    ) -> Result<()> {
+        let node = &self.graph.nodes[i];
+        let workspace = &mut *self.workspace;
+        let x = || tangent.unwrap_or_else(|| &tape.values[node.inputs[0]]);
+        match &node.op {
+            Op::Dense { weight, bias } => {
+                let (x, samples) = (x(), delta.samples);
+                let turned = workspace.turned(x.rows(), x.channels, samples)?;
+                let places: Vec<usize> = (0..samples).map(|n| n * x.channels).collect();
+                let left = Left { values: delta.all(), first: LEAD, row: samples, step: 1 };
+                let right = Right { values: &turned, rows: &places };
+                let threads = workspace.threads().clone();
+                let gradient = &mut gradients[*weight];
+                product(&threads, node.channels, x.channels, left, right, gradient, x.channels, true)?;
+                workspace.give(turned);
+                if let (Some(bias), None) = (bias, tangent) {
+                    sum_channels(workspace, delta, &mut gradients[*bias])?;
+                }
+            }
+            Op::Convolution { weight, bias, step } => {
+                let x = x();
+                match step {
+                    // What the walk gathers is the output here: the two change places.
+                    Step::Up { .. } => {
+                        correlate(workspace, step.walk().back(), x, delta, &mut gradients[*weight])?;
+                    }
+                    _ => correlate(workspace, step.walk(), delta, x, &mut gradients[*weight])?,
+                }
+                if let (Some(bias), None) = (bias, tangent) {
+                    sum_channels(workspace, delta, &mut gradients[*bias])?;
+                }
+            }
+            Op::Normalise { scale, shift, .. } => {
+                if let (Saved::Normalised(n), None) = (&tape.saved[i], tangent) {
+                    let [scales, shifts] = gradients.get_disjoint_mut([*scale, *shift]).expect("two parameters");
+                    n.collect(workspace, delta, scales, shifts)?;
+                }
+            }
+            Op::Location { values } => {
+                for c in 0..node.channels {
+                    let sums = &mut gradients[*values][c * node.length..][..node.length];
+                    for n in 0..delta.samples {
+                        sums.iter_mut().zip(delta.positions(c, n)).for_each(|(sum, d)| *sum += *d);
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Adds to `gradients` those of `v' g` with respect to the parameters, where g is the gradient of the outputs' sum
+    /// with respect to input `input`, and `v` is held fixed. `adjoints` are those of [`Pass::backward`] with `all`, from
+    /// ones at the output.
+    ///
+    /// `v' g` is the change of the output when the input moves along v, so tangents go forward, and their way back is
+    /// known: it is that of the network itself. What is new comes from layers that are not linear between kinks:
+    /// normalisations, tanh and sigmoid, whose second derivatives send gradients back of their own (`bent`).
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn penalty(
+        &mut self,
+        tape: &Tape<T>,
+        adjoints: &Adjoints<T>,
+        input: usize,
+        v: &Tensor<T>,
+        gradients: &mut Numbers<T>,
+    ) -> Result<()> {
+        let count = self.graph.nodes.len();
+        let mut tangents: Vec<Option<Tensor<T>>> = Vec::with_capacity(count);
+        for i in 0..count {
+            let tangent = self.tangent(tape, i, input, v, &tangents)?;
+            tangents.push(tangent);
+        }
+        let reaches = self.reaches(false, true);
+        let mut bent: Adjoints<T> = (0..count).map(|_| None).collect();
+        for i in (0..count).rev() {
+            let node = &self.graph.nodes[i];
+            let moving = node.inputs.first().and_then(|n| tangents[*n].as_ref());
+            if let (Some(u), Some(delta)) = (moving, &adjoints[i]) {
+                self.collect(tape, i, delta, Some(u), gradients)?;
+                if let Some(found) = self.bend(tape, i, delta, u, tangents[i].as_ref(), gradients)? {
+                    self.deposit(&mut bent[node.inputs[0]], found)?;
+                }
+            }
+            if let Some(e) = bent[i].take() {
+                self.collect(tape, i, &e, None, gradients)?;
+                self.send_back(tape, i, &e, &reaches, &mut bent)?;
+                self.workspace.give_tensor(e);
+            }
+        }
+        tangents.into_iter().flatten().for_each(|t| self.workspace.give_tensor(t));
+        Ok(())
+    }
+
+    /// How the value of node `i` moves; nothing if it does not.
+    fn tangent(
+        &mut self,
+        tape: &Tape<T>,
+        i: usize,
+        input: usize,
+        v: &Tensor<T>,
+        tangents: &[Option<Tensor<T>>],
+    ) -> Result<Option<Tensor<T>>> {
+        let node = &self.graph.nodes[i];
+        if let Op::Input(which) = node.op {
+            return Ok((which == input).then(|| self.workspace.copy(v)));
+        }
+        let Some(some) = node.inputs.iter().find_map(|n| tangents[*n].as_ref()) else { return Ok(None) };
+        let workspace = &mut *self.workspace;
+        let samples = some.samples;
+        let found = match &node.op {
+            Op::Dense { weight, .. } => {
+                let mut out = workspace.tensor(node.channels, samples, 1);
+                let left = Left { values: &self.numbers[*weight], first: 0, row: some.channels, step: 1 };
+                let places = rows(some.channels, samples);
+                let right = Right { values: some.all(), rows: &places };
+                let threads = workspace.threads().clone();
+                product(&threads, node.channels, samples, left, right, out.rows_mut(), samples, false)?;
+                out
+            }
+            Op::Convolution { weight, step, .. } => {
+                let (w, inputs, outputs) = (&self.numbers[*weight], some.channels, node.channels);
+                let place = |m: usize, c: usize, t: usize| match step {
+                    Step::Up { .. } => w[(c * outputs + m) * 3 + t],
+                    _ => w[(m * inputs + c) * 3 + t],
+                };
+                convolve(workspace, step.walk(), some, outputs, node.length, place)?
+            }
+            Op::Normalise { scale, .. } => match &tape.saved[i] {
+                Saved::Normalised(n) => n.through(workspace, &self.numbers[*scale], some)?,
+                _ => workspace.copy(some),
+            },
+            Op::LeakyRelu { .. } | Op::Tanh | Op::Sigmoid | Op::Dropout { .. } => self.sloped(tape, i, some)?,
+            Op::Add | Op::Join => {
+                let mut out = workspace.zeros(node.channels, samples, node.length);
+                let mut first = 0;
+                for n in &node.inputs {
+                    let size = self.graph.nodes[*n].channels * out.row();
+                    let begins = if node.op == Op::Add { 0 } else { first };
+                    if let Some(u) = &tangents[*n] {
+                        let target = &mut out.rows_mut()[begins..][..size];
+                        target.iter_mut().zip(u.rows()).for_each(|(o, u)| *o += *u);
+                    }
+                    first += size;
+                }
+                out
+            }
+            Op::Flatten => flatten(workspace, some),
+            Op::Fold => fold(workspace, some, node.channels, node.length),
+            Op::Crop => crop(workspace, some, node.length),
+            Op::Input(_) | Op::Location { .. } => return Ok(None),
+        };
+        Ok(Some(found))
+    }
+
+    /// What the second derivative of node `i` sends to its input: `delta` is the gradient of its output, `u` and `moved`
+    /// are the tangents of its input and output. The gradient of a normalisation's scale is added here.
+    fn bend(
+        &mut self,
+        tape: &Tape<T>,
+        i: usize,
+        delta: &Tensor<T>,
+        u: &Tensor<T>,
+        moved: Option<&Tensor<T>>,
+        gradients: &mut Numbers<T>,
+    ) -> Result<Option<Tensor<T>>> {
+        let workspace = &mut *self.workspace;
+        let (y, one) = (&tape.values[i], T::of(1.0));
+        match &self.graph.nodes[i].op {
+            Op::Normalise { scale, .. } => {
+                let (Saved::Normalised(n), Some(moved)) = (&tape.saved[i], moved) else { return Ok(None) };
+                let scales = &self.numbers[*scale];
+                for (c, gradient) in gradients[*scale].iter_mut().enumerate() {
+                    // `moved` holds the scale; a scale of 0 moves nothing, and what would move is made again.
+                    let sum = match scales[c].wide() {
+                        0.0 => {
+                            let ones = vec![one; scales.len()];
+                            let bare = n.through(workspace, &ones, u)?;
+                            let sum = total(delta.channel(c), bare.channel(c), |d, m| d * m);
+                            workspace.give_tensor(bare);
+                            sum
+                        }
+                        scale => total(delta.channel(c), moved.channel(c), |d, m| d * m) / scale,
+                    };
+                    *gradient += T::of(sum);
+                }
+                Ok((!n.fixed).then(|| n.second(workspace, scales, delta, u)).transpose()?)
+            }
+            // f' = 1 - y^2, f'' = -2 y f'.
+            Op::Tanh => {
+                let both = workspace.zip(delta, u, |d, u| d * u)?;
+                let found = workspace.zip(&both, y, |p, y| -(p + p) * y * (one - y * y))?;
+                workspace.give_tensor(both);
+                Ok(Some(found))
+            }
+            // f' = y (1 - y), f'' = f' (1 - 2 y).
+            Op::Sigmoid => {
+                let both = workspace.zip(delta, u, |d, u| d * u)?;
+                let found = workspace.zip(&both, y, |p, y| p * y * (one - y) * (one - y - y))?;
+                workspace.give_tensor(both);
+                Ok(Some(found))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+fn workspace_zeros<T: Real>(workspace: &mut Workspace<T>, like: &Tensor<T>) -> Result<Tensor<T>> {
+    Ok(workspace.zeros(like.channels, like.samples, like.length))
+}
+
+/// Adds the sum of each channel.
+fn sum_channels<T: Real>(workspace: &Workspace<T>, delta: &Tensor<T>, sums: &mut [T]) -> Result<()> {
+    let found = workspace.threads().map(delta.channels, |c| total(delta.channel(c), delta.channel(c), |d, _| d))?;
+    sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += T::of(found));
+    Ok(())
+}
+
+/// Channels x positions of each sample as units.
+fn flatten<T: Real>(workspace: &mut Workspace<T>, x: &Tensor<T>) -> Tensor<T> {
+    let mut out = workspace.tensor(x.channels * x.length, x.samples, 1);
+    let samples = x.samples;
+    for c in 0..x.channels {
+        for n in 0..samples {
+            for (l, value) in x.positions(c, n).iter().enumerate() {
+                out.rows_mut()[(c * x.length + l) * samples + n] = *value;
+            }
+        }
+    }
+    out
+}
+
+/// Units of each sample as channels x positions.
+fn fold<T: Real>(workspace: &mut Workspace<T>, x: &Tensor<T>, channels: usize, length: usize) -> Tensor<T> {
+    let mut out = workspace.zeros(channels, x.samples, length);
+    let samples = x.samples;
+    for c in 0..channels {
+        for n in 0..samples {
+            for (l, value) in out.positions_mut(c, n).iter_mut().enumerate() {
+                *value = x.rows()[(c * length + l) * samples + n];
+            }
+        }
+    }
+    out
+}
+
+/// The first positions of each sample.
+fn crop<T: Real>(workspace: &mut Workspace<T>, x: &Tensor<T>, length: usize) -> Tensor<T> {
+    let mut out = workspace.zeros(x.channels, x.samples, length);
+    for c in 0..x.channels {
+        for n in 0..x.samples {
+            out.positions_mut(c, n).copy_from_slice(&x.positions(c, n)[..length]);
+        }
+    }
+    out
+}
