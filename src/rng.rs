@@ -40,6 +40,8 @@ pub enum Purpose {
     /// Chains clamped to typed alleles: the stream is the haplotype's number times the number of its chains, plus the
     /// chain's.
     Clamped = 8,
+    /// Noise of a batch of training: the stream is the batch's number.
+    Batch = 9,
     /// Crossovers of artificial haplotypes: the stream is the number of their block.
     Weave = 16,
     /// Missing alleles that are filled: the stream is a hash of the site.

@@ -5,9 +5,11 @@ use crate::error::Result;
 use crate::options::{Reader, TABLE};
 
 /// Readers of `--set`; what the others read has a flag of its own.
-const READERS: [Reader; 11] = [
+const READERS: [Reader; 13] = [
     Reader::Train,
+    Reader::Descent,
     Reader::Rbm,
+    Reader::Neural,
     Reader::Markov,
     Reader::Map,
     Reader::Copying,

@@ -128,7 +128,7 @@ fn normal_cdf(x: f32) -> f32 {
 
 /// The x with Phi(x) = s, 0 < s < 1 (Giles 2010, single precision).
 #[inline(always)]
-fn normal_quantile(s: f32) -> f32 {
+pub fn normal_quantile(s: f32) -> f32 {
     let w = -ln(4.0 * s * (1.0 - s));
     let c = w - 2.5;
     let central = ((((((((2.810_226_4e-8 * c + 3.432_739_4e-7) * c - 3.523_387_7e-6) * c - 4.391_506_5e-6) * c

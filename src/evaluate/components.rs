@@ -14,7 +14,7 @@ const COMPONENTS: usize = 10;
 const NEIGHBOURS: usize = 5;
 
 /// Real haplotypes, then others, in the principal components of both together.
-pub(super) struct Joint {
+pub(crate) struct Joint {
     pca: Pca,
     real: usize,
     others: usize,
@@ -68,9 +68,26 @@ impl Joint {
     /// # Errors
     /// As [`Threads::map`].
     pub fn shares<'a>(&self, labels: &[&'a str], threads: &Threads) -> Result<BTreeMap<&'a str, f64>> {
+        let found = self.labels(labels, threads)?;
+        let mut shares = shares(labels);
+        shares.values_mut().for_each(|share| *share = 0.0);
+        for label in found.into_iter().flatten() {
+            if let Some(share) = shares.get_mut(label) {
+                *share += 1.0;
+            }
+        }
+        shares.values_mut().for_each(|share| *share /= self.others as f64);
+        Ok(shares)
+    }
+
+    /// The label of each of the others, as [`Joint::shares`] counts them.
+    ///
+    /// # Errors
+    /// As [`Threads::map`].
+    pub fn labels<'a>(&self, labels: &[&'a str], threads: &Threads) -> Result<Vec<Option<&'a str>>> {
         let k = self.pca.k;
         let scores = |row: usize| &self.pca.scores[row * k..(row + 1) * k];
-        let found = threads.map(self.others, |other| {
+        threads.map(self.others, |other| {
             let here = scores(self.real + other);
             let mut nearest: Vec<(f64, usize)> = Vec::with_capacity(NEIGHBOURS + 1);
             for row in 0..self.real {
@@ -83,16 +100,7 @@ impl Joint {
             let votes = |label: &str| nearest.iter().filter(|(_, row)| labels[*row] == label).count();
             let most = nearest.iter().map(|(_, row)| votes(labels[*row])).max();
             nearest.iter().map(|(_, row)| labels[*row]).find(|label| Some(votes(label)) == most)
-        })?;
-        let mut shares = shares(labels);
-        shares.values_mut().for_each(|share| *share = 0.0);
-        for label in found.into_iter().flatten() {
-            if let Some(share) = shares.get_mut(label) {
-                *share += 1.0;
-            }
-        }
-        shares.values_mut().for_each(|share| *share /= self.others as f64);
-        Ok(shares)
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::threads::Threads;
 const BINS: usize = 20;
 
 /// Agreement of linkage disequilibrium between two sets of haplotypes.
-pub(super) struct Linkage {
+pub(crate) struct Linkage {
     /// Pearson correlation of r2 over pairs of sites; `None` with fewer than two pairs or without variance.
     pub r: Option<f64>,
     /// Pairs that went in.
@@ -35,7 +35,7 @@ struct Sums {
 
 /// Which sites are looked at, and the bins of distance: log-spaced from the smallest distance above 0 of two of these
 /// sites on one contig to the largest.
-pub(super) struct Pairs {
+pub(crate) struct Pairs {
     chosen: Vec<usize>,
     /// The number of each site's contig.
     contigs: Vec<usize>,

@@ -5,10 +5,10 @@
 
 pub mod adversarial;
 mod alignment;
-mod components;
+pub(crate) mod components;
 pub mod distances;
 mod frequency;
-mod linkage;
+pub(crate) mod linkage;
 mod measure;
 pub mod membership;
 mod triplets;

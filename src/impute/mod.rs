@@ -151,7 +151,7 @@ impl Imputer {
                 Engine::Machine(Box::new(Clamped::new(machine, settings.clamped, settings.seed)?))
             }
             Generator::Bernoulli(b) => Engine::Frequencies(b.frequencies.iter().map(|f| *f as f32).collect()),
-            Generator::Markov(_) | Generator::Context(_) => {
+            Generator::Markov(_) | Generator::Context(_) | Generator::Neural(_) => {
                 let what = format!("a {} model does not impute", model.kind().name());
                 return Err(Error::argument(what).remedy("train another kind: hmm, copying or rbm"));
             }

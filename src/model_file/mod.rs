@@ -18,8 +18,11 @@
 //! | `w0.context.longest` | U32, contigs x haplotypes | the longest run that may be copied of each, in sites |
 //! | `w0.output.bias` | F32, sites | last half-step: logistic of `sharpness x W h + bias` |
 //! | `w0.mixture.share`, `.log_odds` | F32, clusters; clusters x sites | where chains start |
+//! | `w0.generator.*`, `w0.encoder.*` | F32 | layers of a neural generator and encoder, named as in [`crate::models::neural`] |
+//! | `w0.latent.share`, `.mean`, `.root` | F32, clusters; clusters x noise; clusters x noise x noise | where noise comes from, if not from one normal distribution |
 //! | `w0.ladder.R.W`, `.b`, `.c` | BF16, F32, F32 | rung R of the tempering ladder |
 
+pub(crate) mod neural;
 pub mod tensors;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -76,6 +79,7 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
         Generator::Copying(m) => 2 * m.haplotypes.words().len() + 2 * sites,
         Generator::Hmm(m) => (sites + m.stretches().len()) * m.clusters(),
         Generator::Context(m) => m.panel.words().len() + m.longest.len(),
+        Generator::Neural(m) => m.network.graph.parameters.iter().map(|p| p.size()).sum::<usize>() + 2 * sites,
         Generator::Rbm(m) => (1 + m.ladder.len()) * m.rbm.weights.len() + (2 + m.mixture.clusters()) * sites,
     };
     memory::require(numbers.checked_add(8 * sites).and_then(|n| n.checked_mul(8)), "the bytes of the model's file")?;
@@ -95,6 +99,7 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
         "updates": p.updates,
         "metrics": p.metrics.iter().map(|(name, value)| json!([name, value])).collect::<Vec<_>>(),
         "leak": model.leak(),
+        "log": p.log,
     });
     match &model.generator {
         Generator::Bernoulli(m) => tensors.f64("w0.bernoulli.frequency", &[sites], &m.frequencies),
@@ -128,6 +133,7 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
             tensors.u32("w0.context.person", &[haplotypes], &m.people);
             tensors.u32("w0.context.longest", &[m.contigs.len(), haplotypes], &m.longest);
         }
+        Generator::Neural(m) => neural::write(&mut tensors, &mut description, m),
         Generator::Rbm(m) => {
             let hidden = m.rbm.hidden_units();
             description["hidden_type"] = json!(m.rbm.hidden.name());
@@ -191,6 +197,9 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
         ModelKind::Context => Generator::Context(Box::new(read_context(&file, &sites)?)),
         ModelKind::Rbm => Generator::Rbm(Box::new(read_rbm(&file, m)?)),
         ModelKind::Hmm => Generator::Hmm(Box::new(read_clusters(&file, &sites)?)),
+        ModelKind::Gan | ModelKind::Wgan | ModelKind::Vae | ModelKind::PcaGan => {
+            Generator::Neural(Box::new(neural::read(&file, kind, m)?))
+        }
     };
     let metrics = |v: &Value| Some((v[0].as_str()?.to_string(), v[1].as_f64()?));
     let provenance = Provenance {
@@ -200,9 +209,15 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
         haplotypes: file.json_whole("haplotypes")?,
         panel_sha256: file.json_text("panel_sha256")?.to_string(),
         updates: file.json_whole("updates")?,
+        log: texts(&file.json["log"]),
         metrics: file.json["metrics"].as_array().map_or_else(Vec::new, |a| a.iter().filter_map(metrics).collect()),
     };
     Ok(Model { sites, generator, provenance })
+}
+
+/// The texts of a list.
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array().map_or_else(Vec::new, |a| a.iter().filter_map(|v| Some(v.as_str()?.to_string())).collect())
 }
 
 /// A panel's haplotypes as a tensor.

@@ -42,8 +42,9 @@ pub fn conditionals(
         Generator::Copying(panel) => Some(panel.model(&model.sites)?),
         _ => None,
     };
-    if let Generator::Context(_) = model.generator {
-        return Err(Error::argument("a context model says nothing of one site given the others")
+    if let Generator::Context(_) | Generator::Neural(_) = model.generator {
+        let kind = model.kind().name();
+        return Err(Error::argument(format!("a {kind} model says nothing of one site given the others"))
             .remedy("take an RBM, a Markov or a Bernoulli model"));
     }
     for (portion, rows) in out.chunks_mut(PORTION * sites).enumerate() {
@@ -66,7 +67,7 @@ pub fn conditionals(
             match &model.generator {
                 Generator::Rbm(machine) => of_machine(&machine.rbm, allele, row),
                 Generator::Markov(markov) => markov.conditionals(allele, row),
-                Generator::Context(_) => {}
+                Generator::Context(_) | Generator::Neural(_) => {}
                 Generator::Bernoulli(b) => row.iter_mut().zip(&b.frequencies).for_each(|(p, f)| *p = *f as f32),
                 // Done above.
                 Generator::Hmm(_) | Generator::Copying(_) => {}

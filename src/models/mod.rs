@@ -5,8 +5,10 @@ pub mod conditional;
 pub mod context;
 pub mod copying;
 pub mod encode;
+pub mod labels;
 pub mod markov;
 pub mod mixture;
+pub mod neural;
 pub mod rbm;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -18,8 +20,10 @@ use crate::panel::sites::Sites;
 use bernoulli::Bernoulli;
 use context::Context;
 use copying::CopiedPanel;
+use labels::Labels;
 use markov::Markov;
 use mixture::Mixture;
+use neural::{Body, Neural};
 use rbm::Rbm;
 
 /// The measure of a hidden Markov model that counts the clusters whose likeliest alleles are a training haplotype's.
@@ -40,6 +44,14 @@ pub enum ModelKind {
     Hmm,
     /// [`Context`].
     Context,
+    /// [`Neural`]: a generator that a classifier taught (Yelmen et al. 2021).
+    Gan,
+    /// [`Neural`]: a generator that a Wasserstein critic taught (Yelmen et al. 2023).
+    Wgan,
+    /// [`Neural`]: the decoder of a variational autoencoder.
+    Vae,
+    /// [`Neural`]: a Wasserstein generator of principal components' scores (Szatkownik et al. 2024).
+    PcaGan,
 }
 
 impl ModelKind {
@@ -51,6 +63,10 @@ impl ModelKind {
         ModelKind::Copying,
         ModelKind::Hmm,
         ModelKind::Context,
+        ModelKind::Gan,
+        ModelKind::Wgan,
+        ModelKind::Vae,
+        ModelKind::PcaGan,
     ];
 
     /// The names of all, separated by commas.
@@ -67,6 +83,10 @@ impl ModelKind {
             ModelKind::Copying => "copying",
             ModelKind::Hmm => "hmm",
             ModelKind::Context => "context",
+            ModelKind::Gan => "gan",
+            ModelKind::Wgan => "wgan",
+            ModelKind::Vae => "vae",
+            ModelKind::PcaGan => "pca-gan",
         }
     }
 
@@ -75,6 +95,7 @@ impl ModelKind {
         match self {
             ModelKind::Copying | ModelKind::Context => true,
             ModelKind::Rbm | ModelKind::Bernoulli | ModelKind::Markov | ModelKind::Hmm => false,
+            ModelKind::Gan | ModelKind::Wgan | ModelKind::Vae | ModelKind::PcaGan => false,
         }
     }
 
@@ -110,6 +131,8 @@ pub enum Generator {
     Rbm(Box<SampledRbm>),
     /// Clusters along the genome.
     Hmm(Box<Clusters>),
+    /// A neural network.
+    Neural(Box<Neural>),
 }
 
 /// A restricted Boltzmann machine and what its sampler needs.
@@ -183,6 +206,8 @@ pub struct Provenance {
     pub panel_sha256: String,
     /// Gradient steps done.
     pub updates: u64,
+    /// The log of the training of a neural generator, a JSON text a look; empty for other kinds.
+    pub log: Vec<String>,
     /// What was measured at the end of training, by name.
     pub metrics: Vec<(String, f64)>,
 }
@@ -197,6 +222,7 @@ impl Model {
             Generator::Context(_) => ModelKind::Context,
             Generator::Rbm(_) => ModelKind::Rbm,
             Generator::Hmm(_) => ModelKind::Hmm,
+            Generator::Neural(ref neural) => neural.kind,
         }
     }
 
@@ -221,12 +247,21 @@ impl Model {
             Generator::Context(_) => {
                 "it holds the haplotypes of the people it was trained on, all of them: do not share it. Its samples hold pieces of them: `haploom evaluate --test` measures what these leak (longest_run_auc, privacy_loss)"
             }
-            Generator::Rbm(_) => {
+            Generator::Rbm(_) | Generator::Neural(_) => {
                 "no haplotype and no name, but weights fitted to people: `haploom evaluate --test` measures what samples leak (privacy_loss), and an attack with a person's genome at hand may find more"
             }
             Generator::Hmm(_) => {
                 "no name, but clusters that began as haplotypes of the panel: where a cluster stands for few people (haplotypes / clusters), its likeliest alleles are next to one person's all along the region, so the file is to be kept as the panel is; fewer clusters (hmm_clusters) or larger ones (hmm_cluster_size) tell less"
             }
+        }
+    }
+
+    /// Labels that haplotypes can be asked for.
+    pub fn labels(&self) -> &Labels {
+        static NONE: Labels = Labels { names: Vec::new(), shares: Vec::new() };
+        match &self.generator {
+            Generator::Neural(neural) => &neural.labels,
+            _ => &NONE,
         }
     }
 
@@ -284,6 +319,22 @@ impl Model {
                 add("rungs of the tempering ladder", sampled.ladder.len().to_string());
             }
             Generator::Hmm(clusters) => add("clusters", clusters.clusters().to_string()),
+            Generator::Neural(neural) => {
+                match &neural.body {
+                    Body::Dense(body) => {
+                        let widths: Vec<String> = body.widths.iter().map(usize::to_string).collect();
+                        add("layers", format!("fully connected: {} noise, {} units", body.latent, widths.join(", ")));
+                    }
+                    Body::Convolutional(body) => {
+                        let (lowest, top) = (body.lowest, body.top());
+                        add("layers", format!("convolutional: {lowest} to {top} positions, unit {}", body.unit));
+                    }
+                }
+                add("parameters of the generator", neural.network.graph.trained_size().to_string());
+                for (name, share) in neural.labels.names.iter().zip(&neural.labels.shares) {
+                    add("label", format!("{name}, {share:.4}"));
+                }
+            }
         }
         let from = &self.provenance;
         add("trained by", format!("haploom {}", from.version));

@@ -103,8 +103,23 @@ pub enum Op {
     Flatten,
     /// Units become channels x positions.
     Fold,
-    /// The first positions alone.
-    Crop,
+}
+
+impl Op {
+    /// The places of its parameters.
+    fn parameters_mut(&mut self) -> Vec<&mut usize> {
+        match self {
+            Op::Dense { weight, bias } | Op::Convolution { weight, bias, .. } => {
+                std::iter::once(weight).chain(bias.as_mut()).collect()
+            }
+            Op::Normalise { scale, shift, over } => match over {
+                Over::Batch { mean, variance } => vec![scale, shift, mean, variance],
+                Over::Positions => vec![scale, shift],
+            },
+            Op::Location { values } => vec![values],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A layer's place in the network.
@@ -161,8 +176,7 @@ pub struct Graph {
     inputs: usize,
 }
 
-/// Slope of LeakyReLU that initial weights are drawn for: PyTorch's `kaiming_uniform_(a=sqrt(5))`, which makes them
-/// uniform within 1 / sqrt(inputs).
+/// Weights before training as PyTorch draws them (`kaiming_uniform_(a=sqrt(5))`): uniform within 1 / sqrt(inputs).
 fn within(inputs: usize) -> Initial {
     Initial::Uniform(1.0 / (inputs as f64).sqrt())
 }
@@ -307,10 +321,54 @@ impl Graph {
         self.push(Op::Fold, &[x], channels, length)
     }
 
-    /// The first `length` positions of node `x`.
-    pub fn crop(&mut self, x: usize, length: usize) -> usize {
-        let channels = self.nodes[x].channels;
-        self.push(Op::Crop, &[x], channels, length)
+    /// Adds node `i` of another graph, with its parameters, reading `inputs`.
+    pub(super) fn copy_node(
+        &mut self,
+        from: &Graph,
+        i: usize,
+        inputs: &[usize],
+        numbers: &[Vec<f32>],
+        into: &mut Vec<Vec<f32>>,
+    ) {
+        let node = &from.nodes[i];
+        let mut op = node.op.clone();
+        for place in op.parameters_mut() {
+            self.parameters.push(from.parameters[*place].clone());
+            into.push(numbers[*place].clone());
+            *place = self.parameters.len() - 1;
+        }
+        if let Op::Input(_) = op {
+            self.inputs += 1;
+        }
+        self.push(op, inputs, node.channels, node.length);
+    }
+
+    /// Makes `factor x output + term` of each channel part of a dense layer or a convolution; false if node `i` is neither.
+    pub(super) fn absorb(&mut self, i: usize, factors: &[(f32, f32)], numbers: &mut Vec<Vec<f32>>) -> bool {
+        let (weight, bias, transposed) = match &self.nodes[i].op {
+            Op::Dense { weight, bias } => (*weight, *bias, false),
+            Op::Convolution { weight, bias, step } => (*weight, *bias, matches!(step, Step::Up { .. })),
+            _ => return false,
+        };
+        let shape = &self.parameters[weight].shape;
+        let (outputs, kernel) = (factors.len(), shape.get(2).copied().unwrap_or(1));
+        let inputs = if transposed { shape[0] } else { shape[1] };
+        for (k, number) in numbers[weight].iter_mut().enumerate() {
+            let channel = if transposed { k / kernel % outputs } else { k / (kernel * inputs) };
+            *number *= factors[channel].0;
+        }
+        let bias = bias.unwrap_or_else(|| {
+            let name = self.parameters[weight].name.replace("weight", "bias");
+            numbers.push(vec![0.0; outputs]);
+            self.parameter(name, &[outputs], Initial::Constant(0.0), true)
+        });
+        for (number, (factor, term)) in numbers[bias].iter_mut().zip(factors) {
+            *number = *number * factor + term;
+        }
+        if let Op::Dense { bias: own, .. } | Op::Convolution { bias: own, .. } = &mut self.nodes[i].op {
+            *own = Some(bias);
+        }
+        true
     }
 
     /// Fails unless every layer fits those that it reads and every parameter is named once.
@@ -332,7 +390,6 @@ impl Graph {
                     Op::Join => read.iter().all(|r| r.length == node.length),
                     Op::Dense { .. } => first.is_some_and(|r| r.length == 1),
                     Op::Fold => first.is_some_and(|r| r.length == 1 && r.channels == node.channels * node.length),
-                    Op::Crop => first.is_some_and(|r| r.length >= node.length),
                     Op::Convolution { step: Step::Down { .. }, .. } => {
                         first.is_some_and(|r| r.length % 2 == 1 && r.length >= 3)
                     }

@@ -7,6 +7,7 @@
 
 pub mod convolution;
 pub mod graph;
+pub mod network;
 pub mod normalise;
 pub mod optimiser;
 pub mod pass;
@@ -17,5 +18,6 @@ mod tests;
 
 pub use crate::compute::real::Real;
 pub use graph::{Graph, Initial, Node, Op, Parameter, Step};
+pub use network::Network;
 pub use pass::{Mode, Pass, Tape};
 pub use tensor::{Tensor, Workspace};

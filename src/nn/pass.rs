@@ -57,12 +57,16 @@ impl<T: Real> Tape<T> {
     /// Gives its memory back.
     pub fn release(self, workspace: &mut Workspace<T>) {
         self.values.into_iter().for_each(|value| workspace.give_tensor(value));
-        for saved in self.saved {
-            match saved {
-                Saved::Nothing => {}
-                Saved::Normalised(n) => workspace.give_tensor(n.hat),
-                Saved::Mask(mask) => workspace.give_tensor(mask),
-            }
+        self.saved.into_iter().for_each(|saved| saved.release(workspace));
+    }
+}
+
+impl<T: Real> Saved<T> {
+    fn release(self, workspace: &mut Workspace<T>) {
+        match self {
+            Saved::Nothing => {}
+            Saved::Normalised(n) => workspace.give_tensor(n.hat),
+            Saved::Mask(mask) => workspace.give_tensor(mask),
         }
     }
 }
@@ -95,94 +99,146 @@ impl<T: Real> Pass<'_, T> {
     /// The threads could not be started.
     pub fn forward(&mut self, mode: Mode, inputs: &[&Tensor<T>]) -> Result<Tape<T>> {
         let mut tape: Tape<T> = Tape { values: Vec::new(), saved: Vec::new() };
-        let samples = inputs[0].samples;
-        for (i, node) in self.graph.nodes.iter().enumerate() {
-            let mut saved = Saved::Nothing;
-            let read = |which: usize| &tape.values[node.inputs[which]];
-            let workspace = &mut *self.workspace;
-            let value = match &node.op {
-                Op::Input(which) => workspace.copy(inputs[*which]),
-                Op::Dense { weight, bias } => {
-                    let x = read(0);
-                    let mut out = workspace.tensor(node.channels, samples, 1);
-                    let left = Left { values: &self.numbers[*weight], first: 0, row: x.channels, step: 1 };
-                    let places = rows(x.channels, samples);
-                    let right = Right { values: x.all(), rows: &places };
-                    let threads = workspace.threads().clone();
-                    product(&threads, node.channels, samples, left, right, out.rows_mut(), samples, false)?;
-                    self.add_bias(&mut out, *bias)?;
-                    out
-                }
-                Op::Convolution { weight, bias, step } => {
-                    let x = read(0);
-                    let (w, inputs, outputs) = (&self.numbers[*weight], x.channels, node.channels);
-                    let place = |m: usize, c: usize, t: usize| match step {
-                        Step::Up { .. } => w[(c * outputs + m) * 3 + t],
-                        _ => w[(m * inputs + c) * 3 + t],
-                    };
-                    let mut out = convolve(workspace, step.walk(), x, outputs, node.length, place)?;
-                    self.add_bias(&mut out, *bias)?;
-                    out
-                }
-                Op::Normalise { scale, shift, over } => {
-                    let given = match (over, mode) {
-                        (Over::Batch { mean, variance }, Mode::Use) => {
-                            Some((&self.numbers[*mean][..], &self.numbers[*variance][..]))
-                        }
-                        _ => None,
-                    };
-                    let normalised = normalise(workspace, read(0), matches!(over, Over::Batch { .. }), given)?;
-                    let out = normalised.scaled(workspace, &self.numbers[*scale], &self.numbers[*shift])?;
-                    saved = Saved::Normalised(normalised);
-                    out
-                }
-                Op::LeakyRelu { slope } => {
-                    let slope = T::of(*slope);
-                    workspace.map(read(0), |x| if x > T::default() { x } else { slope * x })?
-                }
-                Op::Tanh => workspace.map(read(0), T::tanh)?,
-                Op::Sigmoid => {
-                    let mut out = workspace.map(read(0), T::logistic)?;
-                    out.close_gaps();
-                    out
-                }
-                Op::Dropout { share } => match mode {
-                    Mode::Use => workspace.copy(read(0)),
-                    Mode::Train(stream) => {
-                        let mask = self.mask(stream, i, *share, samples)?;
-                        let out = self.workspace.zip(read(0), &mask, |x, m| x * m)?;
-                        saved = Saved::Mask(mask);
-                        out
-                    }
-                },
-                Op::Add => workspace.zip(read(0), read(1), |a, b| a + b)?,
-                Op::Join => {
-                    let mut out = workspace.tensor(node.channels, samples, node.length);
-                    let mut rest = out.rows_mut();
-                    for which in 0..node.inputs.len() {
-                        let source = read(which).rows();
-                        let (part, others) = rest.split_at_mut(source.len());
-                        part.copy_from_slice(source);
-                        rest = others;
-                    }
-                    out
-                }
-                Op::Location { values } => {
-                    let mut out = workspace.zeros(node.channels, samples, node.length);
-                    for c in 0..node.channels {
-                        let source = &self.numbers[*values][c * node.length..][..node.length];
-                        (0..samples).for_each(|n| out.positions_mut(c, n).copy_from_slice(source));
-                    }
-                    out
-                }
-                Op::Flatten => flatten(workspace, read(0)),
-                Op::Fold => fold(workspace, read(0), node.channels, node.length),
-                Op::Crop => crop(workspace, read(0), node.length),
-            };
+        for i in 0..self.graph.nodes.len() {
+            let (value, saved) = self.value(mode, i, inputs, |node| &tape.values[node])?;
             tape.values.push(value);
             tape.saved.push(saved);
         }
         Ok(tape)
+    }
+
+    /// What the network gives in use. Memory of inner layers is given back as soon as nobody reads them any more.
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn apply(&mut self, inputs: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let nodes = &self.graph.nodes;
+        let last_reader = |n: usize| (0..nodes.len()).rev().find(|i| nodes[*i].inputs.contains(&n)).unwrap_or(n);
+        let mut values: Vec<Option<Tensor<T>>> = Vec::new();
+        for i in 0..nodes.len() {
+            // A slope can be put on numbers where they lie.
+            let own = nodes[i].inputs.first().copied().filter(|n| last_reader(*n) == i);
+            let value = match (&nodes[i].op, own) {
+                (Op::LeakyRelu { slope }, Some(n)) => {
+                    let mut x = values[n].take().expect("read before it is given back");
+                    let slope = T::of(*slope);
+                    self.workspace.threads().clone().for_each_piece(x.rows_mut(), PIECE, |_, piece| {
+                        piece.iter_mut().for_each(|x| *x = if *x > T::default() { *x } else { slope * *x });
+                    })?;
+                    x
+                }
+                _ => {
+                    let read = |n: usize| values[n].as_ref().expect("given back after its last reader");
+                    let (value, saved) = self.value(Mode::Use, i, inputs, read)?;
+                    saved.release(self.workspace);
+                    value
+                }
+            };
+            values.push(Some(value));
+            for n in 0..i {
+                if values[n].is_some() && last_reader(n) <= i {
+                    values[n].take().into_iter().for_each(|value| self.workspace.give_tensor(value));
+                }
+            }
+        }
+        Ok(values.pop().flatten().expect("a network has layers"))
+    }
+
+    /// What node `i` gives, and what it keeps for the way back.
+    fn value<'v>(
+        &mut self,
+        mode: Mode,
+        i: usize,
+        inputs: &[&Tensor<T>],
+        values: impl Fn(usize) -> &'v Tensor<T>,
+    ) -> Result<(Tensor<T>, Saved<T>)>
+    where
+        T: 'v,
+    {
+        let node = &self.graph.nodes[i];
+        let samples = inputs[0].samples;
+        let mut saved = Saved::Nothing;
+        let read = |which: usize| values(node.inputs[which]);
+        let workspace = &mut *self.workspace;
+        let value = match &node.op {
+            Op::Input(which) => workspace.copy(inputs[*which]),
+            Op::Dense { weight, bias } => {
+                let x = read(0);
+                let mut out = workspace.tensor(node.channels, samples, 1);
+                let left = Left { values: &self.numbers[*weight], first: 0, row: x.channels, step: 1 };
+                let places = rows(x.channels, samples);
+                let right = Right { values: x.all(), rows: &places };
+                let threads = workspace.threads().clone();
+                product(&threads, node.channels, samples, left, right, out.rows_mut(), samples, false)?;
+                self.add_bias(&mut out, *bias)?;
+                out
+            }
+            Op::Convolution { weight, bias, step } => {
+                let x = read(0);
+                let (w, inputs, outputs) = (&self.numbers[*weight], x.channels, node.channels);
+                let place = |m: usize, c: usize, t: usize| match step {
+                    Step::Up { .. } => w[(c * outputs + m) * 3 + t],
+                    _ => w[(m * inputs + c) * 3 + t],
+                };
+                let mut out = convolve(workspace, step.walk(), x, outputs, node.length, place)?;
+                self.add_bias(&mut out, *bias)?;
+                out
+            }
+            Op::Normalise { scale, shift, over } => {
+                let given = match (over, mode) {
+                    (Over::Batch { mean, variance }, Mode::Use) => {
+                        Some((&self.numbers[*mean][..], &self.numbers[*variance][..]))
+                    }
+                    _ => None,
+                };
+                let normalised = normalise(workspace, read(0), matches!(over, Over::Batch { .. }), given)?;
+                let out = normalised.scaled(workspace, &self.numbers[*scale], &self.numbers[*shift])?;
+                saved = Saved::Normalised(normalised);
+                out
+            }
+            Op::LeakyRelu { slope } => {
+                let slope = T::of(*slope);
+                workspace.map(read(0), |x| if x > T::default() { x } else { slope * x })?
+            }
+            Op::Tanh => workspace.map(read(0), T::tanh)?,
+            Op::Sigmoid => {
+                let mut out = workspace.map(read(0), T::logistic)?;
+                out.close_gaps();
+                out
+            }
+            Op::Dropout { share } => match mode {
+                Mode::Use => workspace.copy(read(0)),
+                Mode::Train(stream) => {
+                    let mask = self.mask(stream, i, *share, samples)?;
+                    let out = self.workspace.zip(read(0), &mask, |x, m| x * m)?;
+                    saved = Saved::Mask(mask);
+                    out
+                }
+            },
+            Op::Add => workspace.zip(read(0), read(1), |a, b| a + b)?,
+            Op::Join => {
+                let mut out = workspace.tensor(node.channels, samples, node.length);
+                let mut rest = out.rows_mut();
+                for which in 0..node.inputs.len() {
+                    let source = read(which).rows();
+                    let (part, others) = rest.split_at_mut(source.len());
+                    part.copy_from_slice(source);
+                    rest = others;
+                }
+                out
+            }
+            Op::Location { values } => {
+                let mut out = workspace.zeros(node.channels, samples, node.length);
+                for c in 0..node.channels {
+                    let source = &self.numbers[*values][c * node.length..][..node.length];
+                    (0..samples).for_each(|n| out.positions_mut(c, n).copy_from_slice(source));
+                }
+                out
+            }
+            Op::Flatten => flatten(workspace, read(0)),
+            Op::Fold => fold(workspace, read(0), node.channels, node.length),
+        };
+        Ok((value, saved))
     }
 
     fn add_bias(&mut self, out: &mut Tensor<T>, bias: Option<usize>) -> Result<()> {
@@ -269,14 +325,13 @@ impl<T: Real> Pass<'_, T> {
     ) -> Result<()> {
         let node = &self.graph.nodes[i];
         let mut first_channel = 0;
-        for (which, input) in node.inputs.iter().enumerate() {
+        for input in &node.inputs {
             let channels = self.graph.nodes[*input].channels;
             let begins = first_channel;
             first_channel += channels;
             if !reaches[*input] {
                 continue;
             }
-            let _ = which;
             let found = self.transposed(tape, i, *input, begins, delta)?;
             self.deposit(&mut adjoints[*input], found)?;
         }
@@ -308,7 +363,7 @@ impl<T: Real> Pass<'_, T> {
         let workspace = &mut *self.workspace;
         let samples = delta.samples;
         match &node.op {
-            Op::Input(_) | Op::Location { .. } => workspace_zeros(workspace, delta),
+            Op::Input(_) | Op::Location { .. } => Ok(workspace.zeros(from.channels, samples, from.length)),
             Op::Dense { weight, .. } => {
                 let mut out = workspace.tensor(from.channels, samples, 1);
                 let left = Left { values: &self.numbers[*weight], first: 0, row: 1, step: from.channels };
@@ -340,15 +395,6 @@ impl<T: Real> Pass<'_, T> {
             Op::Add => Ok(workspace.copy(delta)),
             Op::Flatten => Ok(fold(workspace, delta, from.channels, from.length)),
             Op::Fold => Ok(flatten(workspace, delta)),
-            Op::Crop => {
-                let mut out = workspace.zeros(from.channels, samples, from.length);
-                for c in 0..from.channels {
-                    for n in 0..samples {
-                        out.positions_mut(c, n)[..delta.length].copy_from_slice(delta.positions(c, n));
-                    }
-                }
-                Ok(out)
-            }
             Op::LeakyRelu { .. } | Op::Tanh | Op::Sigmoid | Op::Dropout { .. } => self.sloped(tape, i, delta),
         }
     }
@@ -531,7 +577,6 @@ impl<T: Real> Pass<'_, T> {
             }
             Op::Flatten => flatten(workspace, some),
             Op::Fold => fold(workspace, some, node.channels, node.length),
-            Op::Crop => crop(workspace, some, node.length),
             Op::Input(_) | Op::Location { .. } => return Ok(None),
         };
         Ok(Some(found))
@@ -589,10 +634,6 @@ impl<T: Real> Pass<'_, T> {
     }
 }
 
-fn workspace_zeros<T: Real>(workspace: &mut Workspace<T>, like: &Tensor<T>) -> Result<Tensor<T>> {
-    Ok(workspace.zeros(like.channels, like.samples, like.length))
-}
-
 /// Adds the sum of each channel.
 fn sum_channels<T: Real>(workspace: &Workspace<T>, delta: &Tensor<T>, sums: &mut [T]) -> Result<()> {
     let found = workspace.threads().map(delta.channels, |c| total(delta.channel(c), delta.channel(c), |d, _| d))?;
@@ -623,17 +664,6 @@ fn fold<T: Real>(workspace: &mut Workspace<T>, x: &Tensor<T>, channels: usize, l
             for (l, value) in out.positions_mut(c, n).iter_mut().enumerate() {
                 *value = x.rows()[(c * length + l) * samples + n];
             }
-        }
-    }
-    out
-}
-
-/// The first positions of each sample.
-fn crop<T: Real>(workspace: &mut Workspace<T>, x: &Tensor<T>, length: usize) -> Tensor<T> {
-    let mut out = workspace.zeros(x.channels, x.samples, length);
-    for c in 0..x.channels {
-        for n in 0..x.samples {
-            out.positions_mut(c, n).copy_from_slice(&x.positions(c, n)[..length]);
         }
     }
     out

@@ -184,7 +184,7 @@ fn dense() -> Graph {
     graph
 }
 
-/// Every walk of a convolution, normalisation of both kinds, locations, a residual block, flattening and cropping.
+/// Every walk of a convolution, normalisation of both kinds, locations, a residual block and flattening.
 fn convolutional(batch: bool) -> Graph {
     let mut graph = Graph::new();
     let x = graph.input(2, 4);
@@ -210,8 +210,7 @@ fn convolutional(batch: bool) -> Graph {
     let flat = graph.flatten(e);
     let f = graph.dense("f", flat, 6, true);
     let folded = graph.fold(f, 2);
-    let g = graph.convolution("g", folded, 2, Step::Same, true);
-    graph.crop(g, 2);
+    graph.convolution("g", folded, 2, Step::Same, true);
     graph
 }
 

@@ -13,7 +13,7 @@ use bits::BitMatrix;
 use region::Region;
 use samples::Samples;
 use sha2::{Digest, Sha256};
-use sites::Sites;
+use sites::{Site, Sites};
 use std::sync::Arc;
 
 /// An immutable panel: haplotypes x biallelic sites, haplotype-major, 0 = reference, 1 = alternate.
@@ -138,21 +138,8 @@ impl Panel {
     /// # Errors
     /// `Empty`, `Missing` or `Unphased`.
     pub fn require_complete(&self) -> Result<()> {
-        if self.haplotypes() == 0 || self.sites().is_empty() {
-            return Err(Error::new(ErrorKind::Empty, "the panel has no haplotypes or no sites")
-                .remedy("check the region, and the selection of samples"));
-        }
-        let first = |m: &BitMatrix| {
-            (0..m.columns()).find_map(|c| (0..m.rows()).find(|r| m.get(*r, c)).map(|r| (r, &self.sites()[c])))
-        };
-        if let Some((h, site)) = self.missing().and_then(first) {
-            let name = &self.samples().as_slice()[self.samples().of_haplotype(h)].name;
-            return Err(Error::new(ErrorKind::Missing, "an allele is missing")
-                .site(&site.contig, site.position)
-                .sample(name)
-                .remedy("impute the file first, or fill with option missing=reference (or frequency, drop-site)"));
-        }
-        if let Some((i, site)) = self.unphased().and_then(first) {
+        self.require_no_missing()?;
+        if let Some((i, site)) = self.unphased().and_then(|m| self.first(m)) {
             return Err(Error::new(ErrorKind::Unphased, "a genotype is not phased")
                 .site(&site.contig, site.position)
                 .sample(&self.samples().as_slice()[i].name)
@@ -161,6 +148,30 @@ impl Panel {
                 ));
         }
         Ok(())
+    }
+
+    /// Fails unless the panel has haplotypes and sites and no allele is missing; genotypes may be unphased.
+    ///
+    /// # Errors
+    /// `Empty`, `Missing`.
+    pub fn require_no_missing(&self) -> Result<()> {
+        if self.haplotypes() == 0 || self.sites().is_empty() {
+            return Err(Error::new(ErrorKind::Empty, "the panel has no haplotypes or no sites")
+                .remedy("check the region, and the selection of samples"));
+        }
+        if let Some((h, site)) = self.missing().and_then(|m| self.first(m)) {
+            let name = &self.samples().as_slice()[self.samples().of_haplotype(h)].name;
+            return Err(Error::new(ErrorKind::Missing, "an allele is missing")
+                .site(&site.contig, site.position)
+                .sample(name)
+                .remedy("impute the file first, or fill with option missing=reference (or frequency, drop-site)"));
+        }
+        Ok(())
+    }
+
+    /// The first 1 of a plane, site by site: its row and its site.
+    fn first(&self, plane: &BitMatrix) -> Option<(usize, &Site)> {
+        (0..plane.columns()).find_map(|c| (0..plane.rows()).find(|r| plane.get(*r, c)).map(|r| (r, &self.sites()[c])))
     }
 
     /// The panel of these people (numbers in order).

@@ -13,7 +13,9 @@ use crate::compute::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hmm::copying::Copying;
 use crate::models::context::Crossovers;
+use crate::models::neural::{Drawer, Rows};
 use crate::models::{Generator, Model, SampledRbm, Start};
+use crate::nn::Workspace;
 use crate::options::{Options, Reader};
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
@@ -34,7 +36,7 @@ pub struct SampleSettings {
     pub seed: u64,
     /// The sites wanted. Default: all of the model.
     pub region: Option<Region>,
-    /// The population wanted. Default: all in their shares. No model knows labels yet: one that is named is refused.
+    /// The population wanted, for models that know labels. Default: all in their shares.
     pub label: Option<String>,
     /// Haplotypes that chains of an RBM start from: haplotype i starts from row i modulo their number. They should be
     /// people other than those the model was trained on. Default: the model's own start.
@@ -81,6 +83,13 @@ struct Weaver {
     block: Option<(u64, BitMatrix)>,
 }
 
+/// A neural generator at work.
+struct Network {
+    drawer: Drawer,
+    workspace: Workspace<f32>,
+    label: Option<usize>,
+}
+
 /// A stream of artificial haplotypes. It keeps its model alive.
 pub struct Sampler {
     model: Arc<Model>,
@@ -94,6 +103,7 @@ pub struct Sampler {
     chains: Option<Chains>,
     copying: Option<Copying>,
     weaver: Option<Weaver>,
+    network: Option<Network>,
     sites: Sites,
     /// The model's sites that are wanted; `None` for all.
     columns: Option<Vec<usize>>,
@@ -108,10 +118,7 @@ impl Sampler {
     /// `Empty` for a region without sites of the model, `Region` for a contig that it does not have; `UnknownName` for a label; `InvalidOption` for an option that the
     /// model cannot follow; `NoOverlap` and its kin for a start panel that lacks sites of the model; `OutOfMemory`.
     pub fn new(model: Arc<Model>, settings: &SampleSettings) -> Result<Self> {
-        if let Some(label) = &settings.label {
-            return Err(Error::new(ErrorKind::UnknownName, format!("the model knows no label '{label}'"))
-                .remedy("no kind of model learns labels yet: train on the people of that population alone"));
-        }
+        let label = settings.label.as_ref().map(|label| model.labels().number(label)).transpose()?;
         let device = Device::cpu(settings.threads.clone());
         let chosen = settings.options.chosen(&[Reader::Sample]);
         let chains = match &model.generator {
@@ -134,6 +141,14 @@ impl Sampler {
         };
         let weaver = match &model.generator {
             Generator::Context(context) => Some(Weaver { crossovers: Crossovers::of(context)?, block: None }),
+            _ => None,
+        };
+        let network = match &model.generator {
+            Generator::Neural(neural) => Some(Network {
+                drawer: Drawer::new(neural, model.sites.len()),
+                workspace: Workspace::new(settings.threads.clone()),
+                label,
+            }),
             _ => None,
         };
         let (sites, columns) = match &settings.region {
@@ -160,6 +175,7 @@ impl Sampler {
             chains,
             copying,
             weaver,
+            network,
             sites,
             columns,
             next: 0,
@@ -221,6 +237,10 @@ impl Sampler {
         if let Some(chains) = &self.chains {
             return chains.haplotypes(&self.device, self.seed, first, n);
         }
+        if let Some(Network { drawer, workspace, label }) = &mut self.network {
+            let rows = Rows { seed: self.seed, purpose: Purpose::Sample, first, count: n, label: *label };
+            return drawer.haplotypes(workspace, rows);
+        }
         let mut out = BitMatrix::zeros(n, self.model.sites.len())?;
         let stride = out.stride();
         if let (Generator::Context(context), Some(weaver)) = (&self.model.generator, &mut self.weaver) {
@@ -249,7 +269,7 @@ impl Sampler {
                     }
                 }
                 Generator::Hmm(m) => m.draw(&stream, |site| row[site / 64] |= 1 << (site % 64)),
-                Generator::Rbm(_) | Generator::Context(_) => {}
+                Generator::Rbm(_) | Generator::Context(_) | Generator::Neural(_) => {}
             }
         })?;
         Ok(out)

@@ -63,10 +63,17 @@ pub struct Settings {
     pub seed: u64,
 }
 
+/// Haplotypes of a mini-batch, if not told otherwise.
+const BATCH: usize = 500;
+
 impl Settings {
     /// From options, for a panel of so many haplotypes and sites.
     pub fn new(options: &Options, seed: u64, haplotypes: usize, sites: usize) -> Self {
-        let batch = options.whole("batch").min(haplotypes).max(1);
+        let batch = match options.whole("batch") {
+            0 => BATCH,
+            n => n,
+        };
+        let batch = batch.min(haplotypes).max(1);
         let passes = options.number("epochs") * haplotypes as f64;
         Settings {
             hidden: Hidden::from_name(options.text("hidden_type")).unwrap_or(Hidden::Bernoulli),

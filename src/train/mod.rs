@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod clusters;
 pub mod contrastive;
 pub mod expectation;
+pub mod neural;
 pub mod optimiser;
 pub mod output;
 pub mod stopping;
@@ -66,12 +67,13 @@ impl TrainSettings {
 /// The options that training a model of this kind reads.
 pub fn readers(kind: ModelKind) -> &'static [Reader] {
     match kind {
-        ModelKind::Rbm => &[Reader::Train, Reader::Rbm],
+        ModelKind::Rbm => &[Reader::Train, Reader::Descent, Reader::Rbm],
         ModelKind::Markov => &[Reader::Markov],
         ModelKind::Copying => &[Reader::Map, Reader::Copying],
         ModelKind::Context => &[Reader::Context],
         ModelKind::Bernoulli => &[],
         ModelKind::Hmm => &[Reader::Train, Reader::Hmm],
+        ModelKind::Gan | ModelKind::Wgan | ModelKind::Vae | ModelKind::PcaGan => &[Reader::Descent, Reader::Neural],
     }
 }
 
@@ -87,7 +89,14 @@ pub fn train(
     settings: &TrainSettings,
     progress: &mut Progress,
 ) -> Result<Model> {
-    panel.require_complete()?;
+    match kind {
+        ModelKind::Gan | ModelKind::Wgan | ModelKind::Vae | ModelKind::PcaGan
+            if options.text("genotypes") == "unphased" =>
+        {
+            panel.require_no_missing()?
+        }
+        _ => panel.require_complete()?,
+    }
     let mut provenance = Provenance {
         version: crate::VERSION.to_string(),
         seed: settings.seed,
@@ -120,6 +129,10 @@ pub fn train(
         ModelKind::Rbm => {
             let machine = train_rbm(panel, options, settings, &mut provenance, progress)?;
             Generator::Rbm(Box::new(machine))
+        }
+        ModelKind::Gan | ModelKind::Wgan | ModelKind::Vae | ModelKind::PcaGan => {
+            let generator = neural::fit(panel, kind, options, settings, &mut provenance, progress)?;
+            Generator::Neural(Box::new(generator))
         }
         ModelKind::Hmm => {
             let clusters = expectation::fit(panel, options, settings, &mut provenance, progress)?;
@@ -170,11 +183,10 @@ fn train_copying(
 /// The haplotypes that a model learns from, and those of people kept aside.
 pub(crate) fn split(panel: &Panel, held_out: f64, seed: u64) -> Result<(BitMatrix, Option<BitMatrix>)> {
     let people = panel.samples().len();
-    let aside = (people as f64 * held_out).round() as usize;
-    if aside == 0 {
+    let chosen = aside(panel, held_out, seed);
+    if chosen.is_empty() {
         return Ok((panel.bits().clone(), None));
     }
-    let chosen = Stream::new(seed, Purpose::Shuffle, u64::from(u32::MAX)).reader(0).choose(people, aside);
     let (mut learn, mut judge) = (Vec::new(), Vec::new());
     for person in 0..people {
         let rows = panel.samples().haplotypes_of(person);
@@ -184,6 +196,13 @@ pub(crate) fn split(panel: &Panel, held_out: f64, seed: u64) -> Result<(BitMatri
         return Err(Error::new(ErrorKind::Empty, "held_out leaves nobody to learn from"));
     }
     Ok((panel.bits().select_rows(&learn)?, Some(panel.bits().select_rows(&judge)?)))
+}
+
+/// The people that are kept aside, a share of all.
+fn aside(panel: &Panel, share: f64, seed: u64) -> Vec<usize> {
+    let people = panel.samples().len();
+    let aside = (people as f64 * share).round() as usize;
+    Stream::new(seed, Purpose::Shuffle, u64::from(u32::MAX)).reader(0).choose(people, aside)
 }
 
 /// Updates between two looks at whether a rung is due.

@@ -64,34 +64,50 @@ pub fn calibrate(
         return attempt(Output { sharpness: 1.0, bias: machine.rbm.visible_bias.clone() });
     }
     let mut bias = machine.rbm.visible_bias.clone();
-    let mut with = |sharpness: f32| -> Result<Calibrated> {
-        solve_bias(&inputs, scale * sharpness, &targets, &mut bias, threads)?;
+    let with = |sharpness: f32| -> Result<Calibrated> {
+        let input = |row: usize, site: usize| inputs.row(row)[site] as f32;
+        solve_bias(inputs.rows(), input, scale * sharpness, &targets, &mut bias, threads)?;
         attempt(Output { sharpness, bias: bias.clone() })
     };
-    let gap = |c: &Calibrated| c.aats.truth - c.aats.syn;
-    let mut best = with(1.0)?;
     let steepest = machine.rbm.weights.iter().fold(1e-3f32, |m, w| m.max(w.abs()));
-    let (mut low, mut high) = (1.0, SHARPEST.min(7.9 / steepest).max(1.0));
-    if gap(&best) > 0.0 {
-        for _ in 0..HALVINGS {
-            let middle = 0.5 * (low + high);
-            let tried = with(middle)?;
-            if gap(&tried) > 0.0 {
-                low = middle
-            } else {
-                high = middle
-            }
-            if gap(&tried).abs() < gap(&best).abs() {
-                best = tried;
-            }
+    sharpen(1.0, SHARPEST.min(7.9 / steepest).max(1.0), with)
+}
+
+/// The attempt, by sharpness, at which artificial haplotypes are as near to real ones as real and artificial ones are
+/// among themselves; between `low` (at most 1) and `high`.
+pub(super) fn sharpen(
+    low: f32,
+    high: f32,
+    mut attempt: impl FnMut(f32) -> Result<Calibrated>,
+) -> Result<Calibrated> {
+    let gap = |c: &Calibrated| c.aats.truth - c.aats.syn;
+    let mut best = attempt(1.0)?;
+    let (mut low, mut high) = if gap(&best) > 0.0 { (1.0, high) } else { (low, 1.0) };
+    for _ in 0..if low < high { HALVINGS } else { 0 } {
+        let middle = 0.5 * (low + high);
+        let tried = attempt(middle)?;
+        if gap(&tried) > 0.0 {
+            low = middle
+        } else {
+            high = middle
+        }
+        if gap(&tried).abs() < gap(&best).abs() {
+            best = tried;
         }
     }
     Ok(best)
 }
 
-/// For each site, the bias at which the mean over rows of the logistic function of `input x scale + bias` is the target:
-/// Newton's steps inside a shrinking bracket, from the bias given.
-fn solve_bias(inputs: &Matrix<i32>, scale: f32, targets: &[f64], bias: &mut [f32], threads: &Threads) -> Result<()> {
+/// For each site, the bias at which the mean over rows of the logistic function of `input(row, site) x scale + bias` is the
+/// target: Newton's steps inside a shrinking bracket, from the bias given.
+pub(super) fn solve_bias(
+    rows: usize,
+    input: impl Fn(usize, usize) -> f32 + Sync,
+    scale: f32,
+    targets: &[f64],
+    bias: &mut [f32],
+    threads: &Threads,
+) -> Result<()> {
     const SITES: usize = 16;
     const STEPS: usize = 12;
     /// A site fixed in the training panel stays fixed.
@@ -101,10 +117,9 @@ fn solve_bias(inputs: &Matrix<i32>, scale: f32, targets: &[f64], bias: &mut [f32
         let mut brackets = [(-NEVER, NEVER); SITES];
         for _ in 0..STEPS {
             let mut sums = [(0.0f64, 0.0f64); SITES];
-            for r in 0..inputs.rows() {
-                let row = &inputs.row(r)[first..];
-                for ((sum, b), x) in sums.iter_mut().zip(bias.iter()).zip(row) {
-                    let p = activation::logistic(*x as f32 * scale + b);
+            for r in 0..rows {
+                for (site, (sum, b)) in sums.iter_mut().zip(bias.iter()).enumerate() {
+                    let p = activation::logistic(input(r, first + site) * scale + b);
                     sum.0 += f64::from(p);
                     sum.1 += f64::from(p * (1.0 - p));
                 }
@@ -112,7 +127,7 @@ fn solve_bias(inputs: &Matrix<i32>, scale: f32, targets: &[f64], bias: &mut [f32
             for (((b, (sum, slope)), (low, high)), target) in
                 bias.iter_mut().zip(sums).zip(&mut brackets).zip(&targets[first..])
             {
-                let wanted = target * inputs.rows() as f64;
+                let wanted = target * rows as f64;
                 if sum > wanted {
                     *high = *b
                 } else {

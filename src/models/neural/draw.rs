@@ -1,0 +1,319 @@
+//! Haplotypes of a neural generator. Number i is made of its own random words alone: chunk 0 says its label, the chunks
+//! after it the noise, those after these the alleles.
+
+use super::{Labels, Latent, Neural};
+use crate::compute::activation;
+use crate::error::Result;
+use crate::nn::{Graph, Network, Op, Tensor, Workspace};
+use crate::panel::bits::BitMatrix;
+use crate::rng::{CHUNK, Purpose, Stream};
+
+/// Numbers of the largest layer that are worked on at a time: they stay in the second-level cache.
+const NUMBERS: usize = 1 << 18;
+/// Rows made at a time, at most.
+const ROWS: usize = 240;
+
+/// A generator laid out for making haplotypes.
+#[derive(Clone, Debug)]
+pub struct Drawer {
+    network: Network,
+    latent: Latent,
+    inputs: Inputs,
+    labels: Labels,
+    columns: usize,
+    genotypes: bool,
+    sharpness: f32,
+    bias: Vec<f32>,
+    drawn: bool,
+    rows: usize,
+}
+
+/// What goes into a generator: noise, and the code of a label.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// Channels and positions of each input of noise.
+    noise: Vec<(usize, usize)>,
+    /// How many labels there are.
+    labels: usize,
+    /// Positions of the label's input; 0 without labels.
+    label_length: usize,
+}
+
+impl Inputs {
+    /// Those of a graph, the label last if there are labels.
+    pub fn of(graph: &Graph, labels: usize) -> Self {
+        let inputs = graph.nodes.iter().filter(|node| matches!(node.op, Op::Input(_)));
+        let mut noise: Vec<(usize, usize)> = inputs.map(|node| (node.channels, node.length)).collect();
+        let label_length = if labels == 0 { 0 } else { noise.pop().map_or(0, |(_, length)| length) };
+        Inputs { noise, labels, label_length }
+    }
+
+    /// Numbers of noise of a row.
+    pub fn size(&self) -> usize {
+        self.noise.iter().map(|(channels, length)| channels * length).sum()
+    }
+
+    /// As the network reads them, from rows of noise and the rows' labels.
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn tensors(
+        &self,
+        workspace: &mut Workspace<f32>,
+        noise: &[f32],
+        labels: &[usize],
+    ) -> Result<Vec<Tensor<f32>>> {
+        let (count, size) = (labels.len(), self.size());
+        let mut inputs = Vec::new();
+        let mut first = 0;
+        for (channels, length) in &self.noise {
+            let mut input = workspace.zeros(*channels, count, *length);
+            let (row, segment) = (input.row(), input.segment());
+            workspace.threads().clone().for_each_piece(input.rows_mut(), row, |c, out| {
+                for (n, out) in out.chunks_exact_mut(segment).enumerate() {
+                    let from = n * size + first + c * length;
+                    out[..*length].copy_from_slice(&noise[from..][..*length]);
+                }
+            })?;
+            inputs.push(input);
+            first += channels * length;
+        }
+        if self.label_length > 0 {
+            inputs.push(codes(workspace, labels, self.labels, self.label_length));
+        }
+        Ok(inputs)
+    }
+}
+
+/// Which rows are made, and of which label.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows {
+    /// The seed.
+    pub seed: u64,
+    /// What the random numbers are for.
+    pub purpose: Purpose,
+    /// The number of the first row.
+    pub first: u64,
+    /// How many.
+    pub count: usize,
+    /// The label; `None` for each row's own, in the labels' shares.
+    pub label: Option<usize>,
+}
+
+impl Drawer {
+    /// For a generator of `sites` sites.
+    pub fn new(model: &Neural, sites: usize) -> Self {
+        let network = model.network.folded();
+        let inputs = Inputs::of(&network.graph, model.labels.len());
+        let largest = network.graph.nodes.iter().map(|n| n.channels * n.length).max().unwrap_or(1);
+        Drawer {
+            latent: model.latent.clone(),
+            inputs,
+            labels: model.labels.clone(),
+            columns: model.columns(sites),
+            genotypes: model.genotypes,
+            sharpness: model.output.sharpness,
+            bias: model.output.bias.clone(),
+            drawn: model.drawn,
+            rows: (NUMBERS / largest).clamp(1, ROWS),
+            network,
+        }
+    }
+
+    /// The label of a row.
+    pub fn label(&self, rows: Rows, row: u64) -> usize {
+        rows.label.unwrap_or_else(|| {
+            self.labels.at(f64::from(Stream::new(rows.seed, rows.purpose, rows.first + row).uniform(0)))
+        })
+    }
+
+    /// The noise of rows, a row each.
+    fn noise(&self, workspace: &Workspace<f32>, rows: Rows) -> Result<Vec<f32>> {
+        let size = self.inputs.size();
+        let mut noise = vec![0.0f32; rows.count * size];
+        workspace.threads().for_each_piece(&mut noise, size.max(1), |row, noise| {
+            let stream = Stream::new(rows.seed, rows.purpose, rows.first + row as u64);
+            normals(&stream, 1, noise);
+            if let Latent::Mixture(clusters) = &self.latent {
+                let uniform = stream.uniform(1);
+                let mut sum = 0.0;
+                let found = clusters.shares.iter().position(|share| {
+                    sum += share;
+                    uniform < sum
+                });
+                let k = found.unwrap_or(clusters.shares.len() - 1);
+                let root = &clusters.roots[k * size * size..][..size * size];
+                let drawn: Vec<f32> = (0..size)
+                    .map(|i| {
+                        let mean = clusters.means[k * size + i];
+                        root[i * size..][..=i].iter().zip(&*noise).fold(mean, |sum, (r, z)| r.mul_add(*z, sum))
+                    })
+                    .collect();
+                noise.copy_from_slice(&drawn);
+            }
+        })?;
+        Ok(noise)
+    }
+
+    /// Log odds of rows of noise, before sharpness and bias: a row each, `columns` numbers a row.
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn log_odds(&self, workspace: &mut Workspace<f32>, noise: &[f32], labels: &[usize]) -> Result<Vec<f32>> {
+        let inputs = self.inputs.tensors(workspace, noise, labels)?;
+        let made = self.network.apply(workspace, &inputs.iter().collect::<Vec<_>>())?;
+        inputs.into_iter().for_each(|input| workspace.give_tensor(input));
+        let mut out = workspace.numbers(labels.len() * self.columns);
+        let columns = self.columns;
+        if made.length == 1 {
+            let turned = workspace.turned(&made.rows()[..columns * labels.len()], columns, labels.len())?;
+            workspace.give(out);
+            out = turned;
+        } else {
+            let source = &made;
+            workspace.threads().clone().for_each_piece(&mut out, columns, |n, row| {
+                row.copy_from_slice(&source.positions(0, n)[..columns]);
+            })?;
+        }
+        workspace.give_tensor(made);
+        Ok(out)
+    }
+
+    /// Rows, packed: a row each, a column a column of the network.
+    fn packed(&self, workspace: &mut Workspace<f32>, rows: Rows) -> Result<BitMatrix> {
+        let mut out = BitMatrix::zeros(rows.count, self.columns)?;
+        let stride = out.stride();
+        for begin in (0..rows.count).step_by(self.rows) {
+            let some = Rows {
+                first: rows.first + begin as u64,
+                count: (rows.count - begin).min(self.rows),
+                ..rows
+            };
+            let labels = self.labels(some);
+            let noise = self.noise(workspace, some)?;
+            let odds = self.log_odds(workspace, &noise, &labels)?;
+            let words = &mut out.words_mut()[begin * stride..][..some.count * stride];
+            self.decide(workspace, &odds, some, words, stride)?;
+            workspace.give(odds);
+        }
+        Ok(out)
+    }
+
+    /// The label of each row; 0 where there are none.
+    pub fn labels(&self, rows: Rows) -> Vec<usize> {
+        (0..rows.count as u64).map(|row| if self.labels.is_empty() { 0 } else { self.label(rows, row) }).collect()
+    }
+
+    /// Alleles from log odds.
+    fn decide(
+        &self,
+        workspace: &Workspace<f32>,
+        odds: &[f32],
+        rows: Rows,
+        words: &mut [u64],
+        stride: usize,
+    ) -> Result<()> {
+        let columns = self.columns;
+        let alleles_from = 1 + self.inputs.size().div_ceil(CHUNK) as u64;
+        workspace.threads().for_each_piece(words, stride, |n, out| {
+            let stream = Stream::new(rows.seed, rows.purpose, rows.first + n as u64);
+            let odds = &odds[n * columns..][..columns];
+            for (c, ((out, odds), bias)) in out.iter_mut().zip(odds.chunks(64)).zip(self.bias.chunks(64)).enumerate() {
+                let mut words = [0; CHUNK];
+                if self.drawn {
+                    stream.chunk(alleles_from + c as u64, &mut words);
+                }
+                *out = pack(odds, bias, self.sharpness, self.drawn, &words);
+            }
+        })
+    }
+
+    /// Haplotypes, a row each.
+    ///
+    /// # Errors
+    /// `OutOfMemory`; the threads could not be started.
+    pub fn haplotypes(&self, workspace: &mut Workspace<f32>, rows: Rows) -> Result<BitMatrix> {
+        if !self.genotypes {
+            return self.packed(workspace, rows);
+        }
+        // A person's row holds two haplotypes: those of even and of odd columns.
+        let last = rows.first + rows.count as u64;
+        let people = Rows { first: rows.first / 2, count: (last.div_ceil(2) - rows.first / 2) as usize, ..rows };
+        let packed = self.packed(workspace, people)?;
+        let mut out = BitMatrix::zeros(rows.count, self.columns / 2)?;
+        for row in 0..rows.count {
+            let haplotype = rows.first + row as u64;
+            let (person, side) = ((haplotype / 2 - people.first) as usize, (haplotype % 2) as usize);
+            for site in 0..self.columns / 2 {
+                if packed.get(person, 2 * site + side) {
+                    out.set(row, site, true);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Log odds of rows, before sharpness and bias: what a calibration looks at.
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn odds_of(&self, workspace: &mut Workspace<f32>, rows: Rows) -> Result<Vec<f32>> {
+        let mut out = Vec::with_capacity(rows.count * self.columns);
+        for begin in (0..rows.count).step_by(self.rows) {
+            let some = Rows { first: rows.first + begin as u64, count: (rows.count - begin).min(self.rows), ..rows };
+            let noise = self.noise(workspace, some)?;
+            let odds = self.log_odds(workspace, &noise, &self.labels(some))?;
+            out.extend_from_slice(&odds);
+            workspace.give(odds);
+        }
+        Ok(out)
+    }
+
+    /// Alleles of rows whose log odds are at hand, with another sharpness and bias: the bits that a model with these makes.
+    ///
+    /// # Errors
+    /// `OutOfMemory`; the threads could not be started.
+    pub fn decided(
+        &mut self,
+        workspace: &Workspace<f32>,
+        odds: &[f32],
+        rows: Rows,
+        sharpness: f32,
+        bias: &[f32],
+    ) -> Result<BitMatrix> {
+        self.sharpness = sharpness;
+        self.bias.copy_from_slice(bias);
+        let mut out = BitMatrix::zeros(rows.count, self.columns)?;
+        let stride = out.stride();
+        self.decide(workspace, odds, rows, out.words_mut(), stride)?;
+        Ok(out)
+    }
+}
+
+/// One-hot codes of labels, the same at every position.
+pub fn codes(workspace: &mut Workspace<f32>, labels: &[usize], names: usize, length: usize) -> Tensor<f32> {
+    let mut codes = workspace.zeros(names, labels.len(), length);
+    labels.iter().enumerate().for_each(|(n, label)| codes.positions_mut(*label, n).fill(1.0));
+    codes
+}
+
+/// Standard normal numbers from the words of chunk `chunk` on, one from each word.
+pub fn normals(stream: &Stream, chunk: u64, out: &mut [f32]) {
+    let mut words = [0; CHUNK];
+    for (c, out) in out.chunks_mut(CHUNK).enumerate() {
+        stream.chunk(chunk + c as u64, &mut words);
+        out.iter_mut().zip(words).for_each(|(o, word)| *o = activation::normal_quantile(activation::uniform(word)));
+    }
+}
+
+/// 64 alleles: on with the logistic function of `odds x sharpness + bias`, or where that is above 1/2.
+fn pack(odds: &[f32], bias: &[f32], sharpness: f32, drawn: bool, words: &[u32; CHUNK]) -> u64 {
+    let mut out = 0;
+    for (i, ((x, b), word)) in odds.iter().zip(bias).zip(words).enumerate() {
+        let x = x * sharpness + b;
+        // u < 1 / (1 + exp(-x)), without the division.
+        let on = if drawn { activation::uniform(*word) * (1.0 + activation::exp(-x)) < 1.0 } else { x > 0.0 };
+        out |= u64::from(on) << i;
+    }
+    out
+}

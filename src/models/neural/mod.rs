@@ -1,0 +1,145 @@
+//! Generators that are neural networks: noise goes in, a number a site comes out, and an allele is drawn from it.
+
+pub mod convolutional;
+pub mod dense;
+mod draw;
+
+use super::{ModelKind, Output};
+use super::labels::Labels;
+use crate::error::{Error, Result};
+use crate::nn::{Graph, Network};
+use convolutional::Convolutional;
+use dense::Dense;
+
+pub use draw::{Drawer, Inputs, Rows, codes, normals};
+
+/// The layers of a generator.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// Fully connected.
+    Dense(Dense),
+    /// Convolutions along the genome.
+    Convolutional(Convolutional),
+}
+
+impl Body {
+    /// The generator's layers, for `columns` numbers and so many labels.
+    pub fn generator(&self, columns: usize, labels: usize) -> Graph {
+        match self {
+            Body::Dense(body) => body.generator(columns, labels),
+            Body::Convolutional(body) => body.generator(labels),
+        }
+    }
+}
+
+/// Where the noise that goes into a generator comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Latent {
+    /// Independent normal numbers.
+    Normal,
+    /// Normal clusters (variational autoencoders: what their encoder makes of people, in a few clusters).
+    Mixture(Clusters),
+}
+
+/// Normal clusters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clusters {
+    /// Their shares.
+    pub shares: Vec<f32>,
+    /// Their means, clusters x numbers.
+    pub means: Vec<f32>,
+    /// Lower triangular roots of their covariances, clusters x numbers x numbers.
+    pub roots: Vec<f32>,
+}
+
+/// A trained generator and what its sampler needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Neural {
+    /// How it was trained: `Gan`, `Wgan`, `Vae` or `PcaGan`.
+    pub kind: ModelKind,
+    /// Its layers.
+    pub body: Body,
+    /// Principal components that the body makes scores of; 0 if it makes alleles. Their loadings and means are the last
+    /// layer of the network, `components`.
+    pub components: usize,
+    /// The generator: noise (and the code of a label) to log odds of the alternate allele.
+    pub network: Network,
+    /// Where noise comes from.
+    pub latent: Latent,
+    /// Sharpness and bias that log odds get before alleles are drawn.
+    pub output: Output,
+    /// Whether alleles are drawn with their chance, or the likelier one is taken (as the papers do).
+    pub drawn: bool,
+    /// Labels that haplotypes can be asked for.
+    pub labels: Labels,
+    /// Whether a row is a person's unphased genotypes, two columns a site, in place of a haplotype.
+    pub genotypes: bool,
+    /// What encodes haplotypes (variational autoencoders): alleles to means and log variances of the noise.
+    pub encoder: Option<Network>,
+}
+
+impl Neural {
+    /// The layers of a generator with these settings.
+    pub fn graph(body: &Body, components: usize, columns: usize, labels: usize) -> Graph {
+        if components == 0 {
+            return body.generator(columns, labels);
+        }
+        let mut graph = body.generator(components, labels);
+        graph.dense("components", graph.output(), columns, true);
+        for parameter in graph.parameters.iter_mut().rev().take(2) {
+            parameter.trained = false;
+        }
+        graph
+    }
+
+    /// The layers of the encoder that goes with its body: alleles to means and log variances of the noise, through layers
+    /// as wide as the generator's, the other way round.
+    pub fn encoder_graph(&self, sites: usize) -> Graph {
+        let outputs = 2 * self.latent_size();
+        match &self.body {
+            Body::Dense(body) => {
+                let widths: Vec<usize> = body.widths.iter().rev().copied().collect();
+                Dense::critic(self.columns(sites), 0, &widths, body.slope, outputs)
+            }
+            Body::Convolutional(body) => body.encoder(outputs),
+        }
+    }
+
+    /// Numbers that its network makes of noise, a row: a column a site, or two where it makes genotypes.
+    pub fn columns(&self, sites: usize) -> usize {
+        if self.genotypes { 2 * sites } else { sites }
+    }
+
+    /// Numbers of noise that go into it.
+    pub fn latent_size(&self) -> usize {
+        Inputs::of(&self.network.graph, self.labels.len()).size()
+    }
+
+    /// Fails unless its parts fit each other and `sites`.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub fn check(&self, sites: usize) -> Result<()> {
+        let columns = self.columns(sites);
+        let graph = Neural::graph(&self.body, self.components, columns, self.labels.len());
+        graph.check()?;
+        let last = &graph.nodes[graph.output()];
+        let fits = self.network.graph == graph
+            && last.channels * last.length >= columns
+            && self.output.bias.len() == columns
+            && self.network.numbers.len() == graph.parameters.len()
+            && self.network.numbers.iter().zip(&graph.parameters).all(|(n, p)| n.len() == p.size());
+        let latent = self.latent_size();
+        let clusters = match &self.latent {
+            Latent::Normal => true,
+            Latent::Mixture(c) => {
+                let k = c.shares.len();
+                k > 0 && c.means.len() == k * latent && c.roots.len() == k * latent * latent
+            }
+        };
+        match fits && clusters {
+            true => Ok(()),
+            false => Err(Error::argument("the parts of the generator do not fit each other")),
+        }
+    }
+}

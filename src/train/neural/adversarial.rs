@@ -1,0 +1,350 @@
+//! A generator and the critic that it learns from.
+
+use super::data::{Data, straight_through};
+use super::settings::{Loss, Settings};
+use crate::compute::activation::{logistic, softplus};
+use crate::error::{Error, ErrorKind, Result};
+use crate::models::neural::dense::Dense;
+use crate::models::neural::{Body, Inputs, codes, normals};
+use crate::nn::optimiser::{Optimiser, Rule};
+use crate::nn::{Mode, Network, Op, Pass, Tape, Tensor, Workspace};
+use crate::rng::{Purpose, Stream};
+
+/// What a step measured.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Losses {
+    /// The critic's mean of real samples less that of artificial ones.
+    pub critic: f64,
+    /// The length of its gradient, mean over samples.
+    pub gradient: f64,
+    /// The generator's loss.
+    pub generator: f64,
+}
+
+/// A run of adversarial training.
+pub struct Adversarial {
+    /// The generator as it stands.
+    pub generator: Network,
+    /// The running average of its parameters, which haplotypes are made with.
+    pub average: Network,
+    /// The critic.
+    pub critic: Network,
+    /// How the generator steps.
+    pub generator_steps: Optimiser,
+    /// How the critic steps.
+    pub critic_steps: Optimiser,
+    settings: Settings,
+    inputs: Inputs,
+}
+
+/// Artificial haplotypes of a batch.
+struct Made {
+    tape: Option<Tape<f32>>,
+    alleles: Tensor<f32>,
+    /// What the gradient of an allele is multiplied by to be that of its log odds; nothing for scores.
+    slopes: Option<Tensor<f32>>,
+    labels: Vec<usize>,
+}
+
+impl Adversarial {
+    /// Before the first step. The bias of the last layer begins at the log odds of the frequencies.
+    pub fn new(settings: &Settings, data: &Data, frequencies: &[f64]) -> Result<Self> {
+        let labels = data.labels.len();
+        let outputs = if settings.components > 0 { settings.components } else { data.bits.columns() };
+        let graph = settings.body.generator(outputs, labels);
+        let critic = match &settings.body {
+            Body::Dense(body) => {
+                Dense::critic(settings.pack * outputs, settings.pack * labels, &settings.critic_widths, body.slope, 1)
+            }
+            Body::Convolutional(body) => body.critic(settings.pack, labels),
+        };
+        graph.check()?;
+        critic.check()?;
+        let mut generator = Network::initial(graph, Stream::new(settings.seed, Purpose::Initial, 1));
+        let critic = Network::initial(critic, Stream::new(settings.seed, Purpose::Initial, 2));
+        if settings.components == 0 {
+            super::start_at(&mut generator, frequencies);
+        }
+        let rule = Rule::Adam { betas: settings.betas };
+        Ok(Adversarial {
+            inputs: Inputs::of(&generator.graph, labels),
+            generator_steps: Optimiser::new(rule, 0.0, &generator.graph.parameters),
+            critic_steps: Optimiser::new(rule, 0.0, &critic.graph.parameters),
+            average: generator.clone(),
+            generator,
+            critic,
+            settings: settings.clone(),
+        })
+    }
+
+    /// One step of the generator, after those of the critic.
+    ///
+    /// # Errors
+    /// `Diverged`; the threads could not be started.
+    pub fn step(&mut self, workspace: &mut Workspace<f32>, data: &mut Data, update: u64) -> Result<Losses> {
+        let batches = self.settings.critic_steps as u64 + 1;
+        let mut losses = Losses::default();
+        for c in 0..self.settings.critic_steps as u64 {
+            self.step_critic(workspace, data, update, update * batches + c, &mut losses)?;
+        }
+        self.step_generator(workspace, data, update, (update + 1) * batches - 1, &mut losses)?;
+        let sound = [losses.critic, losses.gradient, losses.generator].iter().all(|l| l.is_finite() && l.abs() < 1e7);
+        match sound {
+            true => Ok(losses),
+            false => Err(Error::new(
+                ErrorKind::Diverged,
+                format!("training diverged at update {update}: critic {:.3e}, its gradient {:.3e}", losses.critic, losses.gradient),
+            )
+            .remedy("a smaller learning_rate and critic_rate, or a larger penalty, hold it")),
+        }
+    }
+
+    /// Artificial haplotypes of batch number `batch`, with labels in the shares of the data.
+    fn make(&mut self, workspace: &mut Workspace<f32>, data: &Data, batch: u64, keep: bool) -> Result<Made> {
+        let count = self.settings.batch * self.settings.pack;
+        let stream = |part: u64| Stream::new(self.settings.seed, Purpose::Batch, 4 * batch + part);
+        let mut reader = stream(0).reader(0);
+        let labels: Vec<usize> = (0..count)
+            .map(|_| if data.labels.is_empty() { 0 } else { data.labels.at(reader.uniform()) })
+            .collect();
+        let mut noise = workspace.numbers(count * self.inputs.size());
+        normals(&stream(1), 0, &mut noise);
+        let inputs = self.inputs.tensors(workspace, &noise, &labels)?;
+        workspace.give(noise);
+        let mode = Mode::Train(stream(2));
+        let tape = self.generator.forward(workspace, mode, &inputs.iter().collect::<Vec<_>>())?;
+        inputs.into_iter().for_each(|input| workspace.give_tensor(input));
+        self.generator.follow_statistics(&tape);
+        let (alleles, slopes) = match self.settings.components {
+            0 => {
+                let (alleles, slopes) = straight_through(workspace, tape.output(), data.bits.columns(), stream(3))?;
+                (alleles, Some(slopes))
+            }
+            _ => (workspace.copy(tape.output()), None),
+        };
+        let tape = match keep {
+            true => Some(tape),
+            false => {
+                tape.release(workspace);
+                None
+            }
+        };
+        Ok(Made { tape, alleles, slopes, labels })
+    }
+
+    /// Rows of a batch as the critic reads them: `pack` at once, with their labels' codes.
+    fn packed(
+        &self,
+        workspace: &mut Workspace<f32>,
+        rows: Tensor<f32>,
+        labels: &[usize],
+        names: usize,
+    ) -> Vec<Tensor<f32>> {
+        let (pack, length) = (self.settings.pack, rows.length);
+        let mut inputs = vec![pack_rows(workspace, rows, pack)];
+        if names > 0 {
+            let codes = codes(workspace, labels, names, length);
+            inputs.push(pack_rows(workspace, codes, pack));
+        }
+        inputs
+    }
+
+    fn step_critic(
+        &mut self,
+        workspace: &mut Workspace<f32>,
+        data: &mut Data,
+        update: u64,
+        batch: u64,
+        losses: &mut Losses,
+    ) -> Result<()> {
+        let settings = self.settings.clone();
+        let (samples, names) = (settings.batch, data.labels.len());
+        let made = self.make(workspace, data, batch, false)?;
+        let rows = data.rows(
+            (update * settings.critic_steps as u64 + batch % (settings.critic_steps as u64 + 1))
+                * (samples * settings.pack) as u64,
+            samples * settings.pack,
+        );
+        let real = data.tensor(workspace, &rows)?;
+        let labels: Vec<usize> = rows.iter().map(|row| data.numbers[*row]).collect();
+        let mut gradients = self.critic.zeros();
+        // Samples that the penalty looks at: real ones, or points between real and artificial ones.
+        let mut judged = workspace.copy(&real);
+        if settings.loss == Loss::Wasserstein {
+            let mut reader = Stream::new(settings.seed, Purpose::Batch, 4 * batch + 2).reader(1 << 32);
+            let shares: Vec<f32> = (0..samples).map(|_| reader.uniform() as f32).collect();
+            let segment = judged.segment();
+            let fakes = made.alleles.rows();
+            for (i, (x, fake)) in judged.rows_mut().iter_mut().zip(fakes).enumerate() {
+                // Haplotypes of a pack stand `samples` apart.
+                *x += shares[i / segment % samples] * (fake - *x);
+            }
+        }
+        let count = samples as f64;
+        let real = self.packed(workspace, real, &labels, names);
+        let fake = self.packed(workspace, made.alleles, &made.labels, names);
+        let judged = self.packed(workspace, judged, &labels, names);
+        made.slopes.into_iter().for_each(|slopes| workspace.give_tensor(slopes));
+        for (inputs, sign) in [(real, 1.0f64), (fake, -1.0)] {
+            let mut pass = Pass { graph: &self.critic.graph, numbers: &self.critic.numbers, workspace };
+            let mode = Mode::Train(Stream::new(settings.seed, Purpose::Batch, 4 * batch + 3));
+            let tape = pass.forward(mode, &inputs.iter().collect::<Vec<_>>())?;
+            let outputs = tape.output().rows();
+            losses.critic += sign * outputs.iter().map(|o| f64::from(*o)).sum::<f64>() / count
+                / settings.critic_steps as f64;
+            // The critic's loss falls as real samples rise and artificial ones fall.
+            let mut seed = pass.workspace.zeros(1, samples, 1);
+            for (s, o) in seed.rows_mut().iter_mut().zip(outputs) {
+                *s = match settings.loss {
+                    Loss::Wasserstein => -sign / count,
+                    Loss::Classifier => -sign * f64::from(logistic(-sign as f32 * o)) / count,
+                } as f32;
+            }
+            pass.backward(&tape, seed, Some(&mut gradients), false, false)?;
+            tape.release(pass.workspace);
+            inputs.into_iter().for_each(|input| workspace.give_tensor(input));
+        }
+        losses.gradient += self.penalise(workspace, judged, batch, &mut gradients)? / settings.critic_steps as f64;
+        let rate = (settings.critic_rate * settings.pace(update)) as f32;
+        self.critic_steps.descend(&workspace.threads().clone(), &mut self.critic.numbers, &gradients, rate)
+    }
+
+    /// Adds the gradient of the penalty; gives the mean length of the critic's gradient.
+    fn penalise(
+        &mut self,
+        workspace: &mut Workspace<f32>,
+        judged: Vec<Tensor<f32>>,
+        batch: u64,
+        gradients: &mut Vec<Vec<f32>>,
+    ) -> Result<f64> {
+        let (settings, samples) = (&self.settings, self.settings.batch);
+        let mut pass = Pass { graph: &self.critic.graph, numbers: &self.critic.numbers, workspace };
+        let mode = Mode::Train(Stream::new(settings.seed, Purpose::Batch, 4 * batch + 3));
+        let tape = pass.forward(mode, &judged.iter().collect::<Vec<_>>())?;
+        let mut ones = pass.workspace.zeros(1, samples, 1);
+        ones.rows_mut().fill(1.0);
+        let adjoints = pass.backward(&tape, ones, None, true, true)?;
+        let input = pass.graph.nodes.iter().position(|node| node.op == Op::Input(0)).expect("a critic has an input");
+        let g = adjoints[input].as_ref().expect("the gradient of the input was asked for");
+        let segment = g.segment();
+        let mut squares = vec![0.0f64; samples];
+        for (i, x) in g.rows().iter().enumerate() {
+            squares[i / segment % samples] += f64::from(*x) * f64::from(*x);
+        }
+        let lengths: Vec<f64> = squares.iter().map(|s| s.sqrt()).collect();
+        let factors: Vec<f32> = lengths
+            .iter()
+            .map(|length| {
+                let slope = match settings.loss {
+                    // Of penalty (length - 1)^2.
+                    Loss::Wasserstein => 2.0 * settings.penalty * (length - 1.0) / length.max(1e-9),
+                    // Of penalty / 2 length^2.
+                    Loss::Classifier => settings.penalty,
+                };
+                (slope / samples as f64) as f32
+            })
+            .collect();
+        let mut v = pass.workspace.copy(g);
+        for (i, x) in v.rows_mut().iter_mut().enumerate() {
+            *x *= factors[i / segment % samples];
+        }
+        pass.penalty(&tape, &adjoints, 0, &v, gradients)?;
+        adjoints.into_iter().flatten().for_each(|adjoint| pass.workspace.give_tensor(adjoint));
+        tape.release(pass.workspace);
+        workspace.give_tensor(v);
+        judged.into_iter().for_each(|input| workspace.give_tensor(input));
+        Ok(lengths.iter().sum::<f64>() / samples as f64)
+    }
+
+    fn step_generator(
+        &mut self,
+        workspace: &mut Workspace<f32>,
+        data: &Data,
+        update: u64,
+        batch: u64,
+        losses: &mut Losses,
+    ) -> Result<()> {
+        let settings = self.settings.clone();
+        let samples = settings.batch;
+        let made = self.make(workspace, data, batch, true)?;
+        let inputs = self.packed(workspace, made.alleles, &made.labels, data.labels.len());
+        let mut pass = Pass { graph: &self.critic.graph, numbers: &self.critic.numbers, workspace };
+        let mode = Mode::Train(Stream::new(settings.seed, Purpose::Batch, 4 * batch + 3));
+        let tape = pass.forward(mode, &inputs.iter().collect::<Vec<_>>())?;
+        let mut seed = pass.workspace.zeros(1, samples, 1);
+        for (s, o) in seed.rows_mut().iter_mut().zip(tape.output().rows()) {
+            let (loss, slope) = match settings.loss {
+                Loss::Wasserstein => (f64::from(-o), -1.0),
+                Loss::Classifier => (f64::from(softplus(-o)), -f64::from(logistic(-o))),
+            };
+            losses.generator += loss / samples as f64;
+            *s = (slope / samples as f64) as f32;
+        }
+        let mut adjoints = pass.backward(&tape, seed, None, true, false)?;
+        tape.release(pass.workspace);
+        inputs.into_iter().for_each(|input| workspace.give_tensor(input));
+        let input = self.critic.graph.nodes.iter().position(|node| node.op == Op::Input(0)).expect("an input");
+        let of_packs = adjoints[input].take().expect("the gradient of the input was asked for");
+        adjoints.into_iter().flatten().for_each(|adjoint| workspace.give_tensor(adjoint));
+        let of_alleles = unpack_rows(workspace, of_packs, settings.pack);
+        let of_odds = match made.slopes {
+            Some(slopes) => {
+                let product = workspace.zip(&of_alleles, &slopes, |g, slope| g * slope)?;
+                workspace.give_tensor(slopes);
+                workspace.give_tensor(of_alleles);
+                product
+            }
+            None => of_alleles,
+        };
+        let tape = made.tape.expect("kept");
+        let mut gradients = self.generator.zeros();
+        Pass { graph: &self.generator.graph, numbers: &self.generator.numbers, workspace }.backward(
+            &tape,
+            of_odds,
+            Some(&mut gradients),
+            false,
+            false,
+        )?;
+        tape.release(workspace);
+        let rate = (settings.rate * settings.pace(update)) as f32;
+        let threads = workspace.threads().clone();
+        self.generator_steps.descend(&threads, &mut self.generator.numbers, &gradients, rate)?;
+        // The average is young at first: then it follows faster.
+        let keep = settings.average.min((1.0 + update as f64) / (10.0 + update as f64)) as f32;
+        super::follow(&mut self.average.numbers, &self.generator.numbers, keep, &threads)
+    }
+}
+
+/// Samples of `pack` rows each: row p x samples + n becomes channels of sample n.
+fn pack_rows(workspace: &mut Workspace<f32>, rows: Tensor<f32>, pack: usize) -> Tensor<f32> {
+    if pack == 1 {
+        return rows;
+    }
+    let (channels, samples) = (rows.channels, rows.samples / pack);
+    let mut out = workspace.tensor(channels * pack, samples, rows.length);
+    let width = samples * rows.segment();
+    let source = rows.rows();
+    for (i, out) in out.rows_mut().chunks_exact_mut(width).enumerate() {
+        let (p, c) = (i / channels, i % channels);
+        out.copy_from_slice(&source[(c * pack + p) * width..][..width]);
+    }
+    workspace.give_tensor(rows);
+    out
+}
+
+/// The way back of [`pack_rows`].
+fn unpack_rows(workspace: &mut Workspace<f32>, packs: Tensor<f32>, pack: usize) -> Tensor<f32> {
+    if pack == 1 {
+        return packs;
+    }
+    let channels = packs.channels / pack;
+    let mut out = workspace.tensor(channels, packs.samples * pack, packs.length);
+    let width = packs.row();
+    let source = packs.rows();
+    for (i, out) in out.rows_mut().chunks_exact_mut(width).enumerate() {
+        let (c, p) = (i / pack, i % pack);
+        out.copy_from_slice(&source[(p * channels + c) * width..][..width]);
+    }
+    workspace.give_tensor(packs);
+    out
+}

@@ -1,0 +1,233 @@
+//! What a run of a neural generator is asked to do.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::models::ModelKind;
+use crate::models::neural::Body;
+use crate::models::neural::convolutional::Convolutional;
+use crate::models::neural::dense::Dense;
+use crate::options::Options;
+
+/// What a generator learns from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Loss {
+    /// A classifier of real and artificial haplotypes, with a penalty on its squared gradient at real ones (Mescheder et al.
+    /// 2018); the generator's loss does not saturate (Goodfellow et al. 2014).
+    Classifier,
+    /// A critic whose gradient has length one between real and artificial haplotypes (Gulrajani et al. 2017).
+    Wasserstein,
+}
+
+/// Settings of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// `Gan`, `Wgan`, `Vae` or `PcaGan`.
+    pub kind: ModelKind,
+    /// The generator's layers.
+    pub body: Body,
+    /// Hidden layers of a dense critic.
+    pub critic_widths: Vec<usize>,
+    /// Principal components whose scores are made; 0: alleles are.
+    pub components: usize,
+    /// Steps of the generator.
+    pub updates: u64,
+    /// What the generator learns from.
+    pub loss: Loss,
+    /// Samples that a critic sees in a step, each of `pack` haplotypes.
+    pub batch: usize,
+    /// Haplotypes that a critic sees at once.
+    pub pack: usize,
+    /// The critic's steps to one of the generator.
+    pub critic_steps: usize,
+    /// Weight of the penalty on the critic's gradient.
+    pub penalty: f64,
+    /// Size of the generator's steps.
+    pub rate: f64,
+    /// Size of the critic's steps.
+    pub critic_rate: f64,
+    /// How much of Adam's moments stays.
+    pub betas: (f32, f32),
+    /// How much of the running average of the generator's parameters stays at a step.
+    pub average: f64,
+    /// Weight of the Kullback-Leibler divergence (variational).
+    pub beta: f64,
+    /// Clusters of the latent distribution, at most (variational).
+    pub latent_clusters: usize,
+    /// Looks at how good it is.
+    pub looks: u64,
+    /// Looks without progress that end the run; 0: none do.
+    pub patience: u64,
+    /// Share of the people kept aside to judge.
+    pub judges: f64,
+    /// Whether labels of the panel are learned, if it has any.
+    pub conditional: bool,
+    /// Whether alleles are drawn with their chance.
+    pub drawn: bool,
+    /// Whether a row is a person's unphased genotypes.
+    pub genotypes: bool,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// What an option of 0 stands for.
+struct Defaults {
+    updates: usize,
+    batch: usize,
+    pack: usize,
+    critic_steps: usize,
+    penalty: f64,
+    rate: f64,
+    critic_rate: f64,
+    latent: usize,
+    betas: (f32, f32),
+}
+
+fn defaults(kind: ModelKind) -> Defaults {
+    let betas = (0.0, 0.9);
+    match kind {
+        ModelKind::Vae => Defaults {
+            updates: 12_000,
+            batch: 128,
+            pack: 1,
+            critic_steps: 0,
+            penalty: 0.0,
+            rate: 1e-3,
+            critic_rate: 0.0,
+            latent: 32,
+            betas: (0.9, 0.999),
+        },
+        ModelKind::PcaGan => Defaults {
+            updates: 20_000,
+            batch: 128,
+            pack: 1,
+            critic_steps: 2,
+            penalty: 10.0,
+            rate: 2e-4,
+            critic_rate: 4e-4,
+            latent: 128,
+            betas,
+        },
+        ModelKind::Wgan => Defaults {
+            updates: 10_000,
+            batch: 32,
+            pack: 2,
+            critic_steps: 1,
+            penalty: 10.0,
+            rate: 5e-4,
+            critic_rate: 5e-4,
+            latent: 0,
+            betas,
+        },
+        _ => Defaults {
+            updates: 20_000,
+            batch: 128,
+            pack: 1,
+            critic_steps: 1,
+            penalty: 30.0,
+            rate: 2e-4,
+            critic_rate: 4e-4,
+            latent: 600,
+            betas,
+        },
+    }
+}
+
+impl Settings {
+    /// From options, for a panel of so many haplotypes and sites.
+    ///
+    /// # Errors
+    /// `InvalidOption` for options that contradict each other.
+    pub fn new(options: &Options, kind: ModelKind, seed: u64, haplotypes: usize, sites: usize) -> Result<Self> {
+        let standard = defaults(kind);
+        let whole = |key: &str, standard: usize| match options.whole(key) {
+            0 => standard,
+            n => n,
+        };
+        let number = |key: &str, standard: f64| match options.number(key) {
+            0.0 => standard,
+            x => x,
+        };
+        let genotypes = options.text("genotypes") == "unphased";
+        let columns = if genotypes { 2 * sites } else { sites };
+        let share = |divisor: f64| ((columns as f64 / divisor) as usize).max(4);
+        let slope = 0.01;
+        let convolutional = match options.text("body") {
+            "convolutional" => true,
+            "dense" => false,
+            _ => kind == ModelKind::Wgan,
+        };
+        if convolutional && (kind == ModelKind::PcaGan || genotypes) {
+            let what = "convolutions run along sites: neither scores of principal components nor unphased genotypes have such an order";
+            return Err(Error::new(ErrorKind::InvalidOption, what).remedy("take option body=dense"));
+        }
+        let components = match kind {
+            ModelKind::PcaGan => whole("pca_components", 64).min(columns).min(haplotypes),
+            _ => 0,
+        };
+        let outputs = if components > 0 { components } else { columns };
+        let body = if convolutional {
+            let depth = match options.whole("depth") {
+                0 => Self::depth_for(sites),
+                depth if depth % 2 == 0 => depth,
+                depth => {
+                    return Err(Error::new(ErrorKind::InvalidOption, format!("depth={depth} is odd"))
+                        .remedy(format!("blocks double the length twice: take {} or {}", depth - 1, depth + 1)));
+                }
+            };
+            Body::Convolutional(Convolutional {
+                noise: whole("latent", 2),
+                ..Convolutional::for_sites(columns, depth, whole("unit", 4))
+            })
+        } else {
+            let widths = match (kind, components) {
+                (ModelKind::Vae, _) => vec![share(2.0), share(2.0)],
+                (_, 0) => vec![share(1.2), share(1.1)],
+                _ => vec![256, 256],
+            };
+            Body::Dense(Dense { latent: whole("latent", standard.latent), widths, normalised: false, slope })
+        };
+        let critic_widths = match components {
+            0 => vec![share(2.0), share(3.0)],
+            _ => vec![(4 * outputs).max(256), (4 * outputs).max(256)],
+        };
+        let pack = whole("pack", standard.pack);
+        Ok(Settings {
+            kind,
+            body,
+            critic_widths,
+            components,
+            updates: whole("updates", standard.updates) as u64,
+            loss: match kind {
+                ModelKind::Gan => Loss::Classifier,
+                _ => Loss::Wasserstein,
+            },
+            batch: whole("batch", standard.batch),
+            pack,
+            critic_steps: whole("critic_steps", standard.critic_steps),
+            penalty: number("penalty", standard.penalty),
+            rate: number("learning_rate", standard.rate),
+            critic_rate: number("critic_rate", standard.critic_rate),
+            betas: standard.betas,
+            average: options.number("average"),
+            beta: options.number("beta"),
+            latent_clusters: options.whole("latent_clusters"),
+            looks: options.whole("looks") as u64,
+            patience: options.whole("look_patience") as u64,
+            judges: options.number("judges"),
+            conditional: options.flag("conditional"),
+            drawn: options.text("alleles") == "drawn",
+            genotypes,
+            seed,
+        })
+    }
+
+    /// Doublings of a convolutional body: the bottom keeps some fifty positions.
+    fn depth_for(sites: usize) -> usize {
+        let doublings = ((sites + 1) as f64 / 32.0).log2().floor().max(4.0) as usize;
+        doublings - doublings % 2
+    }
+
+    /// The share of the full size of a step at update `update`: 1 for the first half, then falling to 0 in a line.
+    pub fn pace(&self, update: u64) -> f64 {
+        (2.0 * (1.0 - update as f64 / self.updates.max(1) as f64)).min(1.0)
+    }
+}

@@ -1,0 +1,247 @@
+//! A variational autoencoder (Kingma and Welling 2014; Yelmen et al. 2023): an encoder and the generator that decodes.
+
+use super::adversarial::Losses;
+use super::data::Data;
+use super::settings::Settings;
+use crate::compute::activation::{exp, logistic, softplus};
+use crate::error::{Error, ErrorKind, Result};
+use crate::models::neural::{Clusters, Neural, normals};
+use crate::nn::optimiser::{Optimiser, Rule};
+use crate::nn::{Mode, Network, Pass, Workspace};
+use crate::rng::{Purpose, Stream};
+
+/// A run of variational training.
+pub struct Variational {
+    /// The decoder as it stands.
+    pub decoder: Network,
+    /// The running average of its parameters.
+    pub average: Network,
+    /// The encoder.
+    pub encoder: Network,
+    /// How the decoder steps.
+    pub decoder_steps: Optimiser,
+    /// How the encoder steps.
+    pub encoder_steps: Optimiser,
+    settings: Settings,
+    latent: usize,
+}
+
+/// Log variances are kept within this of 0.
+const LOG_VARIANCE: f32 = 12.0;
+/// The share of the updates over which the divergence gets its weight.
+const WARMING: f64 = 0.3;
+
+impl Variational {
+    /// Before the first step.
+    pub fn new(settings: &Settings, model: &Neural, data: &Data, frequencies: &[f64]) -> Result<Self> {
+        let encoder = model.encoder_graph(data.bits.columns() / if settings.genotypes { 2 } else { 1 });
+        encoder.check()?;
+        let decoder = model.network.graph.clone();
+        decoder.check()?;
+        let mut decoder = Network::initial(decoder, Stream::new(settings.seed, Purpose::Initial, 1));
+        let encoder = Network::initial(encoder, Stream::new(settings.seed, Purpose::Initial, 2));
+        super::start_at(&mut decoder, frequencies);
+        let rule = Rule::Adam { betas: settings.betas };
+        Ok(Variational {
+            latent: model.latent_size(),
+            decoder_steps: Optimiser::new(rule, 0.0, &decoder.graph.parameters),
+            encoder_steps: Optimiser::new(rule, 0.0, &encoder.graph.parameters),
+            average: decoder.clone(),
+            decoder,
+            encoder,
+            settings: settings.clone(),
+        })
+    }
+
+    /// One step.
+    ///
+    /// # Errors
+    /// `Diverged`; the threads could not be started.
+    pub fn step(&mut self, workspace: &mut Workspace<f32>, data: &mut Data, update: u64) -> Result<Losses> {
+        let settings = self.settings.clone();
+        let (count, latent) = (settings.batch, self.latent);
+        let stream = |part: u64| Stream::new(settings.seed, Purpose::Batch, 4 * update + part);
+        let rows = data.rows(update * count as u64, count);
+        let x = data.tensor(workspace, &rows)?;
+        let mut pass = Pass { graph: &self.encoder.graph, numbers: &self.encoder.numbers, workspace };
+        let encoded = pass.forward(Mode::Train(stream(1)), &[&x])?;
+        self.encoder.follow_statistics(&encoded);
+        // z = mean + exp(log variance / 2) noise.
+        let mut noise = workspace.numbers(latent * count);
+        normals(&stream(0), 0, &mut noise);
+        let (means, logs) = encoded.output().rows().split_at(latent * count);
+        let mut z = workspace.tensor(latent, count, 1);
+        for (((z, m), l), e) in z.rows_mut().iter_mut().zip(means).zip(logs).zip(&noise) {
+            *z = m + exp(0.5 * l.clamp(-LOG_VARIANCE, LOG_VARIANCE)) * e;
+        }
+        let input = match &self.decoder.graph.nodes[0] {
+            node if node.length == 1 => workspace.copy(&z),
+            node => super::folded(workspace, &z, node.channels, node.length),
+        };
+        let mut pass = Pass { graph: &self.decoder.graph, numbers: &self.decoder.numbers, workspace };
+        let decoded = pass.forward(Mode::Train(stream(2)), &[&input])?;
+        self.decoder.follow_statistics(&decoded);
+        // Binary cross entropy, summed over sites, mean over haplotypes; alleles are -1 and 1 in x.
+        let odds = decoded.output();
+        let mut seed = workspace.zeros(odds.channels, odds.samples, odds.length);
+        let mut reconstruction = 0.0f64;
+        for ((s, o), x) in seed.rows_mut().iter_mut().zip(odds.rows()).zip(x.rows()) {
+            if *x != 0.0 {
+                reconstruction += f64::from(softplus(-o * x));
+                *s = -x * logistic(-o * x) / count as f32;
+            }
+        }
+        let mut of_decoder = self.decoder.zeros();
+        let mut pass = Pass { graph: &self.decoder.graph, numbers: &self.decoder.numbers, workspace };
+        let mut adjoints = pass.backward(&decoded, seed, Some(&mut of_decoder), true, false)?;
+        let of_input = adjoints[0].take().expect("the gradient of the input was asked for");
+        let of_z = match of_input.length {
+            1 => of_input,
+            _ => super::unfolded(workspace, of_input),
+        };
+        let weight = settings.beta * (update as f64 / (WARMING * settings.updates as f64)).min(1.0);
+        let share = (weight / count as f64) as f32;
+        let mut of_code = workspace.tensor(2 * latent, count, 1);
+        let (of_means, of_logs) = of_code.rows_mut().split_at_mut(latent * count);
+        let mut divergence = 0.0f64;
+        for i in 0..latent * count {
+            let (m, l, g) = (means[i], logs[i].clamp(-LOG_VARIANCE, LOG_VARIANCE), of_z.rows()[i]);
+            let deviation = exp(0.5 * l);
+            divergence += 0.5 * f64::from(deviation * deviation + m * m - 1.0 - l);
+            of_means[i] = g + share * m;
+            of_logs[i] = 0.5 * (g * deviation * noise[i] + share * (deviation * deviation - 1.0));
+        }
+        let mut of_encoder = self.encoder.zeros();
+        let mut pass = Pass { graph: &self.encoder.graph, numbers: &self.encoder.numbers, workspace };
+        pass.backward(&encoded, of_code, Some(&mut of_encoder), false, false)?;
+        encoded.release(workspace);
+        decoded.release(workspace);
+        workspace.give(noise);
+        [x, z, input, of_z].into_iter().for_each(|tensor| workspace.give_tensor(tensor));
+        let threads = workspace.threads().clone();
+        let rate = (settings.rate * settings.pace(update)) as f32;
+        self.decoder_steps.descend(&threads, &mut self.decoder.numbers, &of_decoder, rate)?;
+        self.encoder_steps.descend(&threads, &mut self.encoder.numbers, &of_encoder, rate)?;
+        let keep = settings.average.min((1.0 + update as f64) / (10.0 + update as f64)) as f32;
+        super::follow(&mut self.average.numbers, &self.decoder.numbers, keep, &threads)?;
+        let (reconstruction, divergence) = (reconstruction / count as f64, divergence / count as f64);
+        match reconstruction.is_finite() && divergence.is_finite() {
+            true => Ok(Losses { critic: divergence, gradient: 0.0, generator: reconstruction }),
+            false => Err(Error::new(ErrorKind::Diverged, format!("training diverged at update {update}"))
+                .remedy("a smaller learning_rate holds it")),
+        }
+    }
+
+    /// Draws of z for rows of the data, a row each: what the encoder makes of them.
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn codes(&self, workspace: &mut Workspace<f32>, data: &Data) -> Result<Vec<f32>> {
+        let (total, latent) = (data.bits.rows(), self.latent);
+        let mut out = vec![0.0; total * latent];
+        const PORTION: usize = 500;
+        for first in (0..total).step_by(PORTION) {
+            let rows: Vec<usize> = (first..(first + PORTION).min(total)).collect();
+            let x = data.tensor(workspace, &rows)?;
+            let code = self.encoder.apply(workspace, &[&x])?;
+            let (means, logs) = code.rows().split_at(latent * rows.len());
+            for (n, row) in rows.iter().enumerate() {
+                let own = &mut out[row * latent..][..latent];
+                normals(&Stream::new(self.settings.seed, Purpose::Evaluate, (3 << 40) + *row as u64), 0, own);
+                for (c, z) in own.iter_mut().enumerate() {
+                    let at = c * rows.len() + n;
+                    *z = means[at] + exp(0.5 * logs[at].clamp(-LOG_VARIANCE, LOG_VARIANCE)) * *z;
+                }
+            }
+            workspace.give_tensor(x);
+            workspace.give_tensor(code);
+        }
+        Ok(out)
+    }
+}
+
+/// Rounds of expectation and maximisation.
+const ROUNDS: usize = 40;
+/// Added to variances.
+const RIDGE: f64 = 1e-2;
+
+/// Normal clusters of rows of `size` numbers, at most `most`, none of fewer than `least` rows: the prior from which a
+/// decoder's noise is drawn in place of the normal distribution that the encoder did not quite reach (Ghosh et al. 2020).
+pub fn fit_clusters(rows: &[f32], size: usize, most: usize, least: usize, seed: u64) -> Clusters {
+    let n = rows.len() / size;
+    let k = most.min(n / (2 * least).max(1)).max(1);
+    let row = |r: usize| &rows[r * size..][..size];
+    let chosen = Stream::new(seed, Purpose::Initial, 7).reader(0).choose(n, k);
+    let mut means: Vec<Vec<f64>> = chosen.iter().map(|r| row(*r).iter().map(|x| f64::from(*x)).collect()).collect();
+    let mut shares = vec![1.0 / k as f64; k];
+    let overall = moments(rows, size, &vec![1.0; n]);
+    let mut roots: Vec<Vec<f64>> = vec![cholesky(&overall.1, size); k];
+    for _ in 0..ROUNDS {
+        let mut owned = vec![vec![0.0; n]; means.len()];
+        let scales: Vec<f64> = roots
+            .iter()
+            .zip(&shares)
+            .map(|(root, share)| share.ln() - (0..size).map(|i| root[i * size + i].ln()).sum::<f64>())
+            .collect();
+        for r in 0..n {
+            let logs: Vec<f64> = (0..means.len())
+                .map(|c| {
+                    // |root^-1 (x - mean)|^2 by forward substitution.
+                    let mut solved = vec![0.0; size];
+                    for i in 0..size {
+                        let line = &roots[c][i * size..][..size];
+                        let before: f64 = line[..i].iter().zip(&solved).map(|(a, b)| a * b).sum();
+                        solved[i] = (f64::from(row(r)[i]) - means[c][i] - before) / line[i];
+                    }
+                    scales[c] - 0.5 * solved.iter().map(|s| s * s).sum::<f64>()
+                })
+                .collect();
+            let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let total: f64 = logs.iter().map(|l| (l - top).exp()).sum();
+            logs.iter().enumerate().for_each(|(c, l)| owned[c][r] = (l - top).exp() / total);
+        }
+        let heavy: Vec<usize> =
+            (0..means.len()).filter(|c| owned[*c].iter().sum::<f64>() >= least as f64).collect();
+        let kept = if heavy.is_empty() { vec![0] } else { heavy };
+        let total: f64 = kept.iter().map(|c| owned[*c].iter().sum::<f64>()).sum();
+        shares = kept.iter().map(|c| owned[*c].iter().sum::<f64>() / total).collect();
+        let fitted: Vec<(Vec<f64>, Vec<f64>)> = kept.iter().map(|c| moments(rows, size, &owned[*c])).collect();
+        means = fitted.iter().map(|(mean, _)| mean.clone()).collect();
+        roots = fitted.iter().map(|(_, covariance)| cholesky(covariance, size)).collect();
+    }
+    let narrow = |numbers: Vec<f64>| numbers.into_iter().map(|x| x as f32).collect::<Vec<f32>>();
+    Clusters { shares: narrow(shares), means: narrow(means.concat()), roots: narrow(roots.concat()) }
+}
+
+/// Weighted mean and covariance.
+fn moments(rows: &[f32], size: usize, weights: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let total: f64 = weights.iter().sum::<f64>().max(1e-12);
+    let mut mean = vec![0.0; size];
+    for (row, w) in rows.chunks_exact(size).zip(weights) {
+        mean.iter_mut().zip(row).for_each(|(m, x)| *m += w * f64::from(*x) / total);
+    }
+    let mut covariance = vec![0.0; size * size];
+    let mut centred = vec![0.0; size];
+    for (row, w) in rows.chunks_exact(size).zip(weights).filter(|(_, w)| **w > 1e-9) {
+        centred.iter_mut().zip(row).zip(&mean).for_each(|((c, x), m)| *c = f64::from(*x) - m);
+        for i in 0..size {
+            let factor = w * centred[i] / total;
+            covariance[i * size..][..=i].iter_mut().zip(&centred).for_each(|(sum, c)| *sum += factor * c);
+        }
+    }
+    (mean, covariance)
+}
+
+/// The lower triangular root of a covariance, of which the lower half is given.
+fn cholesky(covariance: &[f64], size: usize) -> Vec<f64> {
+    let mut root = vec![0.0; size * size];
+    for i in 0..size {
+        for j in 0..=i {
+            let sum: f64 = (0..j).map(|k| root[i * size + k] * root[j * size + k]).sum();
+            let ridge = if i == j { RIDGE } else { 0.0 };
+            let rest = covariance[i * size + j] + ridge - sum;
+            root[i * size + j] = if i == j { rest.max(1e-9).sqrt() } else { rest / root[j * size + j] };
+        }
+    }
+    root
+}
