@@ -88,6 +88,18 @@ impl Threads {
         self.install(|| (0..n).into_par_iter().map(&work).collect())
     }
 
+    /// Calls `work(item)` for each, in any order.
+    ///
+    /// # Errors
+    /// The pool could not be started.
+    pub fn for_each_item<T: Send>(&self, items: Vec<T>, work: impl Fn(T) + Sync) -> Result<()> {
+        if self.count == 1 || items.len() <= 1 {
+            items.into_iter().for_each(work);
+            return Ok(());
+        }
+        self.install(|| items.into_par_iter().for_each(&work))
+    }
+
     /// Cuts `items` into pieces of `size` and calls `work(piece number, piece)` for each, in any order.
     ///
     /// # Errors

@@ -13,6 +13,8 @@ const BINS: usize = 20;
 pub(crate) struct Linkage {
     /// Pearson correlation of r2 over pairs of sites; `None` with fewer than two pairs or without variance.
     pub r: Option<f64>,
+    /// Their concordance (Lin 1989): 1 only where they are equal.
+    pub concordance: Option<f64>,
     /// Pairs that went in.
     pub pairs: u64,
     /// Mean absolute difference of mean r2 over the bins of distance that hold a pair; `None` if there is none.
@@ -123,9 +125,12 @@ impl Pairs {
         let (vx, vy) = (all.xx - all.x * all.x / n, all.yy - all.y * all.y / n);
         let r = (all.pairs >= 2 && vx > 1e-12 * all.xx && vy > 1e-12 * all.yy)
             .then(|| ((all.xy - all.x * all.y / n) / (vx * vy).sqrt()).clamp(-1.0, 1.0));
+        let (mx, my) = (all.x / n, all.y / n);
+        let concordance = r.map(|r| 2.0 * r * (vx * vy).sqrt() / (vx + vy + n * (mx - my) * (mx - my)));
         let gaps: Vec<f64> = all.bins.iter().filter(|b| b.0 > 0).map(|(n, a, b)| ((a - b) / *n as f64).abs()).collect();
         Ok(Linkage {
             r,
+            concordance,
             pairs: all.pairs,
             decay_mae: (!gaps.is_empty()).then(|| gaps.iter().sum::<f64>() / gaps.len() as f64),
             dropped: self.chosen.len() - kept.len(),

@@ -35,7 +35,10 @@ pub(crate) fn body_json(body: &Body) -> Value {
 fn whole(json: &Value, key: &str, low: u64, high: u64) -> Result<usize> {
     let found = json[key].as_u64().filter(|n| (low..=high).contains(n));
     found.map(|n| n as usize).ok_or_else(|| {
-        contradiction(format!("{key} of the generator has to be a whole number from {low} to {high}, not {}", json[key]))
+        contradiction(format!(
+            "{key} of the generator has to be a whole number from {low} to {high}, not {}",
+            json[key]
+        ))
     })
 }
 

@@ -176,7 +176,7 @@ pub struct Graph {
     inputs: usize,
 }
 
-/// Weights before training as PyTorch draws them (`kaiming_uniform_(a=sqrt(5))`): uniform within 1 / sqrt(inputs).
+/// Weights of convolutions before training, as PyTorch draws them (`kaiming_uniform_(a=sqrt(5))`): uniform within 1 / sqrt(inputs).
 fn within(inputs: usize) -> Initial {
     Initial::Uniform(1.0 / (inputs as f64).sqrt())
 }
@@ -221,8 +221,10 @@ impl Graph {
     /// A dense layer after node `x`.
     pub fn dense(&mut self, name: &str, x: usize, units: usize, bias: bool) -> usize {
         let inputs = self.nodes[x].channels;
-        let weight = self.parameter(format!("{name}.weight"), &[units, inputs], within(inputs), true);
-        let bias = bias.then(|| self.parameter(format!("{name}.bias"), &[units], within(inputs), true));
+        // He et al. 2015: what goes through keeps its variance.
+        let initial = Initial::Normal((2.0 / inputs as f64).sqrt());
+        let weight = self.parameter(format!("{name}.weight"), &[units, inputs], initial, true);
+        let bias = bias.then(|| self.parameter(format!("{name}.bias"), &[units], Initial::Constant(0.0), true));
         self.push(Op::Dense { weight, bias }, &[x], units, 1)
     }
 

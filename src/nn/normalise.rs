@@ -4,7 +4,7 @@
 //! `J = (I - 1 1'/n - hat hat'/n) / s`, which is symmetric: gradients and tangents go through the same map.
 
 use super::tensor::{Tensor, Workspace};
-use crate::compute::real::Real;
+use crate::compute::real::{Real, wide};
 use crate::error::Result;
 
 /// Added to variances (PyTorch's default).
@@ -43,6 +43,11 @@ impl Group {
 /// The sum of `f` over numbers, in sixteen sums that are added in order.
 #[inline(always)]
 pub fn total<T: Real>(numbers: &[T], others: &[T], f: impl Fn(T, T) -> T) -> f64 {
+    wide(|| lanes(numbers, others, f))
+}
+
+#[inline(always)]
+fn lanes<T: Real>(numbers: &[T], others: &[T], f: impl Fn(T, T) -> T) -> f64 {
     const LANES: usize = 16;
     let mut lanes = [T::default(); LANES];
     let (chunks, rest) = numbers.as_chunks::<LANES>();
@@ -94,7 +99,7 @@ pub fn normalise<T: Real>(
     let source = x.rows();
     threads.for_each_piece(hat.rows_mut(), width, |g, out| {
         let (mean, inverse) = (T::of(groups[g].mean), T::of(groups[g].inverse));
-        out.iter_mut().zip(&source[g * width..]).for_each(|(o, x)| *o = (*x - mean) * inverse);
+        wide(|| out.iter_mut().zip(&source[g * width..]).for_each(|(o, x)| *o = (*x - mean) * inverse));
     })?;
     hat.close_gaps();
     Ok(Normalised { hat, groups, batch, fixed: given.is_some() })
@@ -119,7 +124,7 @@ impl<T: Real> Normalised<T> {
         let mut out = workspace.tensor(hat.channels, hat.samples, hat.length);
         let (row, source) = (hat.row(), hat.rows());
         workspace.threads().clone().for_each_piece(out.rows_mut(), row, |c, out| {
-            out.iter_mut().zip(&source[c * row..]).for_each(|(o, h)| *o = scale[c] * *h + shift[c]);
+            wide(|| out.iter_mut().zip(&source[c * row..]).for_each(|(o, h)| *o = scale[c] * *h + shift[c]));
         })?;
         out.close_gaps();
         Ok(out)
@@ -137,12 +142,13 @@ impl<T: Real> Normalised<T> {
             let (hat, u) = (&hat[g * width..][..width], &source[g * width..][..width]);
             let factor = scale[self.channel(g)] * T::of(self.groups[g].inverse);
             if self.fixed {
-                out.iter_mut().zip(u).for_each(|(o, u)| *o = factor * *u);
+                wide(|| out.iter_mut().zip(u).for_each(|(o, u)| *o = factor * *u));
                 return;
             }
             let mean = T::of(total(u, u, |u, _| u) / n as f64);
             let along = T::of(total(u, hat, |u, h| u * h) / n as f64);
-            out.iter_mut().zip(u.iter().zip(hat)).for_each(|(o, (u, h))| *o = factor * (*u - mean - *h * along));
+            let sources = u.iter().zip(hat);
+            wide(|| out.iter_mut().zip(sources).for_each(|(o, (u, h))| *o = factor * (*u - mean - *h * along)));
         })?;
         out.close_gaps();
         Ok(out)

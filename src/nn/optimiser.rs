@@ -1,6 +1,7 @@
 //! How gradients become steps downhill: Adam and RMSprop, as PyTorch has them.
 
 use super::graph::Parameter;
+use crate::compute::real::wide;
 use crate::error::Result;
 use crate::threads::Threads;
 
@@ -68,43 +69,35 @@ impl Optimiser {
             Rule::RmsProp => (0.0, 0.99, rate, 1.0),
         };
         let decay = self.decay;
-        for (i, numbers) in numbers.iter_mut().enumerate() {
-            let (first, second, gradient) = (&mut self.first[i], &mut self.second[i], &gradients[i]);
-            if second.is_empty() {
-                continue;
+        let (use_first, use_second) = (1.0 - keep_first, 1.0 - keep_second);
+        let mut pieces = Vec::new();
+        for (((numbers, first), second), gradient) in
+            numbers.iter_mut().zip(&mut self.first).zip(&mut self.second).zip(gradients)
+        {
+            // Parameters that are not trained have no moments, and RMSprop has no first ones.
+            let mut first = first.chunks_mut(PIECE);
+            for ((x, second), g) in numbers.chunks_mut(PIECE).zip(second.chunks_mut(PIECE)).zip(gradient.chunks(PIECE))
+            {
+                pieces.push((x, first.next().unwrap_or_default(), second, g));
             }
-            let current: &[f32] = numbers;
-            threads.for_each_piece(second, PIECE, |piece, second| {
-                let from = piece * PIECE;
-                for ((s, g), x) in second.iter_mut().zip(&gradient[from..]).zip(&current[from..]) {
-                    let g = g + decay * x;
-                    *s = keep_second * *s + (1.0 - keep_second) * g * g;
-                }
-            })?;
-            threads.for_each_piece(first, PIECE, |piece, first| {
-                let from = piece * PIECE;
-                for ((m, g), x) in first.iter_mut().zip(&gradient[from..]).zip(&current[from..]) {
-                    *m = keep_first * *m + (1.0 - keep_first) * (g + decay * x);
-                }
-            })?;
-            let (first, second) = (&*first, &*second);
-            threads.for_each_piece(numbers, PIECE, |piece, numbers| {
-                let from = piece * PIECE;
-                let second = &second[from..];
-                match first.get(from..) {
-                    Some(first) if !first.is_empty() => {
-                        for ((x, m), s) in numbers.iter_mut().zip(first).zip(second) {
-                            *x -= rate * m / (s.sqrt() * correction + EPSILON);
-                        }
-                    }
-                    _ => {
-                        for ((x, g), s) in numbers.iter_mut().zip(&gradient[from..]).zip(second) {
-                            *x -= rate * (g + decay * *x) / (s.sqrt() + EPSILON);
-                        }
-                    }
-                }
-            })?;
         }
-        Ok(())
+        threads.for_each_item(pieces, |(x, first, second, g)| {
+            wide(|| {
+                if first.is_empty() {
+                    for ((x, s), g) in x.iter_mut().zip(second).zip(g) {
+                        let g = g + decay * *x;
+                        *s = keep_second * *s + use_second * g * g;
+                        *x -= rate * g / (s.sqrt() + EPSILON);
+                    }
+                    return;
+                }
+                for (((x, m), s), g) in x.iter_mut().zip(first).zip(second).zip(g) {
+                    let g = g + decay * *x;
+                    *m = keep_first * *m + use_first * g;
+                    *s = keep_second * *s + use_second * g * g;
+                    *x -= rate * *m / (s.sqrt() * correction + EPSILON);
+                }
+            })
+        })
     }
 }

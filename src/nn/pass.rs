@@ -4,7 +4,7 @@ use super::convolution::{convolve, correlate};
 use super::graph::{Graph, Op, Over, Step};
 use super::normalise::{Normalised, normalise, total};
 use super::tensor::{LEAD, PIECE, Tensor, Workspace};
-use crate::compute::real::{Left, Real, Right, product};
+use crate::compute::real::{Left, Real, Right, product, wide};
 use crate::error::Result;
 use crate::rng::Stream;
 
@@ -123,7 +123,7 @@ impl<T: Real> Pass<'_, T> {
                     let mut x = values[n].take().expect("read before it is given back");
                     let slope = T::of(*slope);
                     self.workspace.threads().clone().for_each_piece(x.rows_mut(), PIECE, |_, piece| {
-                        piece.iter_mut().for_each(|x| *x = if *x > T::default() { *x } else { slope * *x });
+                        wide(|| piece.iter_mut().for_each(|x| *x = if *x > T::default() { *x } else { slope * *x }));
                     })?;
                     x
                 }
@@ -245,7 +245,7 @@ impl<T: Real> Pass<'_, T> {
         let Some(bias) = bias else { return Ok(()) };
         let (row, bias) = (out.row(), &self.numbers[bias]);
         self.workspace.threads().clone().for_each_piece(out.rows_mut(), row, |c, out| {
-            out.iter_mut().for_each(|o| *o += bias[c]);
+            wide(|| out.iter_mut().for_each(|o| *o += bias[c]));
         })?;
         out.close_gaps();
         Ok(())

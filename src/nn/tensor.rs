@@ -1,6 +1,6 @@
 //! Activations of a layer, and the memory that passes use again and again.
 
-use crate::compute::real::Real;
+use crate::compute::real::{Real, wide};
 use crate::error::Result;
 use crate::threads::Threads;
 
@@ -154,7 +154,7 @@ impl<T: Real> Workspace<T> {
         let mut out = self.tensor(of.channels, of.samples, of.length);
         let source = of.rows();
         self.threads.for_each_piece(out.rows_mut(), PIECE, |i, piece| {
-            piece.iter_mut().zip(&source[i * PIECE..]).for_each(|(o, x)| *o = f(*x));
+            wide(|| piece.iter_mut().zip(&source[i * PIECE..]).for_each(|(o, x)| *o = f(*x)));
         })?;
         Ok(out)
     }
@@ -165,7 +165,7 @@ impl<T: Real> Workspace<T> {
         let (left, right) = (a.rows(), b.rows());
         self.threads.for_each_piece(out.rows_mut(), PIECE, |i, piece| {
             let sources = left[i * PIECE..].iter().zip(&right[i * PIECE..]);
-            piece.iter_mut().zip(sources).for_each(|(o, (a, b))| *o = f(*a, *b));
+            wide(|| piece.iter_mut().zip(sources).for_each(|(o, (a, b))| *o = f(*a, *b)));
         })?;
         Ok(out)
     }
@@ -174,7 +174,7 @@ impl<T: Real> Workspace<T> {
     pub fn add(&mut self, into: &mut Tensor<T>, of: &Tensor<T>) -> Result<()> {
         let source = of.rows();
         self.threads.for_each_piece(into.rows_mut(), PIECE, |i, piece| {
-            piece.iter_mut().zip(&source[i * PIECE..]).for_each(|(o, x)| *o += *x);
+            wide(|| piece.iter_mut().zip(&source[i * PIECE..]).for_each(|(o, x)| *o += *x));
         })
     }
 

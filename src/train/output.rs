@@ -1,6 +1,7 @@
 //! The last half-step of a finished machine: its sharpness and bias (see [`Output`]).
 
 use super::contrastive::frequencies;
+use crate::compute::real::wide;
 use crate::compute::{Device, Matrix, States, activation};
 use crate::error::Result;
 use crate::evaluate::adversarial::{Aats, aats};
@@ -15,6 +16,8 @@ use crate::threads::Threads;
 const HAPLOTYPES: usize = 2500;
 /// The sharpest half-step that is tried.
 const SHARPEST: f32 = 1.6;
+/// Newton's steps to a bias.
+const NEWTON: usize = 12;
 /// Halvings of the interval: sharpness to 0.01.
 const HALVINGS: usize = 6;
 
@@ -66,7 +69,7 @@ pub fn calibrate(
     let mut bias = machine.rbm.visible_bias.clone();
     let with = |sharpness: f32| -> Result<Calibrated> {
         let input = |row: usize, site: usize| inputs.row(row)[site] as f32;
-        solve_bias(inputs.rows(), input, scale * sharpness, &targets, &mut bias, threads)?;
+        solve_bias(inputs.rows(), input, 0, scale * sharpness, &targets, &mut bias, threads)?;
         attempt(Output { sharpness, bias: bias.clone() })
     };
     let steepest = machine.rbm.weights.iter().fold(1e-3f32, |m, w| m.max(w.abs()));
@@ -75,11 +78,7 @@ pub fn calibrate(
 
 /// The attempt, by sharpness, at which artificial haplotypes are as near to real ones as real and artificial ones are
 /// among themselves; between `low` (at most 1) and `high`.
-pub(super) fn sharpen(
-    low: f32,
-    high: f32,
-    mut attempt: impl FnMut(f32) -> Result<Calibrated>,
-) -> Result<Calibrated> {
+pub(super) fn sharpen(low: f32, high: f32, mut attempt: impl FnMut(f32) -> Result<Calibrated>) -> Result<Calibrated> {
     let gap = |c: &Calibrated| c.aats.truth - c.aats.syn;
     let mut best = attempt(1.0)?;
     let (mut low, mut high) = if gap(&best) > 0.0 { (1.0, high) } else { (low, 1.0) };
@@ -99,31 +98,34 @@ pub(super) fn sharpen(
 }
 
 /// For each site, the bias at which the mean over rows of the logistic function of `input(row, site) x scale + bias` is the
-/// target: Newton's steps inside a shrinking bracket, from the bias given.
+/// target: Newton's steps inside a shrinking bracket, from the bias given, then `halvings` of the bracket, for inputs so
+/// far apart that the mean hardly moves in between.
 pub(super) fn solve_bias(
     rows: usize,
     input: impl Fn(usize, usize) -> f32 + Sync,
+    halvings: usize,
     scale: f32,
     targets: &[f64],
     bias: &mut [f32],
     threads: &Threads,
 ) -> Result<()> {
     const SITES: usize = 16;
-    const STEPS: usize = 12;
     /// A site fixed in the training panel stays fixed.
     const NEVER: f32 = 60.0;
     threads.for_each_piece(bias, SITES, |task, bias| {
         let first = task * SITES;
         let mut brackets = [(-NEVER, NEVER); SITES];
-        for _ in 0..STEPS {
+        for step in 0..NEWTON + halvings {
             let mut sums = [(0.0f64, 0.0f64); SITES];
-            for r in 0..rows {
-                for (site, (sum, b)) in sums.iter_mut().zip(bias.iter()).enumerate() {
-                    let p = activation::logistic(input(r, first + site) * scale + b);
-                    sum.0 += f64::from(p);
-                    sum.1 += f64::from(p * (1.0 - p));
+            wide(|| {
+                for r in 0..rows {
+                    for (site, (sum, b)) in sums.iter_mut().zip(bias.iter()).enumerate() {
+                        let p = activation::logistic(input(r, first + site) * scale + b);
+                        sum.0 += f64::from(p);
+                        sum.1 += f64::from(p * (1.0 - p));
+                    }
                 }
-            }
+            });
             for (((b, (sum, slope)), (low, high)), target) in
                 bias.iter_mut().zip(sums).zip(&mut brackets).zip(&targets[first..])
             {
@@ -134,7 +136,8 @@ pub(super) fn solve_bias(
                     *low = *b
                 }
                 let newton = *b + ((wanted - sum) / slope.max(1e-9)) as f32;
-                *b = if newton > *low && newton < *high { newton } else { 0.5 * (*low + *high) };
+                let inside = step < NEWTON && newton > *low && newton < *high;
+                *b = if inside { newton } else { 0.5 * (*low + *high) };
             }
         }
         for (b, target) in bias.iter_mut().zip(&targets[first..]) {

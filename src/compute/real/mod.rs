@@ -113,6 +113,33 @@ impl Real for f64 {
     }
 }
 
+/// Runs `work` compiled for the widest vectors that the processor has: plain loops inside become vector code, with the
+/// same bits (nothing is fused that is not written so).
+#[inline]
+pub fn wide<R>(work: impl FnOnce() -> R) -> R {
+    match Path::best() {
+        // SAFETY: the processor has what the path needs.
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx512 => unsafe { wide_avx512(work) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx2 => unsafe { wide_avx2(work) },
+        _ => work(),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn wide_avx512<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn wide_avx2<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
 /// The left factor: element (m, k) is `values[first + m x row + k x step]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Left<'a, T> {

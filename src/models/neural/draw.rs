@@ -3,6 +3,7 @@
 
 use super::{Labels, Latent, Neural};
 use crate::compute::activation;
+use crate::compute::real::wide;
 use crate::error::Result;
 use crate::nn::{Graph, Network, Op, Tensor, Workspace};
 use crate::panel::bits::BitMatrix;
@@ -57,12 +58,7 @@ impl Inputs {
     ///
     /// # Errors
     /// The threads could not be started.
-    pub fn tensors(
-        &self,
-        workspace: &mut Workspace<f32>,
-        noise: &[f32],
-        labels: &[usize],
-    ) -> Result<Vec<Tensor<f32>>> {
+    pub fn tensors(&self, workspace: &mut Workspace<f32>, noise: &[f32], labels: &[usize]) -> Result<Vec<Tensor<f32>>> {
         let (count, size) = (labels.len(), self.size());
         let mut inputs = Vec::new();
         let mut first = 0;
@@ -184,11 +180,7 @@ impl Drawer {
         let mut out = BitMatrix::zeros(rows.count, self.columns)?;
         let stride = out.stride();
         for begin in (0..rows.count).step_by(self.rows) {
-            let some = Rows {
-                first: rows.first + begin as u64,
-                count: (rows.count - begin).min(self.rows),
-                ..rows
-            };
+            let some = Rows { first: rows.first + begin as u64, count: (rows.count - begin).min(self.rows), ..rows };
             let labels = self.labels(some);
             let noise = self.noise(workspace, some)?;
             let odds = self.log_odds(workspace, &noise, &labels)?;
@@ -220,10 +212,12 @@ impl Drawer {
             let odds = &odds[n * columns..][..columns];
             for (c, ((out, odds), bias)) in out.iter_mut().zip(odds.chunks(64)).zip(self.bias.chunks(64)).enumerate() {
                 let mut words = [0; CHUNK];
-                if self.drawn {
-                    stream.chunk(alleles_from + c as u64, &mut words);
-                }
-                *out = pack(odds, bias, self.sharpness, self.drawn, &words);
+                *out = wide(|| {
+                    if self.drawn {
+                        stream.chunk(alleles_from + c as u64, &mut words);
+                    }
+                    pack(odds, bias, self.sharpness, self.drawn, &words)
+                });
             }
         })
     }
@@ -301,19 +295,23 @@ pub fn codes(workspace: &mut Workspace<f32>, labels: &[usize], names: usize, len
 pub fn normals(stream: &Stream, chunk: u64, out: &mut [f32]) {
     let mut words = [0; CHUNK];
     for (c, out) in out.chunks_mut(CHUNK).enumerate() {
-        stream.chunk(chunk + c as u64, &mut words);
-        out.iter_mut().zip(words).for_each(|(o, word)| *o = activation::normal_quantile(activation::uniform(word)));
+        wide(|| {
+            stream.chunk(chunk + c as u64, &mut words);
+            for (o, word) in out.iter_mut().zip(words) {
+                *o = activation::normal_quantile(activation::uniform(word));
+            }
+        });
     }
 }
 
 /// 64 alleles: on with the logistic function of `odds x sharpness + bias`, or where that is above 1/2.
+#[inline(always)]
 fn pack(odds: &[f32], bias: &[f32], sharpness: f32, drawn: bool, words: &[u32; CHUNK]) -> u64 {
-    let mut out = 0;
-    for (i, ((x, b), word)) in odds.iter().zip(bias).zip(words).enumerate() {
+    let mut on = [false; CHUNK];
+    for (on, ((x, b), word)) in on.iter_mut().zip(odds.iter().zip(bias).zip(words)) {
         let x = x * sharpness + b;
         // u < 1 / (1 + exp(-x)), without the division.
-        let on = if drawn { activation::uniform(*word) * (1.0 + activation::exp(-x)) < 1.0 } else { x > 0.0 };
-        out |= u64::from(on) << i;
+        *on = if drawn { activation::uniform(*word) * (1.0 + activation::exp(-x)) < 1.0 } else { x > 0.0 };
     }
-    out
+    on.iter().enumerate().fold(0, |word, (i, on)| word | u64::from(*on) << i)
 }

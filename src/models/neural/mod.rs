@@ -4,8 +4,8 @@ pub mod convolutional;
 pub mod dense;
 mod draw;
 
-use super::{ModelKind, Output};
 use super::labels::Labels;
+use super::{ModelKind, Output};
 use crate::error::{Error, Result};
 use crate::nn::{Graph, Network};
 use convolutional::Convolutional;

@@ -35,6 +35,8 @@ pub struct Adversarial {
     pub critic_steps: Optimiser,
     settings: Settings,
     inputs: Inputs,
+    /// Gradients of generator and critic.
+    gradients: [Vec<Vec<f32>>; 2],
 }
 
 /// Artificial haplotypes of a batch.
@@ -71,6 +73,7 @@ impl Adversarial {
             generator_steps: Optimiser::new(rule, 0.0, &generator.graph.parameters),
             critic_steps: Optimiser::new(rule, 0.0, &critic.graph.parameters),
             average: generator.clone(),
+            gradients: [generator.zeros(), critic.zeros()],
             generator,
             critic,
             settings: settings.clone(),
@@ -93,7 +96,10 @@ impl Adversarial {
             true => Ok(losses),
             false => Err(Error::new(
                 ErrorKind::Diverged,
-                format!("training diverged at update {update}: critic {:.3e}, its gradient {:.3e}", losses.critic, losses.gradient),
+                format!(
+                    "training diverged at update {update}: critic {:.3e}, its gradient {:.3e}",
+                    losses.critic, losses.gradient
+                ),
             )
             .remedy("a smaller learning_rate and critic_rate, or a larger penalty, hold it")),
         }
@@ -104,9 +110,8 @@ impl Adversarial {
         let count = self.settings.batch * self.settings.pack;
         let stream = |part: u64| Stream::new(self.settings.seed, Purpose::Batch, 4 * batch + part);
         let mut reader = stream(0).reader(0);
-        let labels: Vec<usize> = (0..count)
-            .map(|_| if data.labels.is_empty() { 0 } else { data.labels.at(reader.uniform()) })
-            .collect();
+        let labels: Vec<usize> =
+            (0..count).map(|_| if data.labels.is_empty() { 0 } else { data.labels.at(reader.uniform()) }).collect();
         let mut noise = workspace.numbers(count * self.inputs.size());
         normals(&stream(1), 0, &mut noise);
         let inputs = self.inputs.tensors(workspace, &noise, &labels)?;
@@ -167,7 +172,7 @@ impl Adversarial {
         );
         let real = data.tensor(workspace, &rows)?;
         let labels: Vec<usize> = rows.iter().map(|row| data.numbers[*row]).collect();
-        let mut gradients = self.critic.zeros();
+        let mut gradients = cleared(&mut self.gradients[1]);
         // Samples that the penalty looks at: real ones, or points between real and artificial ones.
         let mut judged = workspace.copy(&real);
         if settings.loss == Loss::Wasserstein {
@@ -190,8 +195,8 @@ impl Adversarial {
             let mode = Mode::Train(Stream::new(settings.seed, Purpose::Batch, 4 * batch + 3));
             let tape = pass.forward(mode, &inputs.iter().collect::<Vec<_>>())?;
             let outputs = tape.output().rows();
-            losses.critic += sign * outputs.iter().map(|o| f64::from(*o)).sum::<f64>() / count
-                / settings.critic_steps as f64;
+            losses.critic +=
+                sign * outputs.iter().map(|o| f64::from(*o)).sum::<f64>() / count / settings.critic_steps as f64;
             // The critic's loss falls as real samples rise and artificial ones fall.
             let mut seed = pass.workspace.zeros(1, samples, 1);
             for (s, o) in seed.rows_mut().iter_mut().zip(outputs) {
@@ -206,7 +211,9 @@ impl Adversarial {
         }
         losses.gradient += self.penalise(workspace, judged, batch, &mut gradients)? / settings.critic_steps as f64;
         let rate = (settings.critic_rate * settings.pace(update)) as f32;
-        self.critic_steps.descend(&workspace.threads().clone(), &mut self.critic.numbers, &gradients, rate)
+        self.critic_steps.descend(&workspace.threads().clone(), &mut self.critic.numbers, &gradients, rate)?;
+        self.gradients[1] = gradients;
+        Ok(())
     }
 
     /// Adds the gradient of the penalty; gives the mean length of the critic's gradient.
@@ -297,7 +304,7 @@ impl Adversarial {
             None => of_alleles,
         };
         let tape = made.tape.expect("kept");
-        let mut gradients = self.generator.zeros();
+        let mut gradients = cleared(&mut self.gradients[0]);
         Pass { graph: &self.generator.graph, numbers: &self.generator.numbers, workspace }.backward(
             &tape,
             of_odds,
@@ -309,10 +316,18 @@ impl Adversarial {
         let rate = (settings.rate * settings.pace(update)) as f32;
         let threads = workspace.threads().clone();
         self.generator_steps.descend(&threads, &mut self.generator.numbers, &gradients, rate)?;
+        self.gradients[0] = gradients;
         // The average is young at first: then it follows faster.
         let keep = settings.average.min((1.0 + update as f64) / (10.0 + update as f64)) as f32;
         super::follow(&mut self.average.numbers, &self.generator.numbers, keep, &threads)
     }
+}
+
+/// Takes gradients out and sets them to 0.
+fn cleared(gradients: &mut Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+    let mut taken = std::mem::take(gradients);
+    taken.iter_mut().for_each(|numbers| numbers.fill(0.0));
+    taken
 }
 
 /// Samples of `pack` rows each: row p x samples + n becomes channels of sample n.

@@ -90,16 +90,18 @@ pub(super) fn open(folder: &Path, run: &mut Run, learner: &mut Learner) -> Resul
 fn read(bytes: &[u8], run: &mut Run, learner: &mut Learner) -> Result<()> {
     let file = TensorReader::new(bytes)?;
     if file.json["format"] != FORMAT || file.json["version"] != VERSION {
-        return Err(Error::new(ErrorKind::CheckpointMismatch, "this is no checkpoint of this kind of model, or of this version of haploom"));
+        return Err(Error::new(
+            ErrorKind::CheckpointMismatch,
+            "this is no checkpoint of this kind of model, or of this version of haploom",
+        ));
     }
     let theirs = file.json_text("identity")?;
     if theirs != run.identity {
         return Err(Error::new(ErrorKind::CheckpointMismatch, "the checkpoint is of another run")
             .remedy(format!("it was made with {theirs}; this run is {}", run.identity)));
     }
-    let network = |prefix: &str, like: &Network| {
-        crate::model_file::neural::read_network(&file, prefix, like.graph.clone())
-    };
+    let network =
+        |prefix: &str, like: &Network| crate::model_file::neural::read_network(&file, prefix, like.graph.clone());
     let (networks, optimisers) = learner.parts();
     let mut encoder = None;
     for (name, like) in networks {

@@ -1,8 +1,9 @@
 //! Training haplotypes as networks read them.
 
+use super::scores::Scores;
 use crate::compute::activation;
+use crate::compute::real::wide;
 use crate::error::Result;
-use crate::linalg::Pca;
 use crate::models::labels::Labels;
 use crate::nn::tensor::PIECE;
 use crate::nn::{Tensor, Workspace};
@@ -17,8 +18,8 @@ pub struct Data {
     pub numbers: Vec<usize>,
     /// The labels.
     pub labels: Labels,
-    /// Principal components, and each row's scores in units of their standard deviation.
-    pub scores: Option<(Pca, Vec<f32>)>,
+    /// Scores of principal components, where these are learned in place of alleles.
+    pub(super) scores: Option<Scores>,
     /// Positions of a tensor of alleles; 1 where sites are units.
     pub length: usize,
     seed: u64,
@@ -53,11 +54,11 @@ impl Data {
     /// The threads could not be started.
     pub fn tensor(&self, workspace: &mut Workspace<f32>, rows: &[usize]) -> Result<Tensor<f32>> {
         let threads = workspace.threads().clone();
-        if let Some((pca, scores)) = &self.scores {
-            let k = pca.k;
+        if let Some(Scores { k, values, .. }) = &self.scores {
+            let k = *k;
             let mut out = workspace.tensor(k, rows.len(), 1);
             threads.for_each_piece(out.rows_mut(), rows.len(), |c, out| {
-                out.iter_mut().zip(rows).for_each(|(o, row)| *o = scores[row * k + c]);
+                out.iter_mut().zip(rows).for_each(|(o, row)| *o = values[row * k + c]);
             })?;
             return Ok(out);
         }
@@ -100,11 +101,13 @@ pub fn straight_through(
         let mut words = [0; CHUNK];
         for (c, out) in out.chunks_mut(CHUNK).enumerate() {
             let chunk = piece * (PIECE / CHUNK) + c;
-            noise.chunk(chunk as u64, &mut words);
-            for ((o, word), odds) in out.iter_mut().zip(words).zip(&source[chunk * CHUNK..]) {
-                let u = activation::uniform(word);
-                *o = odds + activation::ln(u / (1.0 - u));
-            }
+            wide(|| {
+                noise.chunk(chunk as u64, &mut words);
+                for ((o, word), odds) in out.iter_mut().zip(words).zip(&source[chunk * CHUNK..]) {
+                    let u = activation::uniform(word);
+                    *o = odds + activation::ln(u / (1.0 - u));
+                }
+            });
         }
     })?;
     let noisy = slopes.rows();
@@ -112,10 +115,12 @@ pub fn straight_through(
         out.iter_mut().zip(&noisy[piece * PIECE..]).for_each(|(o, x)| *o = if *x > 0.0 { 1.0 } else { -1.0 });
     })?;
     threads.for_each_piece(slopes.rows_mut(), PIECE, |_, out| {
-        for o in out {
-            let s = activation::logistic(*o);
-            *o = 2.0 * s * (1.0 - s);
-        }
+        wide(|| {
+            for o in out {
+                let s = activation::logistic(*o);
+                *o = 2.0 * s * (1.0 - s);
+            }
+        });
     })?;
     if odds.length > 1 {
         let (segment, length) = (odds.segment(), odds.length);

@@ -1,7 +1,7 @@
 //! How good a generator is while it learns: a look makes haplotypes, calibrates their last step, and measures them.
 
-use super::data::Data;
 use super::super::output::{Calibrated, sharpen, solve_bias};
+use super::data::Data;
 use crate::error::Result;
 use crate::evaluate::adversarial::{Aats, aats};
 use crate::evaluate::components::Joint;
@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 const HAPLOTYPES: usize = 2500;
 /// Sites whose pairs are looked at for LD, at most.
 const SITES: usize = 1000;
+/// Halvings of the interval in which a site's bias lies.
+const HALVINGS: usize = 24;
 /// Sharpness that is tried: from .6, where the generator is surer than it should be, to 1.6.
 const SHARPNESS: (f32, f32) = (0.6, 1.6);
 
@@ -43,6 +45,8 @@ pub struct Look {
     pub learned: Aats,
     /// Correlation of r2 over pairs of sites with that of people kept aside.
     pub linkage: f64,
+    /// Their concordance: 1 only if they are equal (Lin 1989), where the correlation does not see that all are too small.
+    pub concordance: f64,
     /// Mean absolute error of allele frequencies.
     pub frequency_mae: f64,
     /// Share of the sites that vary in training haplotypes and do not here.
@@ -91,7 +95,7 @@ impl Judge {
         let attempt = |sharpness: f32| -> Result<Calibrated> {
             if !plain {
                 let input = |row: usize, site: usize| odds[row * columns + site];
-                solve_bias(count, input, sharpness, &self.frequencies, &mut bias, &threads)?;
+                solve_bias(count, input, HALVINGS, sharpness, &self.frequencies, &mut bias, &threads)?;
             }
             let haplotypes = drawer.decided(workspace, &odds, rows, sharpness, &bias)?;
             let aats = aats(&self.learned, &haplotypes, &threads)?;
@@ -105,14 +109,19 @@ impl Judge {
         let fixed = varying.iter().filter(|c| made[**c] == 0.0 || made[**c] == 1.0).count();
         let judged = self.judges.rows().min(found.haplotypes.rows());
         let first = |bits: &BitMatrix| bits.select_rows(&(0..judged).collect::<Vec<_>>());
-        let linkage = match model.genotypes {
-            false => self.pairs.compare(&self.judges, &found.haplotypes, &threads)?.r.unwrap_or(0.0),
-            true => 0.0,
+        // Genotypes without phase have no haplotypes whose LD could be looked at.
+        let (linkage, concordance) = match model.genotypes {
+            false => {
+                let compared = self.pairs.compare(&self.judges, &found.haplotypes, &threads)?;
+                (compared.r.unwrap_or(0.0), compared.concordance.unwrap_or(0.0))
+            }
+            true => (0.0, 0.0),
         };
         Ok(Look {
             aats: aats(&first(&self.judges)?, &first(&found.haplotypes)?, &threads)?,
             learned: found.aats,
             linkage,
+            concordance,
             frequency_mae: made.iter().zip(&self.frequencies).map(|(a, b)| (a - b).abs()).sum::<f64>() / columns as f64,
             fixed: fixed as f64 / varying.len().max(1) as f64,
             output: found.output,
@@ -137,13 +146,13 @@ impl Judge {
         if data.labels.is_empty() || model.genotypes {
             return Ok(None);
         }
-        let names: Vec<&str> =
-            self.rows.iter().map(|row| data.labels.names[data.numbers[*row]].as_str()).collect();
+        let names: Vec<&str> = self.rows.iter().map(|row| data.labels.names[data.numbers[*row]].as_str()).collect();
         let joint = Joint::new(&self.learned, &look.haplotypes, self.seed, workspace.threads())?;
         let found = joint.labels(&names, workspace.threads())?;
-        let right = found.iter().zip(&look.labels).filter(|(found, asked)| {
-            found.is_some_and(|found| found == data.labels.names[**asked])
-        });
+        let right = found
+            .iter()
+            .zip(&look.labels)
+            .filter(|(found, asked)| found.is_some_and(|found| found == data.labels.names[**asked]));
         Ok(Some(right.count() as f64 / found.len().max(1) as f64))
     }
 }
@@ -151,7 +160,7 @@ impl Judge {
 impl Look {
     /// How far it is from the best there is: LD that is not as it should be, and adversarial accuracies off 1/2.
     pub fn distance(&self) -> f64 {
-        (1.0 - self.linkage) + 0.5 * ((self.aats.truth - 0.5).abs() + (self.aats.syn - 0.5).abs())
+        (1.0 - self.concordance) + 0.5 * ((self.aats.truth - 0.5).abs() + (self.aats.syn - 0.5).abs())
     }
 
     /// A line of the log.
@@ -162,6 +171,7 @@ impl Look {
             "aa_truth": round(self.aats.truth),
             "aa_syn": round(self.aats.syn),
             "linkage_r": round(self.linkage),
+            "linkage_concordance": round(self.concordance),
             "frequency_mae": round(self.frequency_mae),
             "fixed_sites": round(self.fixed),
             "critic": round(losses.critic),

@@ -2,15 +2,16 @@
 
 pub mod adversarial;
 mod checkpoint;
-mod data;
+pub mod data;
 mod judge;
+mod scores;
 pub mod settings;
 pub mod variational;
 
 use super::TrainSettings;
+use crate::compute::real::wide;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io;
-use crate::linalg::{Pca, pca};
 use crate::memory;
 use crate::models::labels::Labels;
 use crate::models::neural::{Body, Latent, Neural};
@@ -25,6 +26,7 @@ use crate::threads::Threads;
 use adversarial::{Adversarial, Losses};
 use data::Data;
 use judge::{Judge, Look};
+use scores::Scores;
 use settings::Settings;
 use std::path::{Path, PathBuf};
 use variational::{Variational, fit_clusters};
@@ -126,10 +128,8 @@ pub fn fit(
     let sites = panel.sites().len();
     let judge = Judge::new(&data.bits, judges.as_ref(), panel.sites(), settings.seed)?;
     if of_run.components > 0 {
-        let found = pca(&data.bits, of_run.components, settings.seed, &settings.threads)?;
-        let deviations: Vec<f64> = found.variances.iter().map(|v| v.max(1e-12).sqrt()).collect();
-        let scores = found.scores.iter().enumerate().map(|(i, s)| (s / deviations[i % found.k]) as f32).collect();
-        data.scores = Some((found, scores));
+        progress.step("fitting components", 0, 1, "panel")?;
+        data.scores = Some(Scores::fit(&data.bits, of_run.components, settings.seed, &settings.threads)?);
     }
     let graph = Neural::graph(&of_run.body, of_run.components, data.bits.columns(), data.labels.len());
     graph.check()?;
@@ -137,7 +137,10 @@ pub fn fit(
     let largest: usize = graph.nodes.iter().map(|n| n.channels * n.length).sum();
     let weights = graph.parameters.iter().map(|p| p.size()).sum::<usize>().checked_mul(4 * 9);
     let activations = largest.checked_mul(of_run.batch * of_run.pack * 4 * 4);
-    memory::require(weights.zip(activations).and_then(|(a, b)| a.checked_add(b)), "the weights and layers of training")?;
+    memory::require(
+        weights.zip(activations).and_then(|(a, b)| a.checked_add(b)),
+        "the weights and layers of training",
+    )?;
     let mut model = Neural {
         kind,
         body: of_run.body.clone(),
@@ -275,9 +278,8 @@ fn complete(
     workspace: &mut Workspace<f32>,
 ) -> Result<()> {
     model.network.numbers = learner.average().numbers;
-    if let Some((found, _)) = &data.scores {
-        let (weights, means) = components(found);
-        model.network.numbers.extend([weights, means]);
+    if let Some(scores) = &data.scores {
+        model.network.numbers.extend([scores.weights.clone(), scores.bias.clone()]);
     }
     if let Learner::Variational(run) = learner {
         let size = model.latent_size();
@@ -289,18 +291,6 @@ fn complete(
     Ok(())
 }
 
-/// The layer that makes log odds of scores: 4 (x - 1/2) for an expected allele x, the tangent of the log odds at 1/2.
-fn components(found: &Pca) -> (Vec<f32>, Vec<f32>) {
-    let sites = found.mean.len();
-    let mut weights = vec![0.0; sites * found.k];
-    for (c, (axis, variance)) in found.axes.chunks_exact(sites).zip(&found.variances).enumerate() {
-        for (site, loading) in axis.iter().enumerate() {
-            weights[site * found.k + c] = (4.0 * loading * variance.max(1e-12).sqrt()) as f32;
-        }
-    }
-    (weights, found.mean.iter().map(|m| (4.0 * (m - 0.5)) as f32).collect())
-}
-
 fn best_of(model: &Neural, update: u64, look: &Look, accuracy: Option<f64>) -> Best {
     let mut metrics = vec![
         ("aa_truth".to_string(), look.aats.truth),
@@ -308,6 +298,7 @@ fn best_of(model: &Neural, update: u64, look: &Look, accuracy: Option<f64>) -> B
         ("aa_truth_learned".to_string(), look.learned.truth),
         ("aa_syn_learned".to_string(), look.learned.syn),
         ("linkage_r".to_string(), look.linkage),
+        ("linkage_concordance".to_string(), look.concordance),
         ("allele_frequency_mae".to_string(), look.frequency_mae),
         ("fixed_sites".to_string(), look.fixed),
     ];
@@ -381,7 +372,8 @@ fn rows(panel: &Panel, settings: &Settings, progress: &mut Progress) -> Result<(
         false => (Labels::default(), vec![0; row_people.len()]),
     };
     if conditional && !kinds {
-        progress.notice(format!("a {} model does not learn labels: those of the panel are left out", settings.kind.name()));
+        progress
+            .notice(format!("a {} model does not learn labels: those of the panel are left out", settings.kind.name()));
     }
     let judges = if people.is_empty() { None } else { Some(bits(&people)?) };
     Ok((Data::new(bits(&learned)?, labels, numbers, 1, settings.seed), judges))
@@ -398,7 +390,10 @@ fn genotypes(panel: &Panel, people: &[usize]) -> Result<BitMatrix> {
             _ => {
                 return Err(Error::new(
                     ErrorKind::InvalidArgument,
-                    format!("person {} is haploid, and has no genotypes of two alleles", panel.samples().as_slice()[*person].name),
+                    format!(
+                        "person {} is haploid, and has no genotypes of two alleles",
+                        panel.samples().as_slice()[*person].name
+                    ),
                 )
                 .remedy("leave haploid people out"));
             }
@@ -435,8 +430,14 @@ fn linked(panel: &Panel) -> bool {
     pairs > 0.0 && sum / pairs > LINKED
 }
 
+/// How much of the weights of a decoder's last layer stays before training.
+const LAST: f32 = 0.5;
+
 /// Begins the last layer's bias at the log odds of the frequencies, and makes its weights small beside it.
 fn start_at(generator: &mut Network, frequencies: &[f64]) {
+    if let Some(weight) = generator.named_mut("out.weight").filter(|_| !frequencies.is_empty()) {
+        weight.iter_mut().for_each(|w| *w *= LAST);
+    }
     if let Some(bias) = generator.named_mut("out.bias").filter(|bias| bias.len() == frequencies.len()) {
         for (b, f) in bias.iter_mut().zip(frequencies) {
             let f = f.clamp(1e-3, 1.0 - 1e-3);
@@ -450,7 +451,8 @@ fn follow(average: &mut [Vec<f32>], current: &[Vec<f32>], keep: f32, threads: &T
     const PIECE: usize = 1 << 15;
     for (average, current) in average.iter_mut().zip(current) {
         threads.for_each_piece(average, PIECE, |piece, average| {
-            average.iter_mut().zip(&current[piece * PIECE..]).for_each(|(a, c)| *a += (1.0 - keep) * (c - *a));
+            let current = &current[piece * PIECE..];
+            wide(|| average.iter_mut().zip(current).for_each(|(a, c)| *a += (1.0 - keep) * (c - *a)));
         })?;
     }
     Ok(())

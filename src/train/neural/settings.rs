@@ -81,55 +81,32 @@ struct Defaults {
     betas: (f32, f32),
 }
 
-fn defaults(kind: ModelKind) -> Defaults {
-    let betas = (0.0, 0.9);
+/// Found on the 805 sites (dense bodies) and on 2,000 sites of chr15 (convolutions): benches/RESULTS.md.
+fn defaults(kind: ModelKind, convolutional: bool) -> Defaults {
+    let dense = Defaults {
+        updates: 20_000,
+        batch: 128,
+        pack: 1,
+        critic_steps: 1,
+        penalty: 10.0,
+        rate: 2e-4,
+        critic_rate: 4e-4,
+        latent: 128,
+        betas: (0.0, 0.9),
+    };
     match kind {
-        ModelKind::Vae => Defaults {
-            updates: 12_000,
-            batch: 128,
-            pack: 1,
-            critic_steps: 0,
-            penalty: 0.0,
-            rate: 1e-3,
-            critic_rate: 0.0,
-            latent: 32,
-            betas: (0.9, 0.999),
-        },
-        ModelKind::PcaGan => Defaults {
-            updates: 20_000,
-            batch: 128,
-            pack: 1,
-            critic_steps: 2,
-            penalty: 10.0,
-            rate: 2e-4,
-            critic_rate: 4e-4,
-            latent: 128,
-            betas,
-        },
-        ModelKind::Wgan => Defaults {
-            updates: 10_000,
-            batch: 32,
-            pack: 2,
-            critic_steps: 1,
-            penalty: 10.0,
-            rate: 5e-4,
-            critic_rate: 5e-4,
-            latent: 0,
-            betas,
-        },
-        _ => Defaults {
-            updates: 20_000,
-            batch: 128,
-            pack: 1,
-            critic_steps: 1,
-            penalty: 30.0,
-            rate: 2e-4,
-            critic_rate: 4e-4,
-            latent: 600,
-            betas,
-        },
+        ModelKind::Vae => Defaults { updates: 8_000, rate: 1e-3, latent: 32, betas: (0.9, 0.999), ..dense },
+        ModelKind::PcaGan => {
+            Defaults { updates: 8_000, penalty: 1.0, rate: 5e-4, critic_rate: 5e-4, latent: 64, ..dense }
+        }
+        ModelKind::Gan => Defaults { penalty: 30.0, latent: 600, ..dense },
+        _ if convolutional => Defaults { updates: 10_000, batch: 32, pack: 2, rate: 5e-4, critic_rate: 5e-4, ..dense },
+        _ => dense,
     }
 }
+
+/// Units of the hidden layers where scores are made.
+const SCORE_UNITS: usize = 256;
 
 impl Settings {
     /// From options, for a panel of so many haplotypes and sites.
@@ -137,7 +114,6 @@ impl Settings {
     /// # Errors
     /// `InvalidOption` for options that contradict each other.
     pub fn new(options: &Options, kind: ModelKind, seed: u64, haplotypes: usize, sites: usize) -> Result<Self> {
-        let standard = defaults(kind);
         let whole = |key: &str, standard: usize| match options.whole(key) {
             0 => standard,
             n => n,
@@ -149,30 +125,31 @@ impl Settings {
         let genotypes = options.text("genotypes") == "unphased";
         let columns = if genotypes { 2 * sites } else { sites };
         let share = |divisor: f64| ((columns as f64 / divisor) as usize).max(4);
-        let slope = 0.01;
+        let slope = if kind == ModelKind::PcaGan { 0.2 } else { 0.01 };
         let convolutional = match options.text("body") {
             "convolutional" => true,
             "dense" => false,
             _ => kind == ModelKind::Wgan,
         };
+        let standard = defaults(kind, convolutional);
         if convolutional && (kind == ModelKind::PcaGan || genotypes) {
             let what = "convolutions run along sites: neither scores of principal components nor unphased genotypes have such an order";
             return Err(Error::new(ErrorKind::InvalidOption, what).remedy("take option body=dense"));
         }
         let components = match kind {
-            ModelKind::PcaGan => whole("pca_components", 64).min(columns).min(haplotypes),
+            ModelKind::PcaGan => whole("pca_components", 32).min(columns).min(haplotypes),
             _ => 0,
         };
-        let outputs = if components > 0 { components } else { columns };
         let body = if convolutional {
-            let depth = match options.whole("depth") {
-                0 => Self::depth_for(sites),
-                depth if depth % 2 == 0 => depth,
-                depth => {
-                    return Err(Error::new(ErrorKind::InvalidOption, format!("depth={depth} is odd"))
-                        .remedy(format!("blocks double the length twice: take {} or {}", depth - 1, depth + 1)));
-                }
-            };
+            let depth =
+                match options.whole("depth") {
+                    0 => Self::depth_for(sites),
+                    depth if depth % 2 == 0 => depth,
+                    depth => {
+                        return Err(Error::new(ErrorKind::InvalidOption, format!("depth={depth} is odd"))
+                            .remedy(format!("blocks double the length twice: take {} or {}", depth - 1, depth + 1)));
+                    }
+                };
             Body::Convolutional(Convolutional {
                 noise: whole("latent", 2),
                 ..Convolutional::for_sites(columns, depth, whole("unit", 4))
@@ -181,13 +158,13 @@ impl Settings {
             let widths = match (kind, components) {
                 (ModelKind::Vae, _) => vec![share(2.0), share(2.0)],
                 (_, 0) => vec![share(1.2), share(1.1)],
-                _ => vec![256, 256],
+                _ => vec![SCORE_UNITS; 3],
             };
             Body::Dense(Dense { latent: whole("latent", standard.latent), widths, normalised: false, slope })
         };
         let critic_widths = match components {
             0 => vec![share(2.0), share(3.0)],
-            _ => vec![(4 * outputs).max(256), (4 * outputs).max(256)],
+            _ => vec![SCORE_UNITS; 3],
         };
         let pack = whole("pack", standard.pack);
         Ok(Settings {
@@ -220,9 +197,9 @@ impl Settings {
         })
     }
 
-    /// Doublings of a convolutional body: the bottom keeps some fifty positions.
+    /// Doublings of a convolutional body: the bottom has 4 to 16 positions, few enough for its noise to reach all sites.
     fn depth_for(sites: usize) -> usize {
-        let doublings = ((sites + 1) as f64 / 32.0).log2().floor().max(4.0) as usize;
+        let doublings = ((sites + 1) as f64 / 4.0).log2().floor().max(4.0) as usize;
         doublings - doublings % 2
     }
 

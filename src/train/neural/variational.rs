@@ -171,8 +171,7 @@ pub fn fit_clusters(rows: &[f32], size: usize, most: usize, least: usize, seed: 
     let n = rows.len() / size;
     let k = most.min(n / (2 * least).max(1)).max(1);
     let row = |r: usize| &rows[r * size..][..size];
-    let chosen = Stream::new(seed, Purpose::Initial, 7).reader(0).choose(n, k);
-    let mut means: Vec<Vec<f64>> = chosen.iter().map(|r| row(*r).iter().map(|x| f64::from(*x)).collect()).collect();
+    let mut means = far_rows(rows, size, k, seed);
     let mut shares = vec![1.0 / k as f64; k];
     let overall = moments(rows, size, &vec![1.0; n]);
     let mut roots: Vec<Vec<f64>> = vec![cholesky(&overall.1, size); k];
@@ -200,8 +199,7 @@ pub fn fit_clusters(rows: &[f32], size: usize, most: usize, least: usize, seed: 
             let total: f64 = logs.iter().map(|l| (l - top).exp()).sum();
             logs.iter().enumerate().for_each(|(c, l)| owned[c][r] = (l - top).exp() / total);
         }
-        let heavy: Vec<usize> =
-            (0..means.len()).filter(|c| owned[*c].iter().sum::<f64>() >= least as f64).collect();
+        let heavy: Vec<usize> = (0..means.len()).filter(|c| owned[*c].iter().sum::<f64>() >= least as f64).collect();
         let kept = if heavy.is_empty() { vec![0] } else { heavy };
         let total: f64 = kept.iter().map(|c| owned[*c].iter().sum::<f64>()).sum();
         shares = kept.iter().map(|c| owned[*c].iter().sum::<f64>() / total).collect();
@@ -211,6 +209,29 @@ pub fn fit_clusters(rows: &[f32], size: usize, most: usize, least: usize, seed: 
     }
     let narrow = |numbers: Vec<f64>| numbers.into_iter().map(|x| x as f32).collect::<Vec<f32>>();
     Clusters { shares: narrow(shares), means: narrow(means.concat()), roots: narrow(roots.concat()) }
+}
+
+/// `k` rows far from each other: each is drawn with a chance that is its squared distance from the nearest before it
+/// (k-means++, Arthur and Vassilvitskii 2007).
+fn far_rows(rows: &[f32], size: usize, k: usize, seed: u64) -> Vec<Vec<f64>> {
+    let n = rows.len() / size;
+    let mut reader = Stream::new(seed, Purpose::Initial, 7).reader(0);
+    let mut distances = vec![f64::INFINITY; n];
+    let mut chosen = vec![reader.below(n)];
+    while chosen.len() < k {
+        let last = &rows[chosen[chosen.len() - 1] * size..][..size];
+        for (distance, row) in distances.iter_mut().zip(rows.chunks_exact(size)) {
+            let own: f64 = row.iter().zip(last).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+            *distance = distance.min(own);
+        }
+        let mut rest = reader.uniform() * distances.iter().sum::<f64>();
+        let next = distances.iter().position(|distance| {
+            rest -= distance;
+            rest < 0.0
+        });
+        chosen.push(next.unwrap_or(n - 1));
+    }
+    chosen.iter().map(|r| rows[r * size..][..size].iter().map(|x| f64::from(*x)).collect()).collect()
 }
 
 /// Weighted mean and covariance.

@@ -1,0 +1,105 @@
+//! Steps of training and sampling of neural generators: `name<TAB>seconds`, medians; peers in `neural_peers.py`.
+//!
+//! `cargo bench --bench neural -- THREADS`
+
+use haploom::models::ModelKind;
+use haploom::models::Output;
+use haploom::models::labels::Labels;
+use haploom::models::neural::convolutional::Convolutional;
+use haploom::models::neural::dense::Dense;
+use haploom::models::neural::{Body, Drawer, Latent, Neural, Rows};
+use haploom::nn::{Network, Workspace};
+use haploom::options::Options;
+use haploom::panel::bits::BitMatrix;
+use haploom::rng::{Purpose, Stream};
+use haploom::threads::Threads;
+use haploom::train::neural::adversarial::Adversarial;
+use haploom::train::neural::data::Data;
+use haploom::train::neural::settings::Settings;
+use std::time::Instant;
+
+fn median(repetitions: usize, mut work: impl FnMut()) -> f64 {
+    work();
+    let mut times: Vec<f64> = (0..repetitions)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[repetitions / 2]
+}
+
+fn data(sites: usize, length: usize) -> Data {
+    let stream = Stream::new(1, Purpose::Initial, 5);
+    let bits = BitMatrix::from_fn(512, sites, |r, c| stream.word((r * sites + c) as u64) % 4 == 0).unwrap();
+    let numbers = vec![0; 512];
+    Data::new(bits, Labels::default(), numbers, length, 1)
+}
+
+/// Seconds of a step of the critic and of one of the generator.
+fn steps(kind: ModelKind, options: &str, body: Body, sites: usize, threads: usize, repetitions: usize) -> (f64, f64) {
+    let length = match &body {
+        Body::Dense(_) => 1,
+        Body::Convolutional(body) => body.top(),
+    };
+    let mut set = Options::new();
+    set.set_text(options).unwrap();
+    let mut settings = Settings::new(&set, kind, 1, 512, sites).unwrap();
+    settings.body = body;
+    let mut data = data(sites, length);
+    let mut workspace = Workspace::new(Threads::new(threads));
+    let mut time = |critic_steps: usize| {
+        settings.critic_steps = critic_steps;
+        let mut run = Adversarial::new(&settings, &data, &vec![0.25; sites]).unwrap();
+        let mut update = 0;
+        median(repetitions, || {
+            run.step(&mut workspace, &mut data, update).unwrap();
+            update += 1;
+        })
+    };
+    let (one, two) = (time(1), time(2));
+    (two - one, 2.0 * one - two)
+}
+
+fn generator(body: Body, sites: usize) -> Neural {
+    let graph = Neural::graph(&body, 0, sites, 0);
+    Neural {
+        kind: ModelKind::Gan,
+        body,
+        components: 0,
+        network: Network::initial(graph, Stream::new(1, Purpose::Initial, 1)),
+        latent: Latent::Normal,
+        output: Output { sharpness: 1.0, bias: vec![0.0; sites] },
+        drawn: false,
+        labels: Labels::default(),
+        genotypes: false,
+        encoder: None,
+    }
+}
+
+fn main() {
+    let threads = std::env::args().filter_map(|a| a.parse().ok()).next().unwrap_or(1);
+    println!("# haploom {}, {threads} threads", haploom::VERSION);
+    let dense = || {
+        let widths = vec![(805.0 / 1.2) as usize, (805.0 / 1.1) as usize];
+        Body::Dense(Dense { latent: 600, widths, normalised: false, slope: 0.01 })
+    };
+    let published = || Body::Convolutional(Convolutional { unit: 10, lowest: 4, depth: 12, noise: 2, slope: 0.01 });
+    let (critic, made) = steps(ModelKind::Gan, "batch=32,pack=1", dense(), 805, threads, 51);
+    println!("gan_805_critic_step\t{critic:.6}");
+    println!("gan_805_generator_step\t{made:.6}");
+    let (critic, made) = steps(ModelKind::Wgan, "batch=3,pack=3", published(), 10_000, threads, 5);
+    println!("wgan_10k_critic_step\t{critic:.6}");
+    println!("wgan_10k_generator_step\t{made:.6}");
+    for (name, body, sites, count) in [("gan_805", dense(), 805, 9600), ("wgan_10k", published(), 10_000, 32)] {
+        let drawer = Drawer::new(&generator(body, sites), sites);
+        let mut workspace = Workspace::new(Threads::new(threads));
+        let rows = Rows { seed: 1, purpose: Purpose::Sample, first: 0, count, label: None };
+        let seconds = median(5, || {
+            std::hint::black_box(drawer.haplotypes(&mut workspace, rows).unwrap());
+        });
+        println!("{name}_sample_haplotypes_per_second\t{:.1}", count as f64 / seconds);
+    }
+}
