@@ -1,11 +1,12 @@
-//! `haploom info`: what is in a panel or a model.
+//! `haploom info`: what is in a panel, a model, or a log of training.
 
 use super::output::{print, table};
 use super::panel_args::{PartArgs, RuleArgs, ThreadArgs};
 use super::terminal::Terminal;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::io::{self, LabelFile, MissingRule, UnphasedRule};
 use crate::model_file;
+use crate::models::neural::log;
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
 use crate::panel::sites::Sites;
@@ -23,7 +24,7 @@ Examples:
   haploom info panel.safetensors
   haploom info panel.bcf -r 15:27000000-28000000 --labels people.tsv")]
 pub struct Info {
-    /// Panel or model
+    /// Panel, model, or log of a training (.jsonl)
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Table of samples and labels: FILE, or FILE:COLUMN
@@ -45,6 +46,9 @@ impl Info {
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         if is_model(&self.file)? {
             return print(&table(&model_file::open(&self.file)?.describe()));
+        }
+        if let Some(lines) = training_log(&self.file)? {
+            return print(&table(&lines));
         }
         let mut options = self.rules.options(&self.part, 1, self.threads)?;
         // A look into a file does not refuse what it finds there, unless it is asked to do something about it.
@@ -71,6 +75,23 @@ fn is_model(path: &Path) -> Result<bool> {
     let read = File::open(path).and_then(|file| file.take(9).read_to_end(&mut head));
     read.map_err(|e| Error::io("read the file", path, &e))?;
     Ok(head.len() == 9 && head[5..] == [0, 0, 0, b'{'])
+}
+
+/// What is in a log of training, if the file is one.
+fn training_log(path: &Path) -> Result<Option<Vec<(String, String)>>> {
+    if !path.metadata().is_ok_and(|known| known.is_file()) || path.extension().is_none_or(|e| e != "jsonl") {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read the log", path, &e))?;
+    let mut lines = log::summary(text.lines());
+    if lines.is_empty() {
+        let what = "no line of the file is a look of a training";
+        return Err(Error::new(ErrorKind::Empty, what)
+            .file(path)
+            .remedy("give a log that `train --set log=FILE.jsonl` wrote"));
+    }
+    lines.insert(0, ("kind".into(), "log of training".into()));
+    Ok(Some(lines))
 }
 
 /// Names and values, in the order in which they are printed.

@@ -346,6 +346,7 @@ impl Model {
         for (name, value) in &from.metrics {
             add(&format!("measured {name}"), format!("{value:.4}"));
         }
+        neural::log::summary(from.log.iter().map(String::as_str)).into_iter().for_each(|(n, v)| add(&n, v));
         add("holds haplotypes", if self.holds_haplotypes() { "yes" } else { "no" }.to_string());
         add("what it may leak", self.leak().to_string());
         lines

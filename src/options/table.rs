@@ -390,6 +390,22 @@ pub const TABLE: &[Spec] = &[
         "0",
         "numbers of noise (0: 600 for gan as Yelmen 2021, 128 for wgan, 64 for pca-gan, 32 for vae); of a convolutional body, channels of noise at each resolution (0: 2 as Yelmen 2023)",
     ),
+    number(
+        "unseen",
+        Reader::Neural,
+        0.0,
+        0.95,
+        "0",
+        "share of the sites that a dense critic does not see of a haplotype, real or artificial, drawn anew each time: it keeps the critic from knowing the panel by heart",
+    ),
+    whole(
+        "bottleneck",
+        Reader::Neural,
+        0,
+        65_536,
+        "0",
+        "units of a narrow layer before the last one of a dense gan or wgan (0: none)",
+    ),
     whole(
         "unit",
         Reader::Neural,

@@ -42,9 +42,13 @@ impl Dense {
     }
 
     /// `inputs` numbers, and the codes of labels if there are any, to `outputs` numbers through hidden layers of `widths`.
-    pub fn critic(inputs: usize, labels: usize, widths: &[usize], slope: f64, outputs: usize) -> Graph {
+    /// A share of the inputs, drawn anew for each sample, is not seen in training.
+    pub fn critic(inputs: usize, labels: usize, widths: &[usize], slope: f64, unseen: f64, outputs: usize) -> Graph {
         let mut graph = Graph::new();
         let mut x = graph.input(inputs, 1);
+        if unseen > 0.0 {
+            x = graph.dropout(x, unseen);
+        }
         if labels > 0 {
             let label = graph.input(labels, 1);
             x = graph.join(&[x, label]);

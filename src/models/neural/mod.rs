@@ -3,6 +3,7 @@
 pub mod convolutional;
 pub mod dense;
 mod draw;
+pub mod log;
 
 use super::labels::Labels;
 use super::{ModelKind, Output};
@@ -99,7 +100,7 @@ impl Neural {
         match &self.body {
             Body::Dense(body) => {
                 let widths: Vec<usize> = body.widths.iter().rev().copied().collect();
-                Dense::critic(self.columns(sites), 0, &widths, body.slope, outputs)
+                Dense::critic(self.columns(sites), 0, &widths, body.slope, 0.0, outputs)
             }
             Body::Convolutional(body) => body.encoder(outputs),
         }

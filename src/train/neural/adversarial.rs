@@ -56,7 +56,8 @@ impl Adversarial {
         let graph = settings.body.generator(outputs, labels);
         let critic = match &settings.body {
             Body::Dense(body) => {
-                Dense::critic(settings.pack * outputs, settings.pack * labels, &settings.critic_widths, body.slope, 1)
+                let (inputs, labels) = (settings.pack * outputs, settings.pack * labels);
+                Dense::critic(inputs, labels, &settings.critic_widths, body.slope, settings.unseen, 1)
             }
             Body::Convolutional(body) => body.critic(settings.pack, labels),
         };

@@ -26,6 +26,8 @@ pub struct Settings {
     pub body: Body,
     /// Hidden layers of a dense critic.
     pub critic_widths: Vec<usize>,
+    /// Share of the sites that a dense critic does not see of a haplotype.
+    pub unseen: f64,
     /// Principal components whose scores are made; 0: alleles are.
     pub components: usize,
     /// Steps of the generator.
@@ -157,7 +159,10 @@ impl Settings {
         } else {
             let widths = match (kind, components) {
                 (ModelKind::Vae, _) => vec![share(2.0), share(2.0)],
-                (_, 0) => vec![share(1.2), share(1.1)],
+                (_, 0) => {
+                    let narrow = options.whole("bottleneck");
+                    [share(1.2), share(1.1), narrow].into_iter().filter(|width| *width > 0).collect()
+                }
                 _ => vec![SCORE_UNITS; 3],
             };
             Body::Dense(Dense { latent: whole("latent", standard.latent), widths, normalised: false, slope })
@@ -171,6 +176,7 @@ impl Settings {
             kind,
             body,
             critic_widths,
+            unseen: if components > 0 { 0.0 } else { options.number("unseen") },
             components,
             updates: whole("updates", standard.updates) as u64,
             loss: match kind {
