@@ -4,7 +4,7 @@ use super::output::{print, table};
 use super::panel_args::{PartArgs, RuleArgs, ThreadArgs};
 use super::terminal::Terminal;
 use crate::error::{Error, Result};
-use crate::io::{self, LabelFile, MissingRule, UnphasedRule};
+use crate::io::{self, LabelSource, MissingRule, UnphasedRule};
 use crate::model_file;
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
@@ -26,9 +26,9 @@ pub struct Info {
     /// Panel or model
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Table of samples and labels: FILE, or FILE:COLUMN
+    /// Table of samples and labels: FILE, FILE:COLUMN, or header:KEY
     #[arg(long, value_name = "FILE[:COLUMN]")]
-    labels: Option<LabelFile>,
+    labels: Option<LabelSource>,
     #[command(flatten)]
     part: PartArgs,
     #[command(flatten)]
