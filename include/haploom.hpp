@@ -10,11 +10,11 @@
  * defaults, and Options can be copied. get() shows the handle to functions of haploom.h, release() gives it away, and
  * the constructor takes one over.
  *
- * VIEWS. SitesView, SamplesView, InfoView, MetricsView, Rows, Span and the std::string_views in Site, Sample and others
- * borrow: they hold as long as the handle they came from, also when its owner is moved, and end when it is freed. An
- * owner that is a temporary does not give views. An Event and its texts end with the call of the progress function, a
- * Haplotype with the next step of its loop. The std::string_views are followed by a NUL; texts that you hand over end
- * at their first NUL, as in C.
+ * VIEWS. SitesView, SamplesView, InfoView, LabelsView, MetricsView, Rows, Span and the std::string_views in Site, Sample
+ * and others borrow: they hold as long as the handle they came from, also when its owner is moved, and end when it is
+ * freed. An owner that is a temporary does not give views. An Event and its texts end with the call of the progress
+ * function, a Haplotype with the next step of its loop. The std::string_views are followed by a NUL; texts that you hand
+ * over end at their first NUL, as in C.
  *
  * RESULTS. What can fail answers with a Result, which the compiler does not let you drop: test it, then take *result,
  * result->..., or result.error(). Nothing here throws of its own accord, and all of it compiles with -fno-exceptions
@@ -563,6 +563,8 @@ private:
 
 /** What there is to know of a model. It holds as long as the model. */
 using InfoView = ListView<detail::InfoList>;
+/** The labels that a model knows. It holds as long as the model. */
+using LabelsView = ListView<detail::LabelList>;
 /** The numbers of an evaluation. It holds as long as the evaluation. */
 using MetricsView = ListView<detail::MetricList>;
 /** All option keys. */

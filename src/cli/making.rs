@@ -82,7 +82,8 @@ impl MakeArgs {
             });
         };
         let Some(left) = planned.checked_sub(self.first).filter(|left| *left > 0) else {
-            let what = format!("--label asks for {planned} haplotypes, and the first one is to be number {}", self.first);
+            let what =
+                format!("--label asks for {planned} haplotypes, and the first one is to be number {}", self.first);
             return Err(Error::argument(what).remedy("give a smaller --first"));
         };
         let from = if self.first > 0 { format!(" from number {} on", self.first) } else { String::new() };

@@ -152,18 +152,8 @@ pub extern "C" fn haploom_model_free(model: *mut haploom_model) {
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_kind(model: Option<&haploom_model>) -> *const c_char {
-    const KINDS: [&CStr; 10] = [
-        c"rbm",
-        c"bernoulli",
-        c"markov",
-        c"copying",
-        c"hmm",
-        c"context",
-        c"gan",
-        c"wgan",
-        c"vae",
-        c"pca-gan",
-    ];
+    const KINDS: [&CStr; 10] =
+        [c"rbm", c"bernoulli", c"markov", c"copying", c"hmm", c"context", c"gan", c"wgan", c"vae", c"pca-gan"];
     answer(std::ptr::null(), || {
         let name = model_of(model)?.kind().name();
         Ok(KINDS.iter().find(|kind| kind.to_bytes() == name.as_bytes()).map_or(std::ptr::null(), |kind| kind.as_ptr()))

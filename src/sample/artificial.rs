@@ -47,8 +47,6 @@ impl Sampler {
         let first = self.position();
         check(first, haplotypes)?;
         self.plan().require_people(self.model().labels())?;
-        // Before they are made: an array of them may take long.
-        self.require(first, haplotypes)?;
         let bits = self.haplotypes(haplotypes, progress)?;
         let people = first / 2..(first + haplotypes as u64) / 2;
         let label = |j: u64| self.label(2 * j).map(String::from);
@@ -68,6 +66,8 @@ impl Sampler {
     pub fn haplotypes(&mut self, n: usize, progress: &mut Progress) -> Result<BitMatrix> {
         let mut bits = BitMatrix::zeros(n, self.sites().len())?;
         let stride = bits.stride();
+        // Before the first of them is made: that may take long.
+        self.require(self.position(), n)?;
         for done in (0..n).step_by(PORTION) {
             progress.step("sampling", done as u64, n as u64, "haplotypes")?;
             let count = (n - done).min(PORTION);

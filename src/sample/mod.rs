@@ -242,7 +242,8 @@ impl Sampler {
                 Err(Error::argument("there are 2^48 haplotypes in a stream, and no more"))
             }
             false => {
-                let what = format!("the labels ask for {} haplotypes, and {n} from {first} on go past them", self.end());
+                let what =
+                    format!("the labels ask for {} haplotypes, and {n} from {first} on go past them", self.end());
                 Err(Error::argument(what).remedy("ask for fewer, or for more of a label"))
             }
         }
