@@ -98,7 +98,7 @@ fn haplotypes_of_two_labels_share_no_noise() {
 
 #[test]
 fn a_person_is_of_one_label_drawn_in_their_shares() {
-    for model in [model(ModelKind::Gan, ""), model(ModelKind::Gan, "rows=genotypes")] {
+    for model in [model(ModelKind::Gan, ""), model(ModelKind::Gan, "genotypes=unphased")] {
         let stream = sampler(&model, None, |_| {});
         let number = |i: u64| stream.model().labels().number(stream.label(i).unwrap()).unwrap();
         let mut counts = [0.0; 3];
