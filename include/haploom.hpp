@@ -10,11 +10,11 @@
  * defaults, and Options can be copied. get() shows the handle to functions of haploom.h, release() gives it away, and
  * the constructor takes one over.
  *
- * VIEWS. SitesView, SamplesView, InfoView, MetricsView, Rows, Span and the std::string_views in Site, Sample and others
- * borrow: they hold as long as the handle they came from, also when its owner is moved, and end when it is freed. An
- * owner that is a temporary does not give views. An Event and its texts end with the call of the progress function, a
- * Haplotype with the next step of its loop. The std::string_views are followed by a NUL; texts that you hand over end
- * at their first NUL, as in C.
+ * VIEWS. SitesView, SamplesView, InfoView, LabelsView, MetricsView, Rows, Span and the std::string_views in Site, Sample
+ * and others borrow: they hold as long as the handle they came from, also when its owner is moved, and end when it is
+ * freed. An owner that is a temporary does not give views. An Event and its texts end with the call of the progress
+ * function, a Haplotype with the next step of its loop. The std::string_views are followed by a NUL; texts that you hand
+ * over end at their first NUL, as in C.
  *
  * RESULTS. What can fail answers with a Result, which the compiler does not let you drop: test it, then take *result,
  * result->..., or result.error(). Nothing here throws of its own accord, and all of it compiles with -fno-exceptions
@@ -400,6 +400,12 @@ struct Info {
     std::string_view name, value;
 };
 
+/** A label that a model knows, and its share of the training haplotypes. */
+struct Label {
+    std::string_view name;
+    double share = 0;
+};
+
 /** A number of an evaluation: its value; its floor, the same number between real and held-out people; the best that can
  *  be; its standard deviation over draws. What is not defined is NaN. `name` does not change between versions. */
 struct Metric {
@@ -450,6 +456,15 @@ struct InfoList {
         const char *name = "", *value = "";
         haploom_model_info(model, i, &name, &value);
         return {name, value};
+    }
+};
+
+struct LabelList {
+    using Handle = haploom_model;
+    using Item = Label;
+    static std::size_t count(const Handle *model) noexcept { return model ? haploom_model_label_count(model) : 0; }
+    static Label item(const Handle *model, std::size_t i) {
+        return {haploom_model_label(model, i), haploom_model_label_share(model, i)};
     }
 };
 
@@ -548,6 +563,8 @@ private:
 
 /** What there is to know of a model. It holds as long as the model. */
 using InfoView = ListView<detail::InfoList>;
+/** The labels that a model knows. It holds as long as the model. */
+using LabelsView = ListView<detail::LabelList>;
 /** The numbers of an evaluation. It holds as long as the evaluation. */
 using MetricsView = ListView<detail::MetricList>;
 /** All option keys. */
@@ -1106,7 +1123,7 @@ public:
         return detail::outcome(haploom_model_save(get(), path.c_str()));
     }
 
-    /** "rbm", "markov" or "bernoulli"; empty if this is. Static. */
+    /** As train() names it; empty if this is. Static. */
     std::string_view kind() const noexcept { return *this ? haploom_model_kind(get()) : ""; }
     /** Its sites, in order; they hold as long as the model. */
     SitesView sites() const & { return SitesView(haploom_model_sites(get())); }
@@ -1114,6 +1131,9 @@ public:
     /** Its size, its training, what was measured, what it may leak. */
     InfoView info() const & { return InfoView(get()); }
     void info() const && = delete;
+    /** The labels that haplotypes can be asked for, by the option `label` of a sampler. See haploom_model_label(). */
+    LabelsView labels() const & { return LabelsView(get()); }
+    void labels() const && = delete;
 
     /**
      * For each haplotype of the panel and each site of the model, the probability of the alternate allele given the
@@ -1294,6 +1314,8 @@ public:
     Packing packing() const noexcept { return packing_; }
     /** The number of the next haplotype. */
     std::uint64_t position() const noexcept { return haploom_sampler_position(get()); }
+    /** The number of the haplotype at which the stream ends. See haploom_sampler_end(). */
+    std::uint64_t end() const noexcept { return haploom_sampler_end(get()); }
     /** Goes to haplotype number i. INVALID_ARGUMENT past the end of the stream. */
     Result<void> seek(std::uint64_t i) { return detail::outcome(haploom_sampler_seek(get(), i)); }
     /** Bytes of a buffer that takes so many haplotypes at once; 0 where a size_t cannot say it. */

@@ -13,7 +13,8 @@ static const char usage_text[] =
     "Usage: bcftools +" NAME " -m MODEL -n INT [Options] [in.vcf|in.vcf.gz|in.bcf]\n"
     "Artificial people:\n"
     "       --first INT                 Number of the first haplotype, even: goes on where a run with the same seed ended [0]\n"
-    "       --label STR                 Population to make, if the model knows populations\n"
+    "       --label STR                 Population to make, if the model knows populations, or several with the haplotypes of\n"
+    "                                     each, which -n is not needed for: EUR=500,EAS=500\n"
     "   -m, --model FILE                Model file, as `haploom train` writes it\n"
     "   -n, --haplotypes INT            Haplotypes to make, two for each person\n"
     "       --prefix STR                Artificial people are named STR_0, STR_1, ... [HAPLOOM]\n"
@@ -49,7 +50,7 @@ struct arguments {
     struct destination output;
     uint64_t haplotypes, first, seed;
     int64_t threads;
-    int help, version;
+    int help, version, have_n;
 };
 
 /* What has to be freed. */
@@ -126,7 +127,8 @@ static int parse(int argc, char **argv, struct arguments *a, haploom_options *sa
     if (!bad) bad = parse_input(argc, argv, &a->input);
     if (bad) return bad;
     if (!a->model) return wrong("Missing the -m option: the model that artificial people come from");
-    if (!have_n) return wrong("Missing the -n option: how many haplotypes to make, two for each person");
+    a->have_n = have_n;
+    if (!have_n && !a->label) return wrong("Missing the -n option: how many haplotypes to make, two for each person");
     if (!a->input) {
         fputs(usage_text, stderr);
         return 255;
@@ -134,6 +136,18 @@ static int parse(int argc, char **argv, struct arguments *a, haploom_options *sa
     if (a->start && !strcmp(a->start, "-") && !strcmp(a->input, "-"))
         return wrong("--start - and the input would both be read from standard input");
     return check_destination(&a->output);
+}
+
+/* How many haplotypes to make: what -n says, or those that --label counts, from the first one on. */
+static int how_many(const struct arguments *a, const haploom_sampler *sampler, uint64_t *haplotypes) {
+    uint64_t end = haploom_sampler_end(sampler), left = end > a->first ? end - a->first : 0;
+    int counted = end < (uint64_t)1 << 48;
+    *haplotypes = a->have_n ? a->haplotypes : left;
+    if (!a->have_n && !counted) return wrong("Missing the -n option: how many haplotypes of %s to make", a->label);
+    if (a->have_n && counted && a->haplotypes != left)
+        return wrong("-n %llu is not what --label %s asks for: %llu haplotypes; leave out -n", (unsigned long long)a->haplotypes,
+                     a->label, (unsigned long long)left);
+    return 0;
 }
 
 static int augment(const struct arguments *a, struct handles *h) {
@@ -154,7 +168,9 @@ static int augment(const struct arguments *a, struct handles *h) {
     if (status == HAPLOOM_OK && a->start) status = haploom_panel_open(a->start, h->reading, &h->start);
     if (status == HAPLOOM_OK) status = haploom_sampler_new(h->model, h->start, h->sampling, &h->sampler);
     if (status == HAPLOOM_OK) status = haploom_sampler_seek(h->sampler, a->first);
-    if (status == HAPLOOM_OK) status = haploom_augment(h->sampler, a->haplotypes, a->input, a->output.name, h->writing);
+    uint64_t haplotypes = 0;
+    if (status == HAPLOOM_OK && how_many(a, h->sampler, &haplotypes)) return 255;
+    if (status == HAPLOOM_OK) status = haploom_augment(h->sampler, haplotypes, a->input, a->output.name, h->writing);
     if (status == HAPLOOM_OK)
         fprintf(stderr, "[" NAME "] %.0f artificial people appended to %.0f in %.0f of %.0f records\n", n[3].value, n[2].value,
                 n[1].value, n[0].value);

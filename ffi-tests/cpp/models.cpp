@@ -79,7 +79,7 @@ static void model_files() {
     Model moved = std::move(copy);
     CHECK(sites.get() == moved.sites().get() && sites[799].position == model.sites()[799].position);
     CHECK(name == model.info()[0].name);
-    CHECK(!copy && copy.kind().empty() && copy.sites().empty() && copy.info().empty());
+    CHECK(!copy && copy.kind().empty() && copy.sites().empty() && copy.info().empty() && copy.labels().empty());
     CHECK(failed(copy.to_bytes(), HAPLOOM_INVALID_ARGUMENT) && failed(copy.save("x"), HAPLOOM_INVALID_ARGUMENT));
     CHECK(failed(copy.conditionals(demo()), HAPLOOM_INVALID_ARGUMENT));
     CHECK(failed(Sampler::make(copy), HAPLOOM_INVALID_ARGUMENT, "model"));
@@ -87,6 +87,33 @@ static void model_files() {
     Model &self = moved;
     moved = std::move(self);
     CHECK(moved.kind() == "markov");
+}
+
+// A model that knows labels, and streams of several of them.
+static void labels() {
+    CHECK(markov().labels().empty());
+    const char *tiny = "updates=2,looks=1,batch=8,latent=4";
+    const Model model = take(Model::train(few_sites(), "gan", tiny));
+    CHECK(model.kind() == "gan" && model.labels().size() == 3);
+    double sum = 0;
+    std::string names;
+    for (const haploom::Label &label : model.labels()) {
+        CHECK(label.share > 0);
+        sum += label.share;
+        names.append(label.name).append(" ");
+    }
+    CHECK(names == "AFR EAS EUR " && std::abs(sum - 1) < 1e-9);
+    Sampler sampler = take(Sampler::make(model, Options().set("label", "EUR=6,AFR=4")));
+    CHECK(sampler.end() == 10);
+    std::size_t n = 0;
+    for (const auto &haplotype : sampler.haplotypes()) n += haplotype.size() > 0;
+    CHECK(n == 10 && sampler.seek(0));
+    const Panel people = take(sampler.panel(10));
+    CHECK(people.samples()[2].label == "EUR" && people.samples()[3].label == "AFR");
+    CHECK(failed(sampler.panel(2), HAPLOOM_INVALID_ARGUMENT, "10 haplotypes"));
+    CHECK(failed(Sampler::make(model, Options().set("label", "EUR=6,XXX=4")), HAPLOOM_UNKNOWN_NAME, "XXX"));
+    CHECK(failed(Sampler::make(model, Options().set("label", "EUR=6,AFR")), HAPLOOM_INVALID_OPTION, "AFR"));
+    CHECK(take(Sampler::make(model, Options().set("label", "EUR"))).end() == std::uint64_t{1} << 48);
 }
 
 // Haplotypes number 0 to n - 1 of the Markov model, a byte for each allele.
@@ -362,6 +389,7 @@ static void evaluations() {
 
 void models() {
     model_files();
+    labels();
     loops();
     samplers();
     filling();

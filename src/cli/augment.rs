@@ -22,7 +22,8 @@ them with missing artificial genotypes.
 
 Examples:
   haploom augment panel.vcf.gz panel.safetensors -n 1000 -o larger.bcf
-  haploom augment panel.bcf panel.safetensors -n 200 -o larger.vcf.gz --outside missing --prefix NEW")]
+  haploom augment panel.bcf panel.safetensors -n 200 -o larger.vcf.gz --outside missing --prefix NEW
+  haploom augment panel.bcf gan.safetensors --label EUR=200,EAS=100 -o larger.bcf")]
 pub struct Augment {
     /// Real panel: VCF, VCF.gz or BCF; - is standard input
     panel: PathBuf,

@@ -3,7 +3,7 @@
 use super::panel_args::{PartArgs, RuleArgs, ThreadArgs, read};
 use super::terminal::Terminal;
 use crate::error::Result;
-use crate::io::{self, LabelFile, ReadOptions};
+use crate::io::{self, LabelSource, ReadOptions};
 use crate::model_file;
 use crate::models::encode::{Encoding, encode};
 use crate::panel::Panel;
@@ -34,9 +34,9 @@ pub struct Encode {
     /// Singular vectors of the weights to project on
     #[arg(long, value_name = "K", default_value_t = 10)]
     vectors: usize,
-    /// Table of samples and labels, for a column: FILE, or FILE:COLUMN
+    /// Table of samples and labels, for a column: FILE, FILE:COLUMN, or header:KEY
     #[arg(long, value_name = "FILE[:COLUMN]")]
-    labels: Option<LabelFile>,
+    labels: Option<LabelSource>,
     #[command(flatten)]
     part: PartArgs,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use super::terminal::Terminal;
 use super::train;
 use crate::error::Result;
 use crate::evaluate::{EvaluateOptions, evaluate};
-use crate::io::{self, LabelFile, ReadOptions, Selection};
+use crate::io::{self, LabelSource, ReadOptions, Selection};
 use crate::options::Reader;
 use crate::panel::region::Region;
 use crate::threads::Threads;
@@ -35,9 +35,9 @@ pub struct Evaluate {
     /// File of people in REAL that the model was not trained on, one a line
     #[arg(long, value_name = "FILE")]
     test_samples: Option<String>,
-    /// Table of samples and labels, for the shares of populations: FILE, or FILE:COLUMN
+    /// Table of samples and labels, for the shares of populations: FILE, FILE:COLUMN, or header:KEY
     #[arg(long, value_name = "FILE[:COLUMN]")]
-    labels: Option<LabelFile>,
+    labels: Option<LabelSource>,
     /// File for the numbers as JSON; - is standard output, without the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,

@@ -4,7 +4,7 @@ use super::output::{print, table};
 use super::panel_args::{PartArgs, RuleArgs, ThreadArgs};
 use super::terminal::Terminal;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::{self, LabelFile, MissingRule, UnphasedRule};
+use crate::io::{self, LabelSource, MissingRule, UnphasedRule};
 use crate::model_file;
 use crate::models::neural::log;
 use crate::panel::Panel;
@@ -27,9 +27,9 @@ pub struct Info {
     /// Panel, model, or log of a training (.jsonl)
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Table of samples and labels: FILE, or FILE:COLUMN
+    /// Table of samples and labels: FILE, FILE:COLUMN, or header:KEY
     #[arg(long, value_name = "FILE[:COLUMN]")]
-    labels: Option<LabelFile>,
+    labels: Option<LabelSource>,
     #[command(flatten)]
     part: PartArgs,
     #[command(flatten)]

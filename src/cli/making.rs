@@ -17,9 +17,9 @@ use std::sync::Arc;
 /// Arguments that say which haplotypes to make.
 #[derive(Args)]
 pub struct MakeArgs {
-    /// Haplotypes to make: an even number, two for each person
-    #[arg(short, value_name = "N")]
-    n: usize,
+    /// Haplotypes to make: an even number, two for each person. Not needed with a --label that says it
+    #[arg(short, value_name = "N", required_unless_present = "label")]
+    n: Option<usize>,
     /// Sites of this region only: CONTIG, CONTIG:POSITION or CONTIG:START-END
     #[arg(short, long)]
     pub region: Option<Region>,
@@ -35,8 +35,9 @@ pub struct MakeArgs {
     /// Panel that the chains of an RBM start from: other people than those it was trained on
     #[arg(long, value_name = "PANEL")]
     start: Option<PathBuf>,
-    /// Population to make, for models that know labels
-    #[arg(long, value_name = "LABEL")]
+    /// Population to make, LABEL, or several, LABEL=N,LABEL=N: N haplotypes of each, one after the other. For models
+    /// that know labels (`haploom info MODEL`); without it all are made, in their shares
+    #[arg(long, value_name = "PLAN")]
     label: Option<String>,
     /// Option of the sampler; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -68,7 +69,31 @@ impl MakeArgs {
         };
         let mut sampler = Sampler::new(model, &settings).map_err(|e| e.file(model_path))?;
         sampler.seek(self.first);
-        terminal.watch(|progress| sampler.people(self.n, &self.prefix, progress))
+        let n = self.haplotypes(sampler.plan().haplotypes())?;
+        terminal.watch(|progress| sampler.people(n, &self.prefix, progress))
+    }
+
+    /// How many haplotypes to make, where the labels ask for `planned`: these, from the first one on.
+    fn haplotypes(&self, planned: Option<u64>) -> Result<usize> {
+        let Some(planned) = planned else {
+            return self.n.ok_or_else(|| {
+                Error::argument("neither -n nor --label says how many haplotypes to make")
+                    .remedy("give -n N, or the number with the label: LABEL=N")
+            });
+        };
+        let Some(left) = planned.checked_sub(self.first).filter(|left| *left > 0) else {
+            let what =
+                format!("--label asks for {planned} haplotypes, and the first one is to be number {}", self.first);
+            return Err(Error::argument(what).remedy("give a smaller --first"));
+        };
+        let from = if self.first > 0 { format!(" from number {} on", self.first) } else { String::new() };
+        match self.n.is_none_or(|n| n as u64 == left) {
+            true => Ok(left as usize),
+            false => {
+                let what = format!("-n is {}, and --label asks for {left} haplotypes{from}", self.n.unwrap_or(0));
+                Err(Error::argument(what).remedy("leave out -n"))
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::train;
 use crate::error::Result;
 use crate::impute::painting::paint_file;
 use crate::impute::{ImputeSettings, Imputer};
-use crate::io::{LabelFile, ReadOptions, read_genetic_map};
+use crate::io::{LabelSource, ReadOptions, read_genetic_map};
 use crate::options::Reader;
 use crate::threads::Threads;
 use clap::Args;
@@ -32,9 +32,9 @@ pub struct Paint {
     /// Genetic map of the panel; without it, 1 cM a megabase
     #[arg(long, value_name = "MAP")]
     map: Option<PathBuf>,
-    /// Table of the panel's samples and labels: FILE, or FILE:COLUMN
+    /// Table of the panel's samples and labels: FILE, FILE:COLUMN, or header:KEY
     #[arg(long, value_name = "FILE[:COLUMN]")]
-    labels: Option<LabelFile>,
+    labels: Option<LabelSource>,
     /// Table to write; - is standard output
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,

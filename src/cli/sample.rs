@@ -15,11 +15,14 @@ use std::path::PathBuf;
 function of the model, the seed, the label, the start panel and i: the same for any number of
 threads, in any region and in whatever portions. The output's name says its format: .vcf,
 .vcf.gz (with a .tbi), .bcf (with a .csi), .pgen (with .pvar and .psam), .hap[.gz], .hapt[.gz].
+Labels of people are written to .psam, .samples and .hapt; VCF and BCF say how many there are of
+each, ##haploom_labels=EUR:500,EAS:500, in the people's order where --label has the numbers.
 
 Examples:
   haploom sample panel.safetensors -n 5000 -o new.bcf
   haploom sample panel.safetensors -n 2000 -o - -r 15:27000000-28000000 --seed 7 | bcftools stats -
-  haploom sample panel.safetensors -n 1000 --first 5000 -o more.bcf")]
+  haploom sample panel.safetensors -n 1000 --first 5000 -o more.bcf
+  haploom sample gan.safetensors --label EUR=500,EAS=500 -o populations.bcf")]
 pub struct Sample {
     /// Model
     model: PathBuf,

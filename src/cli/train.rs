@@ -3,7 +3,7 @@
 use super::panel_args::{PartArgs, RuleArgs, ThreadArgs, read};
 use super::terminal::Terminal;
 use crate::error::{Error, ErrorKind, Result};
-use crate::io::{self, LabelFile, ReadOptions};
+use crate::io::{self, LabelSource, ReadOptions};
 use crate::model_file;
 use crate::models::ModelKind;
 use crate::options::{Options, Reader};
@@ -44,9 +44,9 @@ pub struct Train {
     model: ModelKind,
     #[command(flatten)]
     part: PartArgs,
-    /// Table of samples and labels: FILE, or FILE:COLUMN
+    /// Table of samples and labels: FILE, FILE:COLUMN, or header:KEY
     #[arg(long, value_name = "FILE[:COLUMN]")]
-    labels: Option<LabelFile>,
+    labels: Option<LabelSource>,
     /// Option of the training; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,

@@ -22,11 +22,12 @@ pub struct haploom_model {
     sites: OnceLock<haploom_sites>,
     /// Names and values, alternating.
     info: OnceLock<Vec<CString>>,
+    labels: OnceLock<Vec<CString>>,
 }
 
 impl haploom_model {
     fn new(model: Model) -> Self {
-        haploom_model { model: Arc::new(model), sites: OnceLock::new(), info: OnceLock::new() }
+        haploom_model { model: Arc::new(model), sites: OnceLock::new(), info: OnceLock::new(), labels: OnceLock::new() }
     }
 }
 
@@ -147,11 +148,12 @@ pub extern "C" fn haploom_model_free(model: *mut haploom_model) {
     free(model);
 }
 
-/// The kind of a model: "rbm", "markov" or "bernoulli". Static text; NULL for NULL. Any thread.
+/// The kind of a model, as haploom_train() names it. Static text; NULL for NULL. Any thread.
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_kind(model: Option<&haploom_model>) -> *const c_char {
-    const KINDS: [&CStr; 4] = [c"rbm", c"markov", c"bernoulli", c"context"];
+    const KINDS: [&CStr; 10] =
+        [c"rbm", c"bernoulli", c"markov", c"copying", c"hmm", c"context", c"gan", c"wgan", c"vae", c"pca-gan"];
     answer(std::ptr::null(), || {
         let name = model_of(model)?.kind().name();
         Ok(KINDS.iter().find(|kind| kind.to_bytes() == name.as_bytes()).map_or(std::ptr::null(), |kind| kind.as_ptr()))
@@ -200,6 +202,40 @@ pub extern "C" fn haploom_model_info(
         put(value, info[2 * i + 1].as_ptr());
         Ok(())
     })
+}
+
+/// How many labels a model knows, such as populations, that haplotypes can be asked for by the
+/// option `label` of haploom_sampler_new(): those of the training panel, for "gan" and "wgan". 0 for
+/// other models and for NULL. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn haploom_model_label_count(model: Option<&haploom_model>) -> usize {
+    answer(0, || Ok(model_of(model)?.labels().len()))
+}
+
+/// Label `i` (from 0) of a model, in alphabetical order. It lives as long as the model; NULL past
+/// the last one and for NULL. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn haploom_model_label(model: Option<&haploom_model>, i: usize) -> *const c_char {
+    answer(std::ptr::null(), || {
+        let handle = required(model, "model")?;
+        let names = || handle.model.labels().names.iter().map(|name| c_string(name)).collect();
+        let labels = handle.labels.get_or_init(names);
+        labels.get(i).map(|name| name.as_ptr()).ok_or_else(|| no_label(labels.len(), i))
+    })
+}
+
+/// The share of the training haplotypes that have label `i`: above 0, and all sum to 1. NaN past the
+/// last one and for NULL. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn haploom_model_label_share(model: Option<&haploom_model>, i: usize) -> f64 {
+    answer(f64::NAN, || {
+        let shares = &model_of(model)?.labels().shares;
+        shares.get(i).copied().ok_or_else(|| no_label(shares.len(), i))
+    })
+}
+
+fn no_label(labels: usize, i: usize) -> Error {
+    Error::argument(format!("the model knows {labels} labels, and none is number {i}"))
 }
 
 /// How well a model knows a panel: for each haplotype and each site of the model, the probability

@@ -95,15 +95,20 @@ impl haploom_sampler {
 /// model, the seed, the label, the start panel, the options of group `sampling` and i: the same
 /// bytes for any threads, buffers, regions and seeks.
 ///
+/// A model that knows labels (haploom_model_label()) makes them in their shares, both haplotypes of
+/// a person from one. The option `label` asks for one, "EUR"; or for several with the haplotypes of
+/// each, "EUR=500,EAS=500": 500 of EUR, then 500 of EAS, and the stream ends. Haplotypes of a label
+/// are numbered from 0 on in it, and number i is the same alone and in any such plan.
+///
 /// `start` (may be NULL): haplotypes that the chains of an RBM start from; haplotype i starts from
 /// number i modulo their number. They should be samples that were not used in training.
 /// Options: groups `sampling` (for an RBM alone), `stream` and `region`; their cancel handle stops
 /// every call of the sampler. The model and the start panel may be freed before the sampler.
 /// On success `*sampler` is a handle that you free with haploom_sampler_free(); else it is NULL.
 /// Errors: REGION (also for a contig that the model does not have), EMPTY (no site of the model in
-/// the region), UNKNOWN_NAME (a label), NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH (a start
-/// panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION,
-/// INVALID_ARGUMENT. Any thread. Since 0.1.
+/// the region), UNKNOWN_NAME (a label), INVALID_OPTION (also for labels that do not parse), NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH (a start
+/// panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT.
+/// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_new(
     model: Option<&haploom_model>,
@@ -120,7 +125,7 @@ pub extern "C" fn haploom_sampler_new(
         settings.start = start.map(|start| start.panel.clone());
         settings.cancel = cancel_of(given);
         let sampler = Sampler::new(model, &settings)?;
-        let last = 1 << 48;
+        let last = sampler.end();
         out.give(haploom_sampler {
             state: AtomicU8::new(IDLE),
             position: AtomicU64::new(0),
@@ -148,6 +153,13 @@ pub extern "C" fn haploom_sampler_free(sampler: *mut haploom_sampler) {
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_sites(sampler: *const haploom_sampler) -> *const haploom_sites {
     answer(std::ptr::null(), || Ok(std::ptr::from_ref(&shared(sampler, "sampler")?.sites)))
+}
+
+/// The number of the haplotype at which the stream ends: as many as the option `label` asks for, or
+/// 2^48; fewer by the option `haplotypes`. 0 for NULL. Any thread. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn haploom_sampler_end(sampler: *const haploom_sampler) -> u64 {
+    answer(0, || Ok(shared(sampler, "sampler")?.end))
 }
 
 /// The number of the next haplotype; 0 for NULL. Any thread. Since 0.1.
@@ -309,11 +321,12 @@ fn fill(handle: &haploom_sampler, sampler: &mut Sampler, n: usize, buffer: &mut 
 /// The next `haplotypes` haplotypes as a panel of people PREFIX_j, whose haplotypes are numbers 2j
 /// and 2j + 1.
 ///
-/// `haplotypes` is even, and the stream stands at an even number. Options: group `artificial
-/// people`. The stream's end does not matter here.
+/// `haplotypes` is even, and the stream stands at an even number; of each label that the option
+/// `label` counts, an even number is asked for. People of a model that knows labels have theirs.
+/// Options: group `artificial people`. The option `haplotypes` of the stream does not matter here.
 /// On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
-/// Errors: INVALID_ARGUMENT for haplotypes that do not pair into people; CANCELLED; OUT_OF_MEMORY,
-/// UNKNOWN_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
+/// Errors: INVALID_ARGUMENT for haplotypes that do not pair into people, and for more than `label`
+/// asks for; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_panel(
     sampler: *mut haploom_sampler,

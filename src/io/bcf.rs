@@ -205,7 +205,7 @@ pub(super) fn read(mut source: Source, options: &ReadOptions, progress: &mut Pro
         }
         collector.push(&variant, &taken, &genotypes)?;
     }
-    collector.finish(&contig_names)
+    Ok(Read { sample_lines: header.sample_lines(), ..collector.finish(&contig_names)? })
 }
 
 /// Finds GT among the formats; the outer `None` is for a record that contradicts itself.

@@ -492,7 +492,7 @@ impl<'a, 'p> Collector<'a, 'p> {
         let unphased = turn(self.unphased, people)?;
         let panel = Panel::with_planes(Sites::new(self.sites)?, Samples::new(samples)?, bits, missing, unphased)
             .map_err(|e| e.file(&self.path))?;
-        Ok(Read { panel, notices: self.notices })
+        Ok(Read { panel, notices: self.notices, sample_lines: Vec::new() })
     }
 
     fn nothing(&self, contigs_of_header: &[String]) -> Error {

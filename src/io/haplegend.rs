@@ -295,6 +295,11 @@ pub(super) fn check_words(panel: &Panel, path: &Path, format: &str) -> Result<()
                 .file(path)
                 .sample(&sample.name));
         }
+        if sample.label.as_ref().is_some_and(|l| l.is_empty() || l.contains(|c: char| c.is_ascii_whitespace())) {
+            return Err(Error::argument(format!("the label is empty or holds a space, which {format} cannot"))
+                .file(path)
+                .sample(&sample.name));
+        }
     }
     if let Some(plane) = panel.unphased() {
         let row = (0..plane.rows()).find(|r| plane.count_row(*r) > 0).unwrap_or(0);
@@ -315,7 +320,8 @@ pub(super) fn write(path: &Path, panel: &Panel, gz: bool, options: &WriteOptions
     people.sink().buffer().extend_from_slice(b"sample population group sex\n");
     for sample in panel.samples().iter() {
         let (name, sex) = (&sample.name, if sample.ploidy == 1 { 1 } else { 2 });
-        people.sink().buffer().extend_from_slice(format!("{name} {name} {name} {sex}\n").as_bytes());
+        let group = sample.label.as_ref().unwrap_or(name);
+        people.sink().buffer().extend_from_slice(format!("{name} {group} {group} {sex}\n").as_bytes());
         people.sink().spill()?;
     }
     let mut output = Output::create(path, packing, options.threads)?;

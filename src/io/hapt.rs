@@ -1,8 +1,9 @@
 //! `.hapt`: one haplotype a line, `GROUP ID a1 .. aM`, as the artificial genomes of Yelmen et al. (2021) are published.
 //!
 //! Two lines whose ids are `NAME_A` and `NAME_B` are one person, `NAME`; a `NAME_A` alone is a haploid one. Other ids
-//! (`AG0`, `AG1`, ...) pair up in order: one person `AG0_AG1`. GROUP says where haplotypes come from (`Real`, `AG`) and is
-//! no population: it is read over, and becomes no label.
+//! (`AG0`, `AG1`, ...) pair up in order: one person `AG0_AG1`. GROUP says where haplotypes come from (`Real`, `AG`), or
+//! which population they are of: which one nobody can tell, so it is read over and becomes no label. It is written as the
+//! person's label, for people who have one.
 
 use super::bgzf::{Packing, Source};
 use super::collect::absent_contig;
@@ -101,7 +102,7 @@ pub(super) fn read(mut source: Source, options: &ReadOptions, progress: &mut Pro
     if panel.haplotypes() == 0 || panel.sites().is_empty() {
         return Err(Error::new(ErrorKind::Empty, "the file has no haplotypes").file(&path));
     }
-    Ok(Read { panel, notices })
+    Ok(Read { panel, notices, sample_lines: Vec::new() })
 }
 
 /// Sites 1 .. m whose alleles nobody says.
@@ -193,9 +194,10 @@ pub(super) fn write(path: &Path, panel: &Panel, gz: bool, options: &WriteOptions
     let legend = write_legend(panel, &companion(path, "legend"), Packing::Plain)?;
     let mut output = Output::create(path, packing, options.threads)?;
     for (i, sample) in panel.samples().iter().enumerate() {
+        let group = sample.label.as_deref().unwrap_or(&options.group);
         for (h, suffix) in panel.samples().haplotypes_of(i).zip(["A", "B"]) {
             let line = output.sink().buffer();
-            line.extend_from_slice(format!("{} {}_{suffix}", options.group, sample.name).as_bytes());
+            line.extend_from_slice(format!("{group} {}_{suffix}", sample.name).as_bytes());
             for c in 0..panel.sites().len() {
                 line.extend_from_slice(&[b' ', b'0' + u8::from(panel.bits().get(h, c))]);
             }

@@ -39,7 +39,8 @@
 //! | `.pgen` from people with one allele elsewhere, or with two on Y or MT; half a genotype | not written: refused (`Ploidy`, `Missing`) |
 //! | order of the alleles of an unphased genotype, in `.pgen` | not kept: the lower one comes first |
 //! | `.psam` | a name is the IID; other columns but SEX are read over (`--labels X.psam:COLUMN` takes them as labels) |
-//! | GROUP of `.hapt` | read over: it says `Real` or `AG`, and is no label |
+//! | GROUP of `.hapt` | read over: it says `Real` or `AG`, or a label, which nobody can tell apart; people with labels are written with theirs |
+//! | lines `##SAMPLE=<ID=..,KEY=..>` of VCF and BCF | labels, if `header:KEY` asks for them |
 //! | ids of `.hapt` | `X_A`, `X_B`: one person X; `X_A` alone: a haploid one; others pair up in order, as `AG0_AG1` |
 //! | `?` in `.hap`, `0*` | missing, unphased; `.hapt` holds neither: refused |
 //!
@@ -106,7 +107,7 @@ use std::path::{Path, PathBuf};
 pub use augment::{AugmentOptions, AugmentReport, AugmentWith, Outside, SITE_INFO, augment};
 pub use genetic_map::read_genetic_map;
 pub use imputed::{ImputedOptions, ImputedRecord, ImputedWriter, Origin};
-pub use select::{LabelFile, Selection};
+pub use select::{LabelSource, Selection};
 pub use write::{WriteOptions, write_panel, write_panel_watched};
 
 /// The formats of panels.
@@ -259,8 +260,8 @@ pub struct ReadOptions {
     pub sample_file: Option<PathBuf>,
     /// The contig of legends whose ids do not say it.
     pub contig: Option<String>,
-    /// Labels of the people.
-    pub labels: Option<LabelFile>,
+    /// Where labels of the people come from.
+    pub labels: Option<LabelSource>,
     /// Missing alleles.
     pub missing: MissingRule,
     /// Unphased genotypes.
@@ -325,6 +326,8 @@ pub struct Read {
     pub panel: Panel,
     /// Sentences for the user: what was skipped, split, filled or assumed.
     pub notices: Vec<String>,
+    /// The lines `##SAMPLE` of its header.
+    sample_lines: Vec<String>,
 }
 
 /// Writes bytes beside `path` and renames: the file is whole or not there. `-` is standard output.
@@ -384,7 +387,7 @@ fn read_source(mut source: bgzf::Source, options: &ReadOptions, progress: &mut P
         Content::Pgen => pgen::read(source, options, progress),
     }?;
     if let Some(labels) = &options.labels {
-        let (panel, notice) = labels.apply(&read.panel)?;
+        let (panel, notice) = labels.apply(&read.panel, &read.sample_lines)?;
         read.panel = panel;
         read.notices.extend(notice);
     }

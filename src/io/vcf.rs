@@ -51,6 +51,11 @@ impl Header {
         Ok(true)
     }
 
+    /// The lines that tell of people.
+    pub(super) fn sample_lines(&self) -> Vec<String> {
+        self.meta.iter().filter(|line| line.starts_with("##SAMPLE=")).cloned().collect()
+    }
+
     /// The contigs' names.
     pub(super) fn contig_names(&self) -> Vec<String> {
         self.contigs.iter().map(|(name, _)| name.clone()).collect()
@@ -218,7 +223,7 @@ pub(super) fn read(mut source: Source, options: &ReadOptions, progress: &mut Pro
         })?;
         collector.push(&variant, &taken, &genotypes)?;
     }
-    collector.finish(&contigs)
+    Ok(Read { sample_lines: header.sample_lines(), ..collector.finish(&contigs)? })
 }
 
 /// Two people without alternate alleles.

@@ -21,7 +21,7 @@ pub struct WriteOptions {
     pub header_lines: Vec<(String, String)>,
     /// Whether VCF.gz gets a `.tbi` (a `.csi` if a position is past 2^29) and BCF a `.csi`. This is the default.
     pub index: bool,
-    /// The first column of `.hapt`.
+    /// The first column of `.hapt`, of people without a label.
     pub group: String,
 }
 
@@ -49,8 +49,9 @@ impl WriteOptions {
 /// Writes a panel. The file (and its index) appears whole or not at all; `-` is standard output.
 ///
 /// VCF and BCF get `##contig` lines, FILTER `PASS`, and INFO AC, AN and AF; haploid people have genotypes of one allele,
-/// missing alleles are `.`, and unphased genotypes have a `/`. `.pgen` comes with `.pvar` and `.psam`; labels are its
-/// column `population`, and an unphased genotype of two alleles reads back as reference first.
+/// missing alleles are `.`, and unphased genotypes have a `/`. `.pgen` comes with `.pvar` and `.psam`; an unphased genotype
+/// of two alleles reads back as reference first. Labels are the column `population` of `.psam`, the columns `population` and
+/// `group` of `.samples`, and the first column of `.hapt`; VCF and BCF do not hold them.
 ///
 /// # Errors
 /// `Io`; `UnknownFormat` for a name that says none; `Missing`, `Unphased` or `Ploidy` where the format does not hold them;

@@ -215,9 +215,9 @@ pub const TABLE: &[Spec] = &[
     text(
         "labels",
         Reader::Read,
-        "FILE or FILE:COLUMN, a table with a header",
+        "FILE, FILE:COLUMN or header:KEY",
         "",
-        "labels of the people, such as super-populations (empty: none); without COLUMN: super_pop, population, pop, label or the second one",
+        "labels of the people, such as super-populations (empty: none): a table of names and labels, whose label is in COLUMN (without it: super_pop, population, pop, label or the second column; a table without a header begins with somebody of the panel), or what the panel's own VCF header says in lines ##SAMPLE=<ID=NAME,KEY=LABEL>",
     ),
     choice(
         "missing",
@@ -708,9 +708,9 @@ pub const TABLE: &[Spec] = &[
     text(
         "label",
         Reader::Stream,
-        "a label that the model knows",
+        "LABEL, or LABEL=HAPLOTYPES,LABEL=HAPLOTYPES,... with labels that the model knows",
         "",
-        "population to make (empty: all in their shares); no kind of model learns labels yet",
+        "population to make (empty: all in their shares, both haplotypes of a person from one), or several one after the other, where the stream ends with the last; gan and wgan learn the labels of their panel",
     ),
     choice(
         "layout",
@@ -726,7 +726,7 @@ pub const TABLE: &[Spec] = &[
         "bytes",
         "how alleles lie in a row: a byte or a bit each, lowest bit first",
     ),
-    whole("haplotypes", Reader::Stream, 0, 1 << 48, "0", "number of the haplotype at which the stream ends (0: 2^48)"),
+    whole("haplotypes", Reader::Stream, 0, 1 << 48, "0", "number of the haplotype at which the stream ends, at the latest (0: the end of what label asks for, or 2^48)"),
     text("prefix", Reader::People, "a word", "HAPLOOM", "artificial people are named PREFIX_0, PREFIX_1, ..."),
     choice(
         "outside",

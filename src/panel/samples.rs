@@ -59,11 +59,19 @@ impl Samples {
     /// # Errors
     /// As [`Samples::new`]; `OutOfMemory`.
     pub fn diploid(names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
-        let names = names.into_iter();
-        let expected = names.size_hint().0;
+        Samples::labelled(names.into_iter().map(|name| (name, None)))
+    }
+
+    /// Diploid people with these names and labels.
+    ///
+    /// # Errors
+    /// As [`Samples::diploid`].
+    pub fn labelled(people: impl IntoIterator<Item = (impl Into<String>, Option<String>)>) -> Result<Self> {
+        let people = people.into_iter();
+        let expected = people.size_hint().0;
         let mut samples = Vec::new();
         samples.try_reserve(expected).map_err(|_| too_many(expected))?;
-        samples.extend(names.map(|name| Sample { name: name.into(), ploidy: 2, label: None }));
+        samples.extend(people.map(|(name, label)| Sample { name: name.into(), ploidy: 2, label }));
         Samples::new(samples)
     }
 

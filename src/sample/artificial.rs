@@ -21,7 +21,7 @@ pub struct Artificial {
     pub sites: Sites,
     /// A row a haplotype, a column a site.
     pub bits: BitMatrix,
-    /// The people: haplotypes 2j and 2j + 1 of the stream are `PREFIX_j`.
+    /// The people: haplotypes 2j and 2j + 1 of the stream are `PREFIX_j`. Those of a model that knows labels have theirs.
     pub samples: Samples,
     /// Lines `##key=value` for the header of VCF and BCF: where they come from.
     pub header_lines: Vec<(String, String)>,
@@ -41,17 +41,21 @@ impl Sampler {
     /// The people of the next `haplotypes` haplotypes.
     ///
     /// # Errors
-    /// `InvalidArgument` unless haplotypes pair into people; `Cancelled`; `OutOfMemory`.
+    /// `InvalidArgument` unless haplotypes pair into people, those of each label too, and past the stream's end;
+    /// `Cancelled`; `OutOfMemory`.
     pub fn people(&mut self, haplotypes: usize, prefix: &str, progress: &mut Progress) -> Result<Artificial> {
         let first = self.position();
         check(first, haplotypes)?;
+        self.plan().require_people(self.model().labels())?;
         let bits = self.haplotypes(haplotypes, progress)?;
         let people = first / 2..(first + haplotypes as u64) / 2;
+        let label = |j: u64| self.label(2 * j).map(String::from);
+        let samples = Samples::labelled(people.map(|j| (format!("{prefix}_{j}"), label(j))))?;
         Ok(Artificial {
             sites: self.sites().clone(),
             bits,
-            samples: Samples::diploid(people.map(|j| format!("{prefix}_{j}")))?,
-            header_lines: self.provenance(first, haplotypes as u64)?,
+            header_lines: self.provenance(first, haplotypes as u64, &samples)?,
+            samples,
         })
     }
 
@@ -62,6 +66,8 @@ impl Sampler {
     pub fn haplotypes(&mut self, n: usize, progress: &mut Progress) -> Result<BitMatrix> {
         let mut bits = BitMatrix::zeros(n, self.sites().len())?;
         let stride = bits.stride();
+        // Before the first of them is made: that may take long.
+        self.require(self.position(), n)?;
         for done in (0..n).step_by(PORTION) {
             progress.step("sampling", done as u64, n as u64, "haplotypes")?;
             let count = (n - done).min(PORTION);
@@ -72,7 +78,7 @@ impl Sampler {
     }
 
     /// Where haplotypes come from, for the header of a file.
-    fn provenance(&self, first: u64, haplotypes: u64) -> Result<Vec<(String, String)>> {
+    fn provenance(&self, first: u64, haplotypes: u64, samples: &Samples) -> Result<Vec<(String, String)>> {
         let line = |key: &str, value: String| (key.to_string(), value);
         let mut lines = vec![
             line("source", format!("haploom {}, artificial haplotypes", crate::VERSION)),
@@ -80,12 +86,28 @@ impl Sampler {
             line("haploom_seed", self.seed.to_string()),
             line("haploom_haplotypes", format!("{first}-{}", first + haplotypes - 1)),
         ];
+        lines.extend(tally(samples).map(|labels| line("haploom_labels", labels)));
         lines.extend(self.start.as_ref().map(|start| line("haploom_start", format!("panel, sha256 {start}"))));
         if !self.chosen.is_empty() {
             lines.push(line("haploom_options", self.chosen.clone()));
         }
         Ok(lines)
     }
+}
+
+/// Haplotypes of each label, `EUR:500,EAS:500`, in the order in which labels come first: that of a plan. Nothing without
+/// labels.
+fn tally(samples: &Samples) -> Option<String> {
+    let mut counts: Vec<(&str, u64)> = Vec::new();
+    for sample in samples.iter() {
+        let label = sample.label.as_deref()?;
+        match counts.iter_mut().rev().find(|(name, _)| *name == label) {
+            Some((_, count)) => *count += 2,
+            None => counts.push((label, 2)),
+        }
+    }
+    let counts: Vec<String> = counts.iter().map(|(label, count)| format!("{label}:{count}")).collect();
+    Some(counts.join(","))
 }
 
 /// A model, for the header of a file.

@@ -2,11 +2,13 @@
 //!
 //! Haplotype i is a function of (model, seed, label, start panel, i), and of the sampler's options: each has random
 //! numbers of its own, and all that is summed is summed exactly. So it does not matter how many are asked for at a time,
-//! on how many threads, in which region, or after which seek.
+//! on how many threads, in which region, or after which seek. Where a [`Plan`] asks for several labels, i counts from 0 in
+//! each: haplotype i of a label is the same in any plan.
 
 mod artificial;
 pub mod chains;
 pub mod likelihood;
+pub mod plan;
 pub mod tempering;
 
 use crate::compute::Device;
@@ -25,6 +27,7 @@ use crate::progress::Cancel;
 use crate::rng::{Purpose, Stream};
 use crate::threads::Threads;
 use chains::{Chains, Schedule};
+use plan::{Piece, Plan};
 use std::sync::Arc;
 
 pub use artificial::{Artificial, described};
@@ -36,7 +39,8 @@ pub struct SampleSettings {
     pub seed: u64,
     /// The sites wanted. Default: all of the model.
     pub region: Option<Region>,
-    /// The population wanted, for models that know labels. Default: all in their shares.
+    /// What [`Plan`] reads: the population wanted, or several with their counts, for models that know labels. Default: all
+    /// in their shares.
     pub label: Option<String>,
     /// Haplotypes that chains of an RBM start from: haplotype i starts from row i modulo their number. They should be
     /// people other than those the model was trained on. Default: the model's own start.
@@ -74,6 +78,8 @@ impl SampleSettings {
     }
 }
 
+/// Haplotypes of a stream without a plan.
+const MOST: u64 = 1 << 48;
 /// Haplotypes made at a time: enough to use weights well, few enough to stay in the caches.
 const BATCH: usize = 480;
 
@@ -87,7 +93,6 @@ struct Weaver {
 struct Network {
     drawer: Drawer,
     workspace: Workspace<f32>,
-    label: Option<usize>,
 }
 
 /// A stream of artificial haplotypes. It keeps its model alive.
@@ -104,6 +109,8 @@ pub struct Sampler {
     copying: Option<Copying>,
     weaver: Option<Weaver>,
     network: Option<Network>,
+    /// Which haplotypes have which label.
+    plan: Plan,
     sites: Sites,
     /// The model's sites that are wanted; `None` for all.
     columns: Option<Vec<usize>>,
@@ -115,10 +122,10 @@ impl Sampler {
     /// A stream that begins at haplotype 0.
     ///
     /// # Errors
-    /// `Empty` for a region without sites of the model, `Region` for a contig that it does not have; `UnknownName` for a label; `InvalidOption` for an option that the
-    /// model cannot follow; `NoOverlap` and its kin for a start panel that lacks sites of the model; `OutOfMemory`.
+    /// `Empty` for a region without sites of the model, `Region` for a contig that it does not have; `UnknownName` for a label; `InvalidOption` for a plan of labels that does not
+    /// parse, and for an option that the model cannot follow; `NoOverlap` and its kin for a start panel that lacks sites of the model; `OutOfMemory`.
     pub fn new(model: Arc<Model>, settings: &SampleSettings) -> Result<Self> {
-        let label = settings.label.as_ref().map(|label| model.labels().number(label)).transpose()?;
+        let plan = settings.label.as_ref().map_or(Ok(Plan::Shares), |text| Plan::parse(text, model.labels()))?;
         let device = Device::cpu(settings.threads.clone());
         let chosen = settings.options.chosen(&[Reader::Sample]);
         let chains = match &model.generator {
@@ -147,7 +154,6 @@ impl Sampler {
             Generator::Neural(neural) => Some(Network {
                 drawer: Drawer::new(neural, model.sites.len()),
                 workspace: Workspace::new(settings.threads.clone()),
-                label,
             }),
             _ => None,
         };
@@ -176,6 +182,7 @@ impl Sampler {
             copying,
             weaver,
             network,
+            plan,
             sites,
             columns,
             next: 0,
@@ -209,14 +216,45 @@ impl Sampler {
         self.next = i;
     }
 
+    /// Which haplotypes have which label.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Haplotypes of the whole stream: those of the plan, or 2^48.
+    pub fn end(&self) -> u64 {
+        self.plan.haplotypes().unwrap_or(MOST)
+    }
+
+    /// The label of haplotype `i`; `None` for a model that knows none, and past the end of the stream.
+    pub fn label(&self, i: u64) -> Option<&str> {
+        let drawer = &self.network.as_ref()?.drawer;
+        let piece = self.plan.pieces(i, 1).next()?;
+        let drawn = || drawer.label_of_person(self.seed, Purpose::Sample, i / 2);
+        self.model.labels().names.get(piece.label.unwrap_or_else(drawn)).map(String::as_str)
+    }
+
+    /// Fails unless the stream has `n` haplotypes from number `first` on.
+    fn require(&self, first: u64, n: usize) -> Result<()> {
+        match first.checked_add(n as u64).is_some_and(|end| end <= self.end()) {
+            true => Ok(()),
+            false if self.plan.haplotypes().is_none() => {
+                Err(Error::argument("there are 2^48 haplotypes in a stream, and no more"))
+            }
+            false => {
+                let what =
+                    format!("the labels ask for {} haplotypes, and {n} from {first} on go past them", self.end());
+                Err(Error::argument(what).remedy("ask for fewer, or for more of a label"))
+            }
+        }
+    }
+
     /// The next `n` haplotypes: a row each, a column a site of the region.
     ///
     /// # Errors
-    /// `OutOfMemory`; `Cancelled`; `InvalidArgument` past haplotype 2^48. The stream stays where it was then.
+    /// `OutOfMemory`; `Cancelled`; `InvalidArgument` past [`Sampler::end`]. The stream stays where it was then.
     pub fn next(&mut self, n: usize) -> Result<BitMatrix> {
-        if self.next.checked_add(n as u64).is_none_or(|end| end > 1 << 48) {
-            return Err(Error::argument("there are 2^48 haplotypes in a stream, and no more"));
-        }
+        self.require(self.next, n)?;
         let mut out = BitMatrix::zeros(n, self.sites.len())?;
         let stride = out.stride();
         for first in (0..n).step_by(BATCH) {
@@ -237,12 +275,18 @@ impl Sampler {
         if let Some(chains) = &self.chains {
             return chains.haplotypes(&self.device, self.seed, first, n);
         }
-        if let Some(Network { drawer, workspace, label }) = &mut self.network {
-            let rows = Rows { seed: self.seed, purpose: Purpose::Sample, first, count: n, label: *label };
-            return drawer.haplotypes(workspace, rows);
-        }
         let mut out = BitMatrix::zeros(n, self.model.sites.len())?;
         let stride = out.stride();
+        if let Some(Network { drawer, workspace }) = &mut self.network {
+            let mut words = out.words_mut();
+            for Piece { label, first, count } in self.plan.pieces(first, n) {
+                let rows = Rows { seed: self.seed, purpose: Purpose::Sample, first, count, label };
+                let (piece, rest) = words.split_at_mut(count * stride);
+                piece.copy_from_slice(drawer.haplotypes(workspace, rows)?.words());
+                words = rest;
+            }
+            return Ok(out);
+        }
         if let (Generator::Context(context), Some(weaver)) = (&self.model.generator, &mut self.weaver) {
             let size = context.block_size() as u64;
             for (i, row) in (first..).zip(out.words_mut().chunks_exact_mut(stride)) {

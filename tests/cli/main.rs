@@ -2,6 +2,7 @@
 
 mod evaluation;
 mod imputation;
+mod labels;
 mod models;
 mod panels;
 mod usage;

@@ -191,7 +191,7 @@ fn what_is_no_panel_or_no_model_is_refused_by_name() {
     haploom(["sample", &model, "-n", "2", "-o", "-", "--set", "hidden=3"]).refused(2, &["hidden", "training"]);
     haploom(["train", &panel, "-o", &out, "--resume"]).refused(1, &["out.checkpoint"]);
     haploom(["train", &panel, "-o", "/no/such/folder/model", "--set", SMALL]).refused(1, &["/no/such/folder"]);
-    assert_eq!(haploom(["train", &panel, "-o", &out, "--model", "gan"]).status, 2);
+    assert_eq!(haploom(["train", &panel, "-o", &out, "--model", "perceptron"]).status, 2);
     haploom(["sample", &panel, "-n", "2", "-o", "-"]).refused(1, &["panel.bcf"]);
     haploom(["sample", "/no/such/model", "-n", "2", "-o", "-"]).refused(1, &["/no/such/model"]);
     haploom(["sample", &model, "-n", "2", "-o", &out]).refused(1, &["out", ".vcf.gz"]);

@@ -1,5 +1,7 @@
-//! Haplotypes of a neural generator. Number i is made of its own random words alone: chunk 0 says its label, the chunks
-//! after it the noise, those after these the alleles.
+//! Haplotypes of a neural generator. Number i is made of its own random words alone: the chunks from 1 on are the noise,
+//! those after these the alleles. Chunk 0 of number j says the label of person j, where none is asked for; haplotypes of a
+//! label that is asked for have words of their own, from chunk 2^32 (1 + the label's number) on, so that haplotype i of one
+//! label shares no noise with haplotype i of another.
 
 use super::{Labels, Latent, Neural};
 use crate::compute::activation;
@@ -92,8 +94,15 @@ pub struct Rows {
     pub first: u64,
     /// How many.
     pub count: usize,
-    /// The label; `None` for each row's own, in the labels' shares.
+    /// The label; `None` for each person's own, in the labels' shares.
     pub label: Option<usize>,
+}
+
+impl Rows {
+    /// The chunk of random words before those of a row's noise.
+    fn chunk(&self) -> u64 {
+        self.label.map_or(0, |label| (1 + label as u64) << 32)
+    }
 }
 
 impl Drawer {
@@ -116,11 +125,17 @@ impl Drawer {
         }
     }
 
-    /// The label of a row.
+    /// The label of a row. Where none is asked for it is drawn by person, so that haplotypes 2j and 2j + 1 have the same
+    /// one: a person is of one population.
     pub fn label(&self, rows: Rows, row: u64) -> usize {
-        rows.label.unwrap_or_else(|| {
-            self.labels.at(f64::from(Stream::new(rows.seed, rows.purpose, rows.first + row).uniform(0)))
-        })
+        let number = rows.first + row;
+        let person = if self.genotypes { number } else { number / 2 };
+        rows.label.unwrap_or_else(|| self.label_of_person(rows.seed, rows.purpose, person))
+    }
+
+    /// The label that is drawn for person `person`, whose haplotypes are 2 `person` and the one after it.
+    pub fn label_of_person(&self, seed: u64, purpose: Purpose, person: u64) -> usize {
+        self.labels.at(f64::from(Stream::new(seed, purpose, person).uniform(0)))
     }
 
     /// The noise of rows, a row each.
@@ -129,9 +144,9 @@ impl Drawer {
         let mut noise = vec![0.0f32; rows.count * size];
         workspace.threads().for_each_piece(&mut noise, size.max(1), |row, noise| {
             let stream = Stream::new(rows.seed, rows.purpose, rows.first + row as u64);
-            normals(&stream, 1, noise);
+            normals(&stream, rows.chunk() + 1, noise);
             if let Latent::Mixture(clusters) = &self.latent {
-                let uniform = stream.uniform(1);
+                let uniform = stream.uniform(rows.chunk() * CHUNK as u64 + 1);
                 let mut sum = 0.0;
                 let found = clusters.shares.iter().position(|share| {
                     sum += share;
@@ -206,7 +221,7 @@ impl Drawer {
         stride: usize,
     ) -> Result<()> {
         let columns = self.columns;
-        let alleles_from = 1 + self.inputs.size().div_ceil(CHUNK) as u64;
+        let alleles_from = rows.chunk() + 1 + self.inputs.size().div_ceil(CHUNK) as u64;
         workspace.threads().for_each_piece(words, stride, |n, out| {
             let stream = Stream::new(rows.seed, rows.purpose, rows.first + n as u64);
             let odds = &odds[n * columns..][..columns];

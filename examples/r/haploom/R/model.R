@@ -53,6 +53,8 @@ print.haploom_model <- function(x, ...) {
     invisible(x)
 }
 
+labels.haploom_model <- function(object, ...) .Call(C_model_labels, model_pointer(object, "object"))
+
 conditionals <- function(model, panel, threads = getOption("haploom.threads", 1), progress = interactive()) {
     keys <- settings(threads = threads)
     model <- model_pointer(model)

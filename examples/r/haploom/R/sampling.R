@@ -2,8 +2,21 @@
 
 sampler <- function(model, region = NULL, label = NULL, seed = 1, first = 0, start = NULL, ...,
                     threads = getOption("haploom.threads", 1)) {
-    keys <- settings(region = region, label = label, seed = seed, ..., threads = threads)
+    keys <- settings(region = region, label = label_text(label), seed = seed, ..., threads = threads)
     new_sampler(model, start, first, keys, sys.call())
+}
+
+# Labels and their haplotypes: c(EUR = 500, EAS = 500) as the text EUR=500,EAS=500. Texts are as they are.
+label_text <- function(label) {
+    if (is.null(names(label)) || !is.numeric(label)) return(label)
+    paste0(names(label), "=", format(label, scientific = FALSE, trim = TRUE))
+}
+
+# How many haplotypes: n, or all that are left of those that labels were counted for.
+how_many <- function(n, stream, most = 2^53, call) {
+    end <- .Call(C_sampler_end, stream$pointer)
+    if (is.null(n) && end < 2^48) n <- end - position(stream)
+    check_count(n, "n", 1, most, call = call)
 }
 
 new_sampler <- function(model, start, first, keys, call) {
@@ -34,14 +47,14 @@ seek_to <- function(sampler, haplotype) {
     invisible(sampler)
 }
 
-next_haplotypes <- function(sampler, n, raw = FALSE, progress = interactive()) {
+next_haplotypes <- function(sampler, n = NULL, raw = FALSE, progress = interactive()) {
     haplotype_matrix(sampler, n, "HAPLOOM", raw, progress, sys.call())
 }
 
 # Haplotype i is the first or the second one of person i / 2, as in the panels that the library makes.
 haplotype_matrix <- function(sampler, n, prefix, raw, progress, call) {
     pointer <- sampler_pointer(sampler, call)
-    n <- check_count(n, "n", 1, .Machine$integer.max, call = call)
+    n <- how_many(n, sampler, .Machine$integer.max, call)
     progress <- check_progress(progress, call)
     number <- .Call(C_sampler_position, pointer) + seq_len(n) - 1
     matrix <- answer(.Call(C_sampler_next, pointer, n, isTRUE(raw), progress), call)
@@ -60,30 +73,30 @@ print.haploom_sampler <- function(x, ...) {
     invisible(x)
 }
 
-sample_haplotypes <- function(model, n, seed = 1, first = 0, region = NULL, label = NULL, start = NULL, prefix = "HAPLOOM", ...,
+sample_haplotypes <- function(model, n = NULL, seed = 1, first = 0, region = NULL, label = NULL, start = NULL, prefix = "HAPLOOM", ...,
                               raw = FALSE, threads = getOption("haploom.threads", 1), progress = interactive()) {
     call <- sys.call()
-    keys <- settings(region = region, label = label, seed = seed, ..., threads = threads)
+    keys <- settings(region = region, label = label_text(label), seed = seed, ..., threads = threads)
     stream <- new_sampler(model, start, first, keys, call)
     haplotype_matrix(stream, n, check_text(prefix, "prefix"), raw, progress, call)
 }
 
-sample_panel <- function(model, n, seed = 1, first = 0, region = NULL, label = NULL, start = NULL, prefix = NULL, ...,
+sample_panel <- function(model, n = NULL, seed = 1, first = 0, region = NULL, label = NULL, start = NULL, prefix = NULL, ...,
                          threads = getOption("haploom.threads", 1), progress = interactive()) {
     call <- sys.call()
-    keys <- settings(region = region, label = label, seed = seed, ..., threads = threads)
+    keys <- settings(region = region, label = label_text(label), seed = seed, ..., threads = threads)
     stream <- new_sampler(model, start, first, keys, call)
-    n <- check_count(n, "n")
+    n <- how_many(n, stream, call = call)
     new_panel(answer(.Call(C_sampler_panel, stream$pointer, n, settings(prefix = prefix), check_progress(progress)), call))
 }
 
-augment <- function(model, input, output, n, seed = 1, first = 0, region = NULL, label = NULL, start = NULL, prefix = NULL,
+augment <- function(model, input, output, n = NULL, seed = 1, first = 0, region = NULL, label = NULL, start = NULL, prefix = NULL,
                     outside = NULL, format = NULL, index = NULL, ...,
                     threads = getOption("haploom.threads", 1), progress = interactive()) {
     call <- sys.call()
-    keys <- settings(region = region, label = label, seed = seed, ..., threads = threads)
+    keys <- settings(region = region, label = label_text(label), seed = seed, ..., threads = threads)
     stream <- new_sampler(model, start, first, keys, call)
-    n <- check_count(n, "n")
+    n <- how_many(n, stream, call = call)
     keys <- settings(prefix = prefix, outside = outside, format = format, index = index, threads = threads)
     reply <- .Call(C_sampler_augment, stream$pointer, n, check_text(input, "input"), check_text(output, "output"), keys,
                    check_progress(progress))

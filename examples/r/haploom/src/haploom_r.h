@@ -99,11 +99,13 @@ SEXP model_to_bytes(SEXP model);
 SEXP model_save(SEXP model, SEXP path);
 SEXP model_kind(SEXP model);
 SEXP model_info(SEXP model);
+SEXP model_labels(SEXP model);
 SEXP model_conditionals(SEXP model, SEXP panel, SEXP keys, SEXP progress);
 SEXP model_encode(SEXP model, SEXP panel, SEXP keys, SEXP progress);
 
 SEXP sampler_new(SEXP model, SEXP start, SEXP first, SEXP keys);
 SEXP sampler_position(SEXP sampler);
+SEXP sampler_end(SEXP sampler);
 SEXP sampler_seek(SEXP sampler, SEXP to);
 SEXP sampler_next(SEXP sampler, SEXP n, SEXP raw, SEXP progress);
 SEXP sampler_panel(SEXP sampler, SEXP n, SEXP keys, SEXP progress);

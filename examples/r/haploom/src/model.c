@@ -69,6 +69,21 @@ SEXP model_info(SEXP pointer) {
     return list;
 }
 
+/* The share of each label, by name. */
+SEXP model_labels(SEXP pointer) {
+    const haploom_model *model = model_of(pointer);
+    R_xlen_t n = (R_xlen_t)haploom_model_label_count(model);
+    SEXP shares = PROTECT(Rf_allocVector(REALSXP, n));
+    SEXP names = PROTECT(Rf_allocVector(STRSXP, n));
+    for (R_xlen_t i = 0; i < n; i++) {
+        REAL(shares)[i] = haploom_model_label_share(model, (size_t)i);
+        SET_STRING_ELT(names, i, Rf_mkCharCE(haploom_model_label(model, (size_t)i), CE_UTF8));
+    }
+    Rf_setAttrib(shares, R_NamesSymbol, names);
+    UNPROTECT(2);
+    return shares;
+}
+
 void transpose(const float *from, size_t rows, size_t columns, double *to) {
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < columns; j++) to[i + j * rows] = from[i * columns + j];

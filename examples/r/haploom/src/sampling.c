@@ -26,6 +26,8 @@ SEXP sampler_new(SEXP model, SEXP start, SEXP first, SEXP keys) {
 
 SEXP sampler_position(SEXP sampler) { return Rf_ScalarReal((double)haploom_sampler_position(sampler_of(sampler))); }
 
+SEXP sampler_end(SEXP sampler) { return Rf_ScalarReal((double)haploom_sampler_end(sampler_of(sampler))); }
+
 SEXP sampler_seek(SEXP sampler, SEXP to) {
     if (in_use(sampler)) return refuse_use();
     return reply(R_NilValue, haploom_sampler_seek(sampler_of(sampler), (uint64_t)REAL(to)[0]), R_NilValue);
@@ -38,6 +40,10 @@ SEXP sampler_next(SEXP pointer, SEXP count, SEXP raw, SEXP progress) {
     if (in_use(pointer)) return refuse_use();
     int as_raw = LOGICAL(raw)[0];
     size_t n = (size_t)REAL(count)[0], sites = haploom_sites_count(haploom_sampler_sites(sampler));
+    uint64_t began = haploom_sampler_position(sampler), end = haploom_sampler_end(sampler);
+    if (end - began < n)
+        return refusal(HAPLOOM_INVALID_ARGUMENT, "%.0f haplotypes are asked for, and %.0f are left in the stream", (double)n,
+                       (double)(end - began));
     SEXP no_keys = PROTECT(Rf_allocVector(VECSXP, 0));
     SEXP call = PROTECT(new_call(no_keys, progress));
     SEXP matrix = PROTECT(Rf_allocMatrix(as_raw ? RAWSXP : INTSXP, (int)n, (int)sites));
@@ -47,7 +53,6 @@ SEXP sampler_next(SEXP pointer, SEXP count, SEXP raw, SEXP progress) {
     if (piece > n) piece = n;
     SEXP buffer = PROTECT(Rf_allocVector(RAWSXP, (R_xlen_t)(piece * sites)));
 
-    uint64_t began = haploom_sampler_position(sampler);
     haploom_status status = HAPLOOM_OK;
     use(pointer);
     size_t done = 0;

@@ -56,7 +56,7 @@
  *     samples          ""; names separated by commas, or ^ and names to leave out
  *     samples_file     ""; a file, or ^ and a file of names to leave out
  *   reading:
- *     labels           ""; FILE or FILE:COLUMN, a table with a header
+ *     labels           ""; FILE, FILE:COLUMN or header:KEY
  *     missing          refuse; one of refuse, reference, frequency, drop-site, keep
  *     unphased         refuse; one of refuse, as-written, keep
  *     multiallelic     split; one of split, refuse, drop
@@ -68,12 +68,14 @@
  *     index            true; true or false
  *   training:
  *     held_out         0; a number from 0 to 0.5
+ *   training, steps:
+ *     updates          0; a whole number from 0 to 100000000
+ *     batch            0; a whole number from 0 to 65536
+ *     learning_rate    0; a number from 0 to 10
  *   training, RBM:
  *     hidden_type      relu; one of relu, bernoulli
  *     hidden           0; a whole number from 0 to 65536
  *     epochs           120; a number from 0 to 1000000000
- *     updates          0; a whole number from 0 to 100000000
- *     batch            500; a whole number from 1 to 65536
  *     chains           500; a whole number from 1 to 65536
  *     k                5; a whole number from 1 to 1000000
  *     method           renewed; one of renewed, pcd, rdm
@@ -81,17 +83,38 @@
  *     clusters         64; a whole number from 1 to 4096
  *     cluster_size     20; a whole number from 1 to 1000000
  *     optimiser        sgd; one of sgd, adam
- *     learning_rate    0; a number from 0 to 10
  *     momentum         0; a number from 0 to 0.9999
  *     l2               0.5; a number from 0 to 10
  *     stop             never; one of never, aats, held_out
  *     stop_every       100; a whole number from 1 to 1000000
  *     patience         10; a whole number from 1 to 1000000
  *     stop_gap         5; a number from 0 to 1000000
+ *   training, steps:
  *     output           calibrated; one of calibrated, plain
+ *   training, RBM:
  *     ladder           false; true or false
  *     rung_acceptance  0.3; a number from 0.05 to 0.95
  *     centred          true; true or false
+ *   training, neural:
+ *     body             auto; one of auto, dense, convolutional
+ *     latent           0; a whole number from 0 to 65536
+ *     unit             0; a whole number from 0 to 1024
+ *     depth            0; a whole number from 0 to 24
+ *     pca_components   0; a whole number from 0 to 65536
+ *     pack             0; a whole number from 0 to 64
+ *     critic_steps     0; a whole number from 0 to 1000
+ *     critic_rate      0; a number from 0 to 10
+ *     penalty          0; a number from 0 to 1000000
+ *     average          0.999; a number from 0 to 1
+ *     beta             1; a number from 0 to 1000
+ *     latent_clusters  32; a whole number from 1 to 4096
+ *     looks            20; a whole number from 1 to 100000
+ *     look_patience    0; a whole number from 0 to 100000
+ *     judges           0.1; a number from 0 to 0.5
+ *     log              ""; a file
+ *     conditional      true; true or false
+ *     alleles          drawn; one of drawn, likelier
+ *     genotypes        phased; one of phased, unphased
  *   training, Markov:
  *     window           10; a whole number from 0 to 20
  *   genetic map:
@@ -133,7 +156,8 @@
  *     rounds           50; a whole number from 0 to 1000000
  *     round_sweeps     5; a whole number from 1 to 10000
  *   stream:
- *     label            ""; a label that the model knows
+ *     label            ""; LABEL, or LABEL=HAPLOTYPES,LABEL=HAPLOTYPES,... with labels that
+ *                      the model knows
  *     layout           haplotypes; one of haplotypes, sites
  *     packing          bytes; one of bytes, bits
  *     haplotypes       0; a whole number from 0 to 281474976710656
@@ -1065,7 +1089,7 @@ haploom_status haploom_model_save(const haploom_model *model, const char *path);
 void haploom_model_free(haploom_model *model);
 
 /**
- * The kind of a model: "rbm", "markov" or "bernoulli". Static text; NULL for NULL. Any thread.
+ * The kind of a model, as haploom_train() names it. Static text; NULL for NULL. Any thread.
  * Since 0.1.
  */
 const char *haploom_model_kind(const haploom_model *model);
@@ -1091,6 +1115,25 @@ haploom_status haploom_model_info(const haploom_model *model,
                                   size_t i,
                                   const char **name,
                                   const char **value);
+
+/**
+ * How many labels a model knows, such as populations, that haplotypes can be asked for by the
+ * option `label` of haploom_sampler_new(): those of the training panel, for "gan" and "wgan". 0 for
+ * other models and for NULL. Any thread. Since 0.1.
+ */
+size_t haploom_model_label_count(const haploom_model *model);
+
+/**
+ * Label `i` (from 0) of a model, in alphabetical order. It lives as long as the model; NULL past
+ * the last one and for NULL. Any thread. Since 0.1.
+ */
+const char *haploom_model_label(const haploom_model *model, size_t i);
+
+/**
+ * The share of the training haplotypes that have label `i`: above 0, and all sum to 1. NaN past the
+ * last one and for NULL. Any thread. Since 0.1.
+ */
+double haploom_model_label_share(const haploom_model *model, size_t i);
 
 /**
  * How well a model knows a panel: for each haplotype and each site of the model, the probability
@@ -1122,15 +1165,20 @@ haploom_status haploom_model_conditionals(const haploom_model *model,
  * model, the seed, the label, the start panel, the options of group `sampling` and i: the same
  * bytes for any threads, buffers, regions and seeks.
  *
+ * A model that knows labels (haploom_model_label()) makes them in their shares, both haplotypes of
+ * a person from one. The option `label` asks for one, "EUR"; or for several with the haplotypes of
+ * each, "EUR=500,EAS=500": 500 of EUR, then 500 of EAS, and the stream ends. Haplotypes of a label
+ * are numbered from 0 on in it, and number i is the same alone and in any such plan.
+ *
  * `start` (may be NULL): haplotypes that the chains of an RBM start from; haplotype i starts from
  * number i modulo their number. They should be samples that were not used in training.
  * Options: groups `sampling` (for an RBM alone), `stream` and `region`; their cancel handle stops
  * every call of the sampler. The model and the start panel may be freed before the sampler.
  * On success `*sampler` is a handle that you free with haploom_sampler_free(); else it is NULL.
  * Errors: REGION (also for a contig that the model does not have), EMPTY (no site of the model in
- * the region), UNKNOWN_NAME (a label), NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH (a start
- * panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION,
- * INVALID_ARGUMENT. Any thread. Since 0.1.
+ * the region), UNKNOWN_NAME (a label), INVALID_OPTION (also for labels that do not parse), NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH (a start
+ * panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT.
+ * Any thread. Since 0.1.
  */
 haploom_status haploom_sampler_new(const haploom_model *model,
                                    const haploom_panel *start,
@@ -1145,6 +1193,12 @@ void haploom_sampler_free(haploom_sampler *sampler);
  * sampler and end with it; NULL for NULL. Any thread. Since 0.1.
  */
 const haploom_sites *haploom_sampler_sites(const haploom_sampler *sampler);
+
+/**
+ * The number of the haplotype at which the stream ends: as many as the option `label` asks for, or
+ * 2^48; fewer by the option `haplotypes`. 0 for NULL. Any thread. Since 0.1.
+ */
+uint64_t haploom_sampler_end(const haploom_sampler *sampler);
 
 /** The number of the next haplotype; 0 for NULL. Any thread. Since 0.1. */
 uint64_t haploom_sampler_position(const haploom_sampler *sampler);
@@ -1204,11 +1258,12 @@ haploom_status haploom_sampler_fill(haploom_sampler *sampler,
  * The next `haplotypes` haplotypes as a panel of people PREFIX_j, whose haplotypes are numbers 2j
  * and 2j + 1.
  *
- * `haplotypes` is even, and the stream stands at an even number. Options: group `artificial
- * people`. The stream's end does not matter here.
+ * `haplotypes` is even, and the stream stands at an even number; of each label that the option
+ * `label` counts, an even number is asked for. People of a model that knows labels have theirs.
+ * Options: group `artificial people`. The option `haplotypes` of the stream does not matter here.
  * On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
- * Errors: INVALID_ARGUMENT for haplotypes that do not pair into people; CANCELLED; OUT_OF_MEMORY,
- * UNKNOWN_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
+ * Errors: INVALID_ARGUMENT for haplotypes that do not pair into people, and for more than `label`
+ * asks for; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_panel(haploom_sampler *sampler,
                                      size_t haplotypes,

@@ -162,6 +162,8 @@ static void models(const haploom_panel *panel, haploom_model **rbm) {
         const char *name, *value;
         OK(haploom_model_info(*rbm, i, &name, &value));
     }
+    NEED(haploom_model_label_count(*rbm) == 0 && haploom_model_label(*rbm, 0) == NULL);
+    NEED(haploom_model_label_share(*rbm, 0) != haploom_model_label_share(*rbm, 0));
     size_t n = haploom_panel_haplotypes(panel) * haploom_sites_count(haploom_panel_sites(panel));
     float *probabilities = malloc(n * sizeof *probabilities);
     NEED(probabilities != NULL);
@@ -183,7 +185,7 @@ static void streams(const haploom_model *model, const char *panel_file, haploom_
     uint8_t *buffer = malloc(size);
     NEED(buffer != NULL);
     OK(haploom_sampler_next(sampler, buffer, size, &n));
-    NEED(n == 104 && haploom_sampler_position(sampler) == n);
+    NEED(n == 104 && haploom_sampler_position(sampler) == n && haploom_sampler_end(sampler) > n);
     OK(haploom_sampler_fill(sampler, 8, buffer, size, 0, &n));
     NEED(n == 8);
     OK(haploom_sampler_seek(sampler, 10));
