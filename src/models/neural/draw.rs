@@ -57,12 +57,7 @@ impl Inputs {
     ///
     /// # Errors
     /// The threads could not be started.
-    pub fn tensors(
-        &self,
-        workspace: &mut Workspace<f32>,
-        noise: &[f32],
-        labels: &[usize],
-    ) -> Result<Vec<Tensor<f32>>> {
+    pub fn tensors(&self, workspace: &mut Workspace<f32>, noise: &[f32], labels: &[usize]) -> Result<Vec<Tensor<f32>>> {
         let (count, size) = (labels.len(), self.size());
         let mut inputs = Vec::new();
         let mut first = 0;
@@ -134,23 +129,7 @@ impl Drawer {
         workspace.threads().for_each_piece(&mut noise, size.max(1), |row, noise| {
             let stream = Stream::new(rows.seed, rows.purpose, rows.first + row as u64);
             normals(&stream, 1, noise);
-            if let Latent::Mixture(clusters) = &self.latent {
-                let uniform = stream.uniform(1);
-                let mut sum = 0.0;
-                let found = clusters.shares.iter().position(|share| {
-                    sum += share;
-                    uniform < sum
-                });
-                let k = found.unwrap_or(clusters.shares.len() - 1);
-                let root = &clusters.roots[k * size * size..][..size * size];
-                let drawn: Vec<f32> = (0..size)
-                    .map(|i| {
-                        let mean = clusters.means[k * size + i];
-                        root[i * size..][..=i].iter().zip(&*noise).fold(mean, |sum, (r, z)| r.mul_add(*z, sum))
-                    })
-                    .collect();
-                noise.copy_from_slice(&drawn);
-            }
+            self.latent.place(self.latent.cluster(stream.uniform(1)), noise);
         })?;
         Ok(noise)
     }
@@ -184,11 +163,7 @@ impl Drawer {
         let mut out = BitMatrix::zeros(rows.count, self.columns)?;
         let stride = out.stride();
         for begin in (0..rows.count).step_by(self.rows) {
-            let some = Rows {
-                first: rows.first + begin as u64,
-                count: (rows.count - begin).min(self.rows),
-                ..rows
-            };
+            let some = Rows { first: rows.first + begin as u64, count: (rows.count - begin).min(self.rows), ..rows };
             let labels = self.labels(some);
             let noise = self.noise(workspace, some)?;
             let odds = self.log_odds(workspace, &noise, &labels)?;
