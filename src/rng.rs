@@ -38,7 +38,7 @@ pub enum Purpose {
     /// Replicas below the model while it learns: the stream is the chain's number.
     Replica = 7,
     /// Chains clamped to typed alleles: the stream is the haplotype's number times the number of its chains, plus the
-    /// chain's.
+    /// chain's. Of a neural generator: the number of a point of its pool, or of a chain.
     Clamped = 8,
     /// Noise of a batch of training: the stream is the batch's number.
     Batch = 9,

@@ -6,6 +6,7 @@
 
 mod clamped;
 mod file;
+mod latent;
 mod observed;
 pub mod painting;
 pub mod quality;
@@ -25,11 +26,13 @@ use crate::progress::Progress;
 use crate::sample::{SampleSettings, Sampler, described};
 use crate::threads::Threads;
 use clamped::{Clamped, Unsettled};
+use latent::Latent;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 pub use clamped::ClampedSettings;
 pub use file::{ImputeFileOptions, ImputeReport, impute_file};
+pub use latent::LatentSettings;
 pub use observed::Typed;
 
 /// What an imputer is given besides what it imputes from.
@@ -43,11 +46,13 @@ pub struct ImputeSettings {
     pub artificial: usize,
     /// Prior of an artificial haplotype against a real one, 0 to 1. Default: estimated from the targets.
     pub weight: Option<f64>,
-    /// The seed of artificial haplotypes and of Gibbs chains. Default 1.
+    /// The seed of artificial haplotypes, of Gibbs chains and of points of a latent space. Default 1.
     pub seed: u64,
     /// How an RBM is clamped.
     pub clamped: ClampedSettings,
-    /// Threads that make artificial haplotypes. Default: one.
+    /// How the latent space of a neural generator is searched.
+    pub latent: LatentSettings,
+    /// Threads that make artificial haplotypes and the points of a latent space. Default: one.
     pub threads: Threads,
 }
 
@@ -61,6 +66,7 @@ impl Default for ImputeSettings {
             weight: None,
             seed: 1,
             clamped: ClampedSettings::default(),
+            latent: LatentSettings::default(),
             threads: Threads::single(),
         }
     }
@@ -79,6 +85,7 @@ impl ImputeSettings {
             weight: Some(options.number("artificial_weight")).filter(|weight| *weight >= 0.0),
             seed: options.whole("seed") as u64,
             clamped: ClampedSettings::from_options(options),
+            latent: LatentSettings::from_options(options),
             threads: Threads::new(options.whole("threads")),
         })
     }
@@ -107,6 +114,8 @@ enum Engine {
     Clusters(Arc<Model>),
     /// A machine to clamp.
     Machine(Box<Clamped>),
+    /// A latent space to search.
+    Latent(Box<Latent>),
     /// Nothing but frequencies.
     Frequencies(Vec<f32>),
 }
@@ -139,7 +148,8 @@ impl Imputer {
     /// Imputes from a model alone.
     ///
     /// # Errors
-    /// `InvalidArgument` for a kind of model that does not impute, or a map (a model brings its own); `OutOfMemory`.
+    /// `InvalidArgument` for a kind of model that does not impute, or one of unphased genotypes, or a map (a model brings
+    /// its own); `OutOfMemory`.
     pub fn from_model(model: &Arc<Model>, settings: ImputeSettings) -> Result<Self> {
         if settings.map.is_some() {
             return Err(Error::argument("a model brings its own genetic map").remedy("leave out option map"));
@@ -151,9 +161,12 @@ impl Imputer {
                 Engine::Machine(Box::new(Clamped::new(machine, settings.clamped, settings.seed)?))
             }
             Generator::Bernoulli(b) => Engine::Frequencies(b.frequencies.iter().map(|f| *f as f32).collect()),
-            Generator::Markov(_) | Generator::Context(_) | Generator::Neural(_) => {
+            Generator::Neural(neural) => {
+                Engine::Latent(Box::new(Latent::new(model, neural, settings.latent, settings.seed, &settings.threads)?))
+            }
+            Generator::Markov(_) | Generator::Context(_) => {
                 let what = format!("a {} model does not impute", model.kind().name());
-                return Err(Error::argument(what).remedy("train another kind: hmm, copying or rbm"));
+                return Err(Error::argument(what).remedy("train another kind: hmm, copying, rbm, vae or gan"));
             }
         };
         let description = vec![described(model)?];
@@ -252,7 +265,7 @@ impl Imputer {
                 });
             }
             Engine::Copying(copying) => fitted.copying = Some((**copying).clone()),
-            Engine::Clusters(_) | Engine::Machine(_) | Engine::Frequencies(_) => {}
+            Engine::Clusters(_) | Engine::Machine(_) | Engine::Latent(_) | Engine::Frequencies(_) => {}
         }
         Ok(fitted)
     }
@@ -356,6 +369,7 @@ impl Fitted<'_> {
                 self.unsettled.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).add(&unsettled);
                 Ok(())
             }
+            (None, Engine::Latent(latent)) => latent.impute(&wanted, &mut rows, &self.threads, progress),
             (None, Engine::Frequencies(frequencies)) => {
                 for row in rows {
                     row.dosages.copy_from_slice(&frequencies[wanted.sites.clone()]);

@@ -145,23 +145,8 @@ impl Drawer {
         workspace.threads().for_each_piece(&mut noise, size.max(1), |row, noise| {
             let stream = Stream::new(rows.seed, rows.purpose, rows.first + row as u64);
             normals(&stream, rows.chunk() + 1, noise);
-            if let Latent::Mixture(clusters) = &self.latent {
-                let uniform = stream.uniform(rows.chunk() * CHUNK as u64 + 1);
-                let mut sum = 0.0;
-                let found = clusters.shares.iter().position(|share| {
-                    sum += share;
-                    uniform < sum
-                });
-                let k = found.unwrap_or(clusters.shares.len() - 1);
-                let root = &clusters.roots[k * size * size..][..size * size];
-                let drawn: Vec<f32> = (0..size)
-                    .map(|i| {
-                        let mean = clusters.means[k * size + i];
-                        root[i * size..][..=i].iter().zip(&*noise).fold(mean, |sum, (r, z)| r.mul_add(*z, sum))
-                    })
-                    .collect();
-                noise.copy_from_slice(&drawn);
-            }
+            let uniform = stream.uniform(rows.chunk() * CHUNK as u64 + 1);
+            self.latent.place(self.latent.cluster(uniform), noise);
         })?;
         Ok(noise)
     }

@@ -1,6 +1,7 @@
 //! Generators that are neural networks: noise goes in, a number a site comes out, and an allele is drawn from it.
 
 pub mod convolutional;
+pub mod decode;
 pub mod dense;
 mod draw;
 pub mod log;
@@ -8,7 +9,8 @@ pub mod log;
 use super::labels::Labels;
 use super::{ModelKind, Output};
 use crate::error::{Error, Result};
-use crate::nn::{Graph, Network};
+use crate::nn::{Graph, Network, Workspace};
+use crate::panel::bits::BitMatrix;
 use convolutional::Convolutional;
 use dense::Dense;
 
@@ -51,6 +53,47 @@ pub struct Clusters {
     pub means: Vec<f32>,
     /// Lower triangular roots of their covariances, clusters x numbers x numbers.
     pub roots: Vec<f32>,
+}
+
+impl Latent {
+    /// The cluster that a number from 0 to 1 falls on, in their shares; 0 where there are none.
+    pub fn cluster(&self, uniform: f32) -> usize {
+        let Latent::Mixture(clusters) = self else { return 0 };
+        let mut sum = 0.0;
+        let found = clusters.shares.iter().position(|share| {
+            sum += share;
+            uniform < sum
+        });
+        found.unwrap_or(clusters.shares.len() - 1)
+    }
+
+    /// Standard normal numbers become noise: a cluster's mean, and its root times the numbers.
+    pub fn place(&self, cluster: usize, noise: &mut [f32]) {
+        let Latent::Mixture(clusters) = self else { return };
+        let size = noise.len();
+        let (means, root) = clusters.of(cluster, size);
+        // From the last number on: each needs those before it.
+        for i in (0..size).rev() {
+            noise[i] = root[i * size..][..=i].iter().zip(&*noise).fold(means[i], |sum, (r, z)| r.mul_add(*z, sum));
+        }
+    }
+
+    /// A gradient with respect to noise becomes that with respect to the standard normal numbers it was placed from.
+    pub fn pull_back(&self, cluster: usize, gradient: &mut [f32]) {
+        let Latent::Mixture(clusters) = self else { return };
+        let size = gradient.len();
+        let (_, root) = clusters.of(cluster, size);
+        for j in 0..size {
+            gradient[j] = (j..size).fold(0.0, |sum, i| root[i * size + j].mul_add(gradient[i], sum));
+        }
+    }
+}
+
+impl Clusters {
+    /// Mean and root of a cluster of `size` numbers.
+    fn of(&self, cluster: usize, size: usize) -> (&[f32], &[f32]) {
+        (&self.means[cluster * size..][..size], &self.roots[cluster * size * size..][..size * size])
+    }
 }
 
 /// A trained generator and what its sampler needs.
@@ -104,6 +147,37 @@ impl Neural {
             }
             Body::Convolutional(body) => body.encoder(outputs),
         }
+    }
+
+    /// What its encoder makes of haplotypes: means of the noise, rows x [`Neural::latent_size`]. `bits` has a row a haplotype
+    /// and a column a site.
+    ///
+    /// # Errors
+    /// `InvalidArgument` without an encoder; the threads could not be started.
+    pub fn encoded(&self, workspace: &mut Workspace<f32>, bits: &BitMatrix, rows: &[usize]) -> Result<Vec<f32>> {
+        let what = || format!("a {} model has no encoder", self.kind.name());
+        let encoder = self.encoder.as_ref().ok_or_else(|| Error::argument(what()))?;
+        let input = &encoder.graph.nodes[0];
+        // Alleles are -1 and 1; positions beyond the sites are 0.
+        let sign = |row: usize, column: usize| if bits.get(row, column) { 1.0 } else { -1.0 };
+        let mut alleles = workspace.zeros(input.channels, rows.len(), input.length);
+        if input.length == 1 {
+            for (c, out) in alleles.rows_mut().chunks_exact_mut(rows.len().max(1)).enumerate() {
+                out.iter_mut().zip(rows).for_each(|(o, row)| *o = sign(*row, c));
+            }
+        } else {
+            for (n, row) in rows.iter().enumerate() {
+                let columns = alleles.positions_mut(0, n).iter_mut().take(bits.columns());
+                columns.enumerate().for_each(|(c, o)| *o = sign(*row, c));
+            }
+        }
+        let code = encoder.apply(workspace, &[&alleles])?;
+        workspace.give_tensor(alleles);
+        let size = self.latent_size();
+        // The log variances come after the means.
+        let means = workspace.turned(&code.rows()[..size * rows.len()], size, rows.len())?;
+        workspace.give_tensor(code);
+        Ok(means)
     }
 
     /// Numbers that its network makes of noise, a row: a column a site, or two where it makes genotypes.
