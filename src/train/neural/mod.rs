@@ -407,27 +407,30 @@ fn genotypes(panel: &Panel, people: &[usize]) -> Result<BitMatrix> {
     Ok(out)
 }
 
-/// Mean r2 of neighbours below which sites count as unlinked: far apart it is 1 / haplotypes, in a sequenced region .1 and
-/// more.
-const LINKED: f64 = 0.05;
+/// Neighbours whose mean r2 is more than this many times that of far sites are linked; populations alone make them alike.
+const LINKED: f64 = 2.0;
 
-/// Whether neighbouring sites tell of each other.
+/// Whether neighbouring sites tell of each other more than far ones do.
 fn linked(panel: &Panel) -> bool {
     let (bits, n) = (panel.bits(), panel.haplotypes() as f64);
-    let counts = bits.count_columns();
     let Ok(by_site) = bits.transpose() else { return true };
-    let (mut sum, mut pairs) = (0.0, 0.0);
-    for site in 1..counts.len() {
-        let (a, b) = (f64::from(counts[site - 1]) / n, f64::from(counts[site]) / n);
-        let variance = a * (1.0 - a) * b * (1.0 - b);
-        if variance > 0.0 && panel.sites()[site].contig == panel.sites()[site - 1].contig {
-            let words = by_site.row(site - 1).iter().zip(by_site.row(site));
-            let both = words.map(|(x, y)| (x & y).count_ones()).sum::<u32>();
-            sum += (f64::from(both) / n - a * b).powi(2) / variance;
-            pairs += 1.0;
+    let frequencies: Vec<f64> = bits.count_columns().iter().map(|count| f64::from(*count) / n).collect();
+    let mean_r2 = |apart: usize| {
+        let (mut sum, mut pairs) = (0.0, 0.0);
+        for (site, a) in frequencies.iter().enumerate().skip(apart) {
+            let b = frequencies[site - apart];
+            let variance = a * (1.0 - a) * b * (1.0 - b);
+            if variance > 0.0 {
+                let words = by_site.row(site - apart).iter().zip(by_site.row(site));
+                let both = words.map(|(x, y)| (x & y).count_ones()).sum::<u32>();
+                sum += (f64::from(both) / n - a * b).powi(2) / variance;
+                pairs += 1.0;
+            }
         }
-    }
-    pairs > 0.0 && sum / pairs > LINKED
+        sum / f64::max(pairs, 1.0)
+    };
+    let far = (frequencies.len() / 2).max(1);
+    mean_r2(1) > LINKED * mean_r2(far)
 }
 
 /// How much of the weights of a decoder's last layer stays before training.
