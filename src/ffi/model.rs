@@ -224,7 +224,7 @@ pub extern "C" fn haploom_model_label(model: Option<&haploom_model>, i: usize) -
     })
 }
 
-/// The share of the training haplotypes that have label `i`: above 0, and all sum to 1. NaN past the
+/// The share of the training haplotypes that have label `i`, from 0 to 1; all sum to 1. NaN past the
 /// last one and for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_label_share(model: Option<&haploom_model>, i: usize) -> f64 {

@@ -1130,7 +1130,7 @@ size_t haploom_model_label_count(const haploom_model *model);
 const char *haploom_model_label(const haploom_model *model, size_t i);
 
 /**
- * The share of the training haplotypes that have label `i`: above 0, and all sum to 1. NaN past the
+ * The share of the training haplotypes that have label `i`, from 0 to 1; all sum to 1. NaN past the
  * last one and for NULL. Any thread. Since 0.1.
  */
 double haploom_model_label_share(const haploom_model *model, size_t i);
