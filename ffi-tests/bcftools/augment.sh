@@ -39,6 +39,20 @@ cmp plugin.bcf threads.bcf
 haploom_augment -m model -n 40 --seed 7 --first 60 --threads 0 -Ov -o rest.vcf "$PANEL"
 cmp <(records plugin.bcf | cut -f 940-959) <(records rest.vcf | cut -f 910-929) || fail "--first"
 
+# Populations with their counts, without -n, as from the program; -n may say the same number.
+cut -f1,2 "$ROOT/assets/demo_samples.tsv" >labels.tsv
+haploom train "$PANEL" -q -o gan --model gan --labels labels.tsv -r 1:1-300000 --set updates=2,looks=1,batch=8,latent=4
+haploom augment "$PANEL" gan -q --label EUR=6,AFR=4 -o program_labels.bcf
+haploom_augment -m gan --label EUR=6,AFR=4 -Ob -o plugin_labels.bcf "$PANEL"
+cmp program_labels.bcf plugin_labels.bcf
+bcftools view -h plugin_labels.bcf | grep -x '##haploom_labels=EUR:6,AFR:4'
+haploom_augment -m gan --label EUR=6,AFR=4 -n 10 -Ob -o both_labels.bcf "$PANEL"
+cmp plugin_labels.bcf both_labels.bcf
+if haploom_augment -m gan --label EUR=6,AFR=4 -n 8 -Ob -o never.bcf "$PANEL" 2>refusal; then fail "-n that is not --label's"; fi
+grep 'leave out -n' refusal
+if haploom_augment -m gan --label EUR -Ob -o never.bcf "$PANEL" 2>refusal; then fail "no number"; fi
+grep 'Missing the -n option: how many haplotypes of EUR' refusal
+
 # Formats: what -O says, what the name says, else VCF; an index with -W alone.
 [ "$(head -c 3 < <(gzip -dc plugin.bcf))" = BCF ] || fail "-Ob is no BCF"
 haploom_augment -m model -n 100 --seed 7 -Oz -o plugin.vcf.gz -W "$PANEL"
