@@ -1502,7 +1502,7 @@ private:
 
 // ---- Encoding and evaluation ----------------------------------------------------------------------------------------
 
-/** Haplotypes in the latent space of an RBM. Immutable. */
+/** Haplotypes in the latent space of an RBM or of a variational autoencoder. Immutable. */
 class Encoding : public detail::Owner<haploom_encoding, haploom_encoding_free> {
 public:
     using Owner::Owner;
@@ -1518,13 +1518,13 @@ public:
     std::size_t haplotypes() const noexcept { return haploom_encoding_haplotypes(get()); }
     std::size_t hidden_units() const noexcept { return haploom_encoding_hidden_units(get()); }
     std::size_t components() const noexcept { return haploom_encoding_components(get()); }
-    /** Means of the hidden units, a row a haplotype. */
+    /** Means of the hidden units, or of a vae's latent numbers, a row a haplotype. */
     Rows<float> hidden() const & { return {haploom_encoding_hidden(get()), haplotypes(), hidden_units()}; }
     void hidden() const && = delete;
     /** Projections, a row a haplotype, the component of the largest singular value first. */
     Rows<float> projections() const & { return {haploom_encoding_projections(get()), haplotypes(), components()}; }
     void projections() const && = delete;
-    /** Singular values of the weights, a number for each component, falling. */
+    /** Singular values of the weights, or standard deviations of a vae's latent distribution, one a component, falling. */
     Span<const double> singular_values() const & { return {haploom_encoding_singular_values(get()), components()}; }
     void singular_values() const && = delete;
 };

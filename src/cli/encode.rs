@@ -17,21 +17,23 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Writes a table with a line for each haplotype: sample, haplotype (1 or 2), label (with
 --labels), projections vector_1, vector_2, ... of the hidden units' mean activations on the
-leading singular vectors of the weights, and these activations hidden_1, hidden_2, ... The panel
-has to have all sites of the model; others are left out.
+leading singular vectors of the weights, and these activations hidden_1, hidden_2, ... Of a vae:
+hidden_1, ... are the means that its encoder gives, and vector_1, ... their projections on the
+principal axes of the latent distribution that the model draws from. The panel has to have all
+sites of the model; others are left out.
 
 Examples:
   haploom encode panel.safetensors panel.bcf -o codes.tsv
   haploom encode panel.safetensors panel.bcf -o - --vectors 2 --labels people.tsv | cut -f 1-5")]
 pub struct Encode {
-    /// Model: an RBM
+    /// Model: an RBM or a vae
     model: PathBuf,
     /// Panel
     panel: PathBuf,
     /// Table to write; - is standard output
     #[arg(short, long, value_name = "TSV")]
     output: PathBuf,
-    /// Singular vectors of the weights to project on
+    /// Singular vectors of the weights, or axes of the latent space, to project on
     #[arg(long, value_name = "K", default_value_t = 10)]
     vectors: usize,
     /// Table of samples and labels, for a column: FILE, FILE:COLUMN, or header:KEY
@@ -49,7 +51,7 @@ impl Encode {
     /// Reads, encodes, writes.
     ///
     /// # Errors
-    /// Those of reading and writing; `InvalidArgument` for a model without hidden units; `NoOverlap` and its like for a
+    /// Those of reading and writing; `InvalidArgument` for a model without hidden units or an encoder; `NoOverlap` and its like for a
     /// panel that lacks sites of the model.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let model = model_file::open(&self.model)?;

@@ -9,7 +9,7 @@ use crate::models::encode::{Encoding, encode};
 use crate::options::Reader;
 use crate::threads::Threads;
 
-/// Haplotypes in the latent space of an RBM. Immutable.
+/// Haplotypes in the latent space of an RBM or of a variational autoencoder. Immutable.
 pub struct haploom_encoding {
     encoding: Encoding,
     haplotypes: usize,
@@ -17,14 +17,16 @@ pub struct haploom_encoding {
 
 /// § Encoding
 ///
-/// Encodes the haplotypes of a panel, which has to have all sites of the model (an RBM): means of
-/// the hidden units, and their projections on the leading right singular vectors of the weights.
-/// Sites that only the panel has are left out.
+/// Encodes the haplotypes of a panel, which has to have all sites of the model. An RBM: means of the
+/// hidden units, and their projections on the leading right singular vectors of the weights. A
+/// variational autoencoder (vae): means of the latent numbers, which take the place of hidden units
+/// in what follows, and their projections, from the mean of the latent distribution that the model
+/// draws from, on its leading principal axes. Sites that only the panel has are left out.
 ///
 /// Options: group `encoding`. On success `*encoding` is a handle that you free with
 /// haploom_encoding_free(); else it is NULL. Errors: NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH,
 /// EMPTY, MISSING, UNPHASED; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT (also for a
-/// model without hidden units). Any thread. Since 0.1.
+/// model without hidden units or an encoder). Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encode(
     model: Option<&haploom_model>,
@@ -73,8 +75,8 @@ pub extern "C" fn haploom_encoding_components(encoding: Option<&haploom_encoding
     answer(0, || Ok(required(encoding, "encoding")?.encoding.components))
 }
 
-/// Means of the hidden units, haplotypes x hidden units, a row a haplotype: 0 to 1, or at least 0
-/// for ReLU units. They belong to the encoding and end with it; NULL for NULL. Any thread.
+/// Means of the hidden units, haplotypes x hidden units, a row a haplotype: 0 to 1, at least 0 for
+/// ReLU units, any number for a vae. They belong to the encoding and end with it; NULL for NULL. Any thread.
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_hidden(encoding: Option<&haploom_encoding>) -> *const f32 {
@@ -88,7 +90,8 @@ pub extern "C" fn haploom_encoding_projections(encoding: Option<&haploom_encodin
     answer(std::ptr::null(), || Ok(required(encoding, "encoding")?.encoding.projections.as_ptr()))
 }
 
-/// Singular values of the weights, one for each component, in decreasing order. They belong to the
+/// Singular values of the weights, or standard deviations of a vae's latent distribution along its
+/// axes, one for each component, in decreasing order. They belong to the
 /// encoding and end with it; NULL for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encoding_singular_values(encoding: Option<&haploom_encoding>) -> *const f64 {

@@ -88,10 +88,12 @@ pub fn encode(
     Ok(encoding)
 }
 
+/// Makes means of the hidden units of some rows of haplotypes, a row a haplotype.
+type Means<'a> = Box<dyn FnMut(&BitMatrix, &[usize]) -> Result<Vec<f32>> + 'a>;
+
 /// What encodes.
 struct Encoder<'a> {
-    /// Means of the hidden units of some haplotypes, a row a haplotype.
-    means: Box<dyn FnMut(&BitMatrix, &[usize]) -> Result<Vec<f32>> + 'a>,
+    means: Means<'a>,
     /// The axes, one after the other, a number a unit.
     axes: Vec<f64>,
     /// Where they begin.

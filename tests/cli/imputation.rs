@@ -52,6 +52,27 @@ fn a_target_is_imputed_and_painted() {
 }
 
 #[test]
+fn a_vae_imputes_and_encodes() {
+    let folder = folder();
+    let [panel, target, model, one, two, codes] =
+        ["panel.bcf", "target.vcf", "vae.safetensors", "one.vcf", "two.vcf", "codes.tsv"].map(|name| folder.path(name));
+    let small = "updates=20,looks=1,batch=8,latent=8";
+    haploom(["train", "-q", &panel, "--model", "vae", "--set", small, "-o", &model]).ok();
+    let set = "latent_pool=50,latent_chains=16,latent_steps=9";
+    haploom(["impute", &target, "--model", &model, "--set", set, "-o", &one, "--threads", "1"]).ok();
+    haploom(["impute", &target, "--model", &model, "--set", set, "-o", &two, "--threads", "2"]).ok();
+    let records = |file: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(file).unwrap();
+        text.lines().filter(|line| !line.starts_with('#')).map(String::from).collect()
+    };
+    assert_eq!(records(&one).len(), 800);
+    assert!(records(&one) == records(&two), "threads changed dosages");
+    haploom(["encode", "-q", &model, &panel, "-o", &codes, "--vectors", "3"]).ok();
+    let text = std::fs::read_to_string(codes).unwrap();
+    assert!(text.lines().all(|line| line.split('\t').count() == 2 + 3 + 8), "latent means and their projections");
+}
+
+#[test]
 fn what_cannot_be_imputed_is_refused_with_a_way_out() {
     let folder = folder();
     let [panel, target, out, model] =
