@@ -115,10 +115,10 @@ impl<T: Real> Pass<'_, T> {
         let nodes = &self.graph.nodes;
         let last_reader = |n: usize| (0..nodes.len()).rev().find(|i| nodes[*i].inputs.contains(&n)).unwrap_or(n);
         let mut values: Vec<Option<Tensor<T>>> = Vec::new();
-        for i in 0..nodes.len() {
+        for (i, node) in nodes.iter().enumerate() {
             // A slope can be put on numbers where they lie.
-            let own = nodes[i].inputs.first().copied().filter(|n| last_reader(*n) == i);
-            let value = match (&nodes[i].op, own) {
+            let own = node.inputs.first().copied().filter(|n| last_reader(*n) == i);
+            let value = match (&node.op, own) {
                 (Op::LeakyRelu { slope }, Some(n)) => {
                     let mut x = values[n].take().expect("read before it is given back");
                     let slope = T::of(*slope);
@@ -135,9 +135,9 @@ impl<T: Real> Pass<'_, T> {
                 }
             };
             values.push(Some(value));
-            for n in 0..i {
-                if values[n].is_some() && last_reader(n) <= i {
-                    values[n].take().into_iter().for_each(|value| self.workspace.give_tensor(value));
+            for (n, value) in values.iter_mut().enumerate().take(i) {
+                if value.is_some() && last_reader(n) <= i {
+                    value.take().into_iter().for_each(|value| self.workspace.give_tensor(value));
                 }
             }
         }

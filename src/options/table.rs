@@ -399,14 +399,6 @@ pub const TABLE: &[Spec] = &[
         "share of the sites that a dense critic does not see of a haplotype, real or artificial, drawn anew each time: it keeps the critic from knowing the panel by heart",
     ),
     whole(
-        "bottleneck",
-        Reader::Neural,
-        0,
-        65_536,
-        "0",
-        "units of a narrow layer before the last one of a dense gan or wgan (0: none)",
-    ),
-    whole(
         "unit",
         Reader::Neural,
         0,

@@ -193,7 +193,7 @@ pub fn fit(
             Err(failed) => return Err(run.explain(failed)),
         };
         run.update += 1;
-        if run.update % every == 0 || run.update == of_run.updates {
+        if run.update.is_multiple_of(every) || run.update == of_run.updates {
             complete(&mut model, &learner, &data, &of_run, &mut workspace)?;
             let plain = options.text("output") == "plain";
             let look = judge.look(&mut workspace, &model, sites, plain)?;
@@ -214,7 +214,7 @@ pub fn fit(
                 progress.notice(format!("{} looks without progress: training ends", run.stale));
                 break;
             }
-        } else if run.update % CHECKPOINT_EVERY == 0 {
+        } else if run.update.is_multiple_of(CHECKPOINT_EVERY) {
             run.save(&mut learner)?;
         }
     }
@@ -336,7 +336,7 @@ const LINES: usize = 100;
 fn thinned(log: Vec<String>) -> Vec<String> {
     let step = log.len().div_ceil(LINES).max(1);
     let last = log.len().saturating_sub(1);
-    log.into_iter().enumerate().filter(|(i, _)| (last - i) % step == 0).map(|(_, line)| line).collect()
+    log.into_iter().enumerate().filter(|(i, _)| (last - i).is_multiple_of(step)).map(|(_, line)| line).collect()
 }
 
 /// The log's file: a JSON text a line. It is written anew each time, beside, and renamed.

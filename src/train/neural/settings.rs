@@ -159,10 +159,7 @@ impl Settings {
         } else {
             let widths = match (kind, components) {
                 (ModelKind::Vae, _) => vec![share(2.0), share(2.0)],
-                (_, 0) => {
-                    let narrow = options.whole("bottleneck");
-                    [share(1.2), share(1.1), narrow].into_iter().filter(|width| *width > 0).collect()
-                }
+                (_, 0) => vec![share(1.2), share(1.1)],
                 _ => vec![SCORE_UNITS; 3],
             };
             Body::Dense(Dense { latent: whole("latent", standard.latent), widths, normalised: false, slope })

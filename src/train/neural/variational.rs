@@ -186,11 +186,12 @@ pub fn fit_clusters(rows: &[f32], size: usize, most: usize, least: usize, seed: 
             let logs: Vec<f64> = (0..means.len())
                 .map(|c| {
                     // |root^-1 (x - mean)|^2 by forward substitution.
-                    let mut solved = vec![0.0; size];
-                    for i in 0..size {
-                        let line = &roots[c][i * size..][..size];
-                        let before: f64 = line[..i].iter().zip(&solved).map(|(a, b)| a * b).sum();
-                        solved[i] = (f64::from(row(r)[i]) - means[c][i] - before) / line[i];
+                    let mut solved: Vec<f64> = Vec::with_capacity(size);
+                    for (i, (line, (x, mean))) in
+                        roots[c].chunks_exact(size).zip(row(r).iter().zip(&means[c])).enumerate()
+                    {
+                        let before: f64 = line.iter().zip(&solved).map(|(a, b)| a * b).sum();
+                        solved.push((f64::from(*x) - mean - before) / line[i]);
                     }
                     scales[c] - 0.5 * solved.iter().map(|s| s * s).sum::<f64>()
                 })
