@@ -43,7 +43,7 @@ fn median(threads: usize, repetitions: usize, mut work: impl FnMut()) -> f64 {
 
 fn data(sites: usize, length: usize) -> Data {
     let stream = Stream::new(1, Purpose::Initial, 5);
-    let bits = BitMatrix::from_fn(512, sites, |r, c| stream.word((r * sites + c) as u64) % 4 == 0).unwrap();
+    let bits = BitMatrix::from_fn(512, sites, |r, c| stream.word((r * sites + c) as u64).is_multiple_of(4)).unwrap();
     let numbers = vec![0; 512];
     Data::new(bits, Labels::default(), numbers, length, 1)
 }

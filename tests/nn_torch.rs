@@ -291,11 +291,6 @@ fn sums_joins_and_shapes() {
         let x = graph.fold(x, 2);
         graph.convolution("layer", x, 3, Step::Same, true);
     });
-    check("crop", learning(), |graph| {
-        let x = graph.input(2, 7);
-        let x = graph.crop(x, 4);
-        graph.convolution("layer", x, 3, Step::Same, true);
-    });
 }
 
 #[test]
@@ -360,7 +355,6 @@ fn the_penalty_of_a_critic_with_second_derivatives_everywhere() {
     let x = graph.batch_norm("b_norm", x);
     let x = graph.sigmoid(x);
     let x = graph.convolution("c", x, 2, Step::Up { pad: 0 }, false);
-    let x = graph.crop(x, 12);
     let x = graph.flatten(x);
     graph.dense("d", x, 1, true);
     check_penalty("smooth", graph);

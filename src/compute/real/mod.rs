@@ -277,9 +277,9 @@ mod tests {
                             if n == columns {
                                 sum = before[at];
                             } else {
-                                for k in 0..terms {
+                                for (k, offset) in offsets.iter().enumerate() {
                                     let l = left.values[m * row + k * step];
-                                    sum = l.mul_add(right.values[offsets[k] + n], sum);
+                                    sum = l.mul_add(right.values[offset + n], sum);
                                 }
                             }
                             assert_eq!(out[at].to_bits(), sum.to_bits(), "{rows} x {terms} x {columns} at {m}, {n}");

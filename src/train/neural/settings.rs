@@ -86,7 +86,7 @@ struct Defaults {
 /// Found on the 805 sites (dense bodies) and on 2,000 sites of chr15 (convolutions): benches/RESULTS.md.
 fn defaults(kind: ModelKind, convolutional: bool) -> Defaults {
     let dense = Defaults {
-        updates: 20_000,
+        updates: 15_000,
         batch: 128,
         pack: 1,
         critic_steps: 1,

@@ -170,7 +170,6 @@ const RIDGE: f64 = 1e-2;
 pub fn fit_clusters(rows: &[f32], size: usize, most: usize, least: usize, seed: u64) -> Clusters {
     let n = rows.len() / size;
     let k = most.min(n / (2 * least).max(1)).max(1);
-    let row = |r: usize| &rows[r * size..][..size];
     let mut means = far_rows(rows, size, k, seed);
     let mut shares = vec![1.0 / k as f64; k];
     let overall = moments(rows, size, &vec![1.0; n]);
@@ -182,13 +181,12 @@ pub fn fit_clusters(rows: &[f32], size: usize, most: usize, least: usize, seed: 
             .zip(&shares)
             .map(|(root, share)| share.ln() - (0..size).map(|i| root[i * size + i].ln()).sum::<f64>())
             .collect();
-        for r in 0..n {
+        for (r, own) in rows.chunks_exact(size).enumerate() {
             let logs: Vec<f64> = (0..means.len())
                 .map(|c| {
                     // |root^-1 (x - mean)|^2 by forward substitution.
                     let mut solved: Vec<f64> = Vec::with_capacity(size);
-                    for (i, (line, (x, mean))) in
-                        roots[c].chunks_exact(size).zip(row(r).iter().zip(&means[c])).enumerate()
+                    for (i, (line, (x, mean))) in roots[c].chunks_exact(size).zip(own.iter().zip(&means[c])).enumerate()
                     {
                         let before: f64 = line.iter().zip(&solved).map(|(a, b)| a * b).sum();
                         solved.push((f64::from(*x) - mean - before) / line[i]);

@@ -47,17 +47,6 @@ class Location(nn.Module):
         return torch.cat([*noise, self.values.expand(len(x), -1, -1), x], 1)
 
 
-class Crop(nn.Module):
-    """The first positions."""
-
-    def __init__(self, length):
-        super().__init__()
-        self.length = length
-
-    def forward(self, x):
-        return x[..., : self.length]
-
-
 class Join(nn.Module):
     """Two inputs as channels of one."""
 
@@ -142,12 +131,12 @@ class Smooth(nn.Module):
         self.b = transposed(2, 3, 1)
         self.b_norm = nn.BatchNorm1d(3)
         self.c = transposed(3, 2, 0, bias=False)
-        self.d = nn.Linear(24, 1)
+        self.d = nn.Linear(30, 1)
 
     def forward(self, x):
         x = torch.tanh(self.a_norm(self.a(x))).unflatten(1, (2, 4))
         x = torch.sigmoid(self.b_norm(self.b(x)))
-        return self.d(self.c(x)[..., :12].flatten(1))
+        return self.d(self.c(x).flatten(1))
 
 
 def numbers(module):
@@ -205,7 +194,6 @@ def layers():
         "join": (Join(), [channels, (3, 3, 7)]),
         "flatten": (named(flat=nn.Flatten(), layer=nn.Linear(14, 3)), [channels]),
         "fold": (named(folded=nn.Unflatten(1, (2, 3)), layer=convolution(2, 3)), [units]),
-        "crop": (named(cropped=Crop(4), layer=convolution(2, 3)), [channels]),
         "generator": (Generator(), [(3, 2, 2), (3, 2, 7)]),
     }
     out = {}
