@@ -98,6 +98,7 @@
  *   training, neural:
  *     body             auto; one of auto, dense, convolutional
  *     latent           0; a whole number from 0 to 65536
+ *     unseen           0.4; a number from 0 to 0.95
  *     unit             0; a whole number from 0 to 1024
  *     depth            0; a whole number from 0 to 24
  *     pca_components   0; a whole number from 0 to 65536

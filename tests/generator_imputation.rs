@@ -26,7 +26,7 @@ fn generator(latent: Latent, labels: Labels) -> Neural {
     let body = Body::Dense(Dense { latent: 2, widths: vec![8], normalised: false, slope: 0.01 });
     let graph = Neural::graph(&body, 0, FEW, labels.len());
     let mut network = Network::initial(graph, Stream::new(3, Purpose::Initial, 0));
-    network.numbers.iter_mut().flatten().for_each(|number| *number *= 3.0);
+    network.numbers.iter_mut().flatten().for_each(|number| *number *= 0.8);
     Neural {
         kind: ModelKind::Gan,
         body,

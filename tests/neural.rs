@@ -137,7 +137,7 @@ fn damaged_checkpoints_are_errors_and_never_more() {
 #[test]
 fn divergence_is_an_error_that_names_the_last_good_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "body=dense,updates=400,looks=200,batch=8,latent=7,learning_rate=10,critic_rate=10";
+    let text = "body=dense,updates=400,looks=400,batch=8,latent=7,learning_rate=10,critic_rate=10";
     let e = run(&panel(1), ModelKind::Wgan, text, &in_folder(folder.path(), false)).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Diverged, "{e}");
     let told = e.to_string();
@@ -202,8 +202,14 @@ fn southern(bits: &BitMatrix, h: usize) -> usize {
 fn generators_learn_two_populations() {
     let panel = two_populations(false);
     for (kind, text) in [
-        (ModelKind::Gan, "updates=1500,looks=5,batch=32,latent=8"),
-        (ModelKind::Wgan, "updates=1500,looks=5,batch=32,latent=8,body=dense"),
+        (
+            ModelKind::Gan,
+            "updates=1500,looks=5,batch=32,latent=8,unseen=0,penalty=3,learning_rate=1e-3,critic_rate=2e-3",
+        ),
+        (
+            ModelKind::Wgan,
+            "updates=1500,looks=5,batch=32,latent=8,unseen=0,body=dense,learning_rate=1e-3,critic_rate=2e-3",
+        ),
         (ModelKind::Vae, "updates=1000,looks=5,batch=32,latent=4"),
         (ModelKind::PcaGan, "updates=1500,looks=5,batch=32,latent=8,pca_components=3"),
     ] {
@@ -218,7 +224,7 @@ fn generators_learn_two_populations() {
 #[test]
 fn labels_that_are_asked_for_are_made() {
     let panel = two_populations(true);
-    let text = "updates=1200,looks=4,batch=32,latent=8,body=dense";
+    let text = "updates=1200,looks=4,batch=32,latent=8,body=dense,unseen=0,learning_rate=1e-3,critic_rate=2e-3";
     for kind in [ModelKind::Gan, ModelKind::Wgan] {
         let model = Arc::new(run(&panel, kind, text, &TrainSettings::default()).unwrap());
         assert_eq!(model.labels().names, ["NORTH", "SOUTH"]);
@@ -242,7 +248,7 @@ fn labels_that_are_asked_for_are_made() {
 #[test]
 fn unphased_genotypes_are_learned_as_people() {
     let panel = two_populations(false);
-    let text = "updates=600,looks=3,batch=32,latent=8,genotypes=unphased";
+    let text = "updates=1500,looks=3,batch=32,latent=8,unseen=0,penalty=3,learning_rate=1e-3,critic_rate=2e-3,genotypes=unphased";
     let model = Arc::new(run(&panel, ModelKind::Gan, text, &TrainSettings::default()).unwrap());
     let Generator::Neural(neural) = &model.generator else { panic!("a neural generator") };
     assert_eq!(neural.columns(50), 100);

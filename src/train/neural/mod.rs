@@ -158,7 +158,13 @@ pub fn fit(
         _ => Learner::Adversarial(Box::new(Adversarial::new(&of_run, &data, &frequencies)?)),
     };
     let mut run = Run {
-        identity: format!("panel {}, seed {}, {}", provenance.panel_sha256, settings.seed, provenance.options),
+        identity: format!(
+            "{}, panel {}, seed {}, {}",
+            kind.name(),
+            provenance.panel_sha256,
+            settings.seed,
+            provenance.options
+        ),
         folder: settings.checkpoint.clone(),
         update: 0,
         stale: 0,
@@ -259,7 +265,10 @@ impl Run {
         };
         match (&self.folder, error.kind()) {
             (Some(folder), ErrorKind::Diverged) => match checkpoint::update_of(folder) {
-                Some(update) => error.remedy(format!("the last good checkpoint: {}", kept(update, folder))),
+                Some(update) => error.remedy_here(format!(
+                    "the last good checkpoint: {}; a smaller learning_rate and critic_rate, or a larger penalty, hold it",
+                    kept(update, folder)
+                )),
                 None => error,
             },
             (Some(folder), ErrorKind::Cancelled) => error.remedy(kept(self.update, folder)),
