@@ -13,6 +13,9 @@ use small::{model, options, panel, sampler};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// A neural generator with an encoder and clusters of noise.
+const VAE: &str = "updates=40,looks=2,batch=8,latent=3,latent_clusters=2";
+
 fn models() -> Vec<Arc<Model>> {
     vec![
         model(ModelKind::Bernoulli, ""),
@@ -22,6 +25,10 @@ fn models() -> Vec<Arc<Model>> {
         model(ModelKind::Context, ""),
         model(ModelKind::Rbm, "ladder=true,learning_rate=0.2"),
         model(ModelKind::Rbm, "hidden_type=relu,learning_rate=0.01,method=rdm,output=plain"),
+        model(ModelKind::Gan, "updates=2,looks=1,batch=8,latent=3"),
+        model(ModelKind::Wgan, "updates=2,looks=1,batch=4,body=convolutional,unit=1,depth=4"),
+        model(ModelKind::Vae, VAE),
+        model(ModelKind::PcaGan, "updates=2,looks=1,batch=8,latent=3,pca_components=4"),
     ]
 }
 
@@ -157,6 +164,7 @@ fn files_of_version_1_are_read_and_give_their_samples() {
         ("rbm", ModelKind::Rbm, "ladder=true,learning_rate=0.2", "sampler=tempering"),
         ("rbm", ModelKind::Rbm, "ladder=true,learning_rate=0.2", "sampler=random,sample_sweeps=3"),
         ("rbm_relu", ModelKind::Rbm, "hidden_type=relu,learning_rate=0.01", ""),
+        ("vae", ModelKind::Vae, VAE, ""),
     ] {
         let path = golden(name);
         if !path.exists() && std::env::var_os("HAPLOOM_WRITE_GOLDEN").is_some() {

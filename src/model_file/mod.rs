@@ -99,8 +99,10 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
         "updates": p.updates,
         "metrics": p.metrics.iter().map(|(name, value)| json!([name, value])).collect::<Vec<_>>(),
         "leak": model.leak(),
-        "log": p.log,
     });
+    if !p.log.is_empty() {
+        description["log"] = json!(p.log);
+    }
     match &model.generator {
         Generator::Bernoulli(m) => tensors.f64("w0.bernoulli.frequency", &[sites], &m.frequencies),
         Generator::Markov(m) => {

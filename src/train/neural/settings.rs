@@ -86,7 +86,7 @@ struct Defaults {
 /// Found on the 805 sites (dense bodies) and on 2,000 sites of chr15 (convolutions): benches/RESULTS.md.
 fn defaults(kind: ModelKind, convolutional: bool) -> Defaults {
     let dense = Defaults {
-        updates: 15_000,
+        updates: 8_000,
         batch: 128,
         pack: 1,
         critic_steps: 1,
@@ -97,9 +97,9 @@ fn defaults(kind: ModelKind, convolutional: bool) -> Defaults {
         betas: (0.0, 0.9),
     };
     match kind {
-        ModelKind::Vae => Defaults { updates: 8_000, rate: 1e-3, latent: 32, betas: (0.9, 0.999), ..dense },
+        ModelKind::Vae => Defaults { rate: 1e-3, latent: 32, betas: (0.9, 0.999), ..dense },
         ModelKind::PcaGan => {
-            Defaults { updates: 8_000, penalty: 1.0, rate: 5e-4, critic_rate: 5e-4, latent: 64, ..dense }
+            Defaults { penalty: 1.0, rate: 5e-4, critic_rate: 5e-4, latent: 64, ..dense }
         }
         ModelKind::Gan => Defaults { penalty: 30.0, latent: 600, ..dense },
         _ if convolutional => Defaults { updates: 10_000, batch: 32, pack: 2, rate: 5e-4, critic_rate: 5e-4, ..dense },
