@@ -43,7 +43,7 @@ pub trait Real:
     fn root(self) -> Self;
     /// The logistic function.
     fn logistic(self) -> Self;
-    /// The tile of a product: see [`Product`].
+    /// The tile of a product: see [`product`].
     ///
     /// # Safety
     /// Every element that `tile` names is inside its allocation, and nobody else reads or writes its output.

@@ -21,6 +21,7 @@ use crate::nn::{Network, Tensor, Workspace};
 use crate::options::Options;
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
+use crate::panel::sites::Sites;
 use crate::progress::{Event, Progress};
 use crate::threads::Threads;
 use adversarial::{Adversarial, Losses};
@@ -112,8 +113,8 @@ pub fn fit(
     let (mut data, judges) = rows(panel, &of_run, progress)?;
     let of_run = match (options.text("body"), kind) {
         // Convolutions share what they learn among neighbours; where neighbours are not linked there is nothing to share.
-        ("auto", ModelKind::Wgan) if !linked(panel) => {
-            progress.notice("neighbouring sites are hardly linked: the generator is fully connected (body=dense)");
+        ("auto", ModelKind::Wgan) if !linked(panel.sites()) => {
+            progress.notice("neighbouring sites are far apart: the generator is fully connected (body=dense)");
             let mut dense = options.clone();
             dense.set("body", "dense")?;
             Settings::new(&dense, kind, settings.seed, panel.haplotypes(), panel.sites().len())?
@@ -416,30 +417,16 @@ fn genotypes(panel: &Panel, people: &[usize]) -> Result<BitMatrix> {
     Ok(out)
 }
 
-/// Neighbours whose mean r2 is more than this many times that of far sites are linked; populations alone make them alike.
-const LINKED: f64 = 2.0;
+/// Base pairs between neighbouring sites, in the median, up to which they are taken to be linked: human LD falls to half
+/// within some tens of thousands.
+const LINKED: u64 = 50_000;
 
-/// Whether neighbouring sites tell of each other more than far ones do.
-fn linked(panel: &Panel) -> bool {
-    let (bits, n) = (panel.bits(), panel.haplotypes() as f64);
-    let Ok(by_site) = bits.transpose() else { return true };
-    let frequencies: Vec<f64> = bits.count_columns().iter().map(|count| f64::from(*count) / n).collect();
-    let mean_r2 = |apart: usize| {
-        let (mut sum, mut pairs) = (0.0, 0.0);
-        for (site, a) in frequencies.iter().enumerate().skip(apart) {
-            let b = frequencies[site - apart];
-            let variance = a * (1.0 - a) * b * (1.0 - b);
-            if variance > 0.0 {
-                let words = by_site.row(site - apart).iter().zip(by_site.row(site));
-                let both = words.map(|(x, y)| (x & y).count_ones()).sum::<u32>();
-                sum += (f64::from(both) / n - a * b).powi(2) / variance;
-                pairs += 1.0;
-            }
-        }
-        sum / f64::max(pairs, 1.0)
-    };
-    let far = (frequencies.len() / 2).max(1);
-    mean_r2(1) > LINKED * mean_r2(far)
+/// Whether neighbouring sites are near enough to tell of each other.
+fn linked(sites: &Sites) -> bool {
+    let steps = (1..sites.len()).filter(|i| sites[*i].contig == sites[*i - 1].contig);
+    let mut distances: Vec<u64> = steps.map(|i| sites[i].position - sites[i - 1].position).collect();
+    distances.sort_unstable();
+    distances.get(distances.len() / 2).is_some_and(|median| *median <= LINKED)
 }
 
 /// How much of the weights of a decoder's last layer stays before training.

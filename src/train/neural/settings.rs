@@ -98,10 +98,8 @@ fn defaults(kind: ModelKind, convolutional: bool) -> Defaults {
     };
     match kind {
         ModelKind::Vae => Defaults { rate: 1e-3, latent: 32, betas: (0.9, 0.999), ..dense },
-        ModelKind::PcaGan => {
-            Defaults { penalty: 1.0, rate: 5e-4, critic_rate: 5e-4, latent: 64, ..dense }
-        }
-        ModelKind::Gan => Defaults { penalty: 30.0, latent: 600, ..dense },
+        ModelKind::PcaGan => Defaults { penalty: 1.0, rate: 5e-4, critic_rate: 5e-4, latent: 64, ..dense },
+        ModelKind::Gan => Defaults { updates: 15_000, penalty: 30.0, latent: 600, ..dense },
         _ if convolutional => Defaults { updates: 10_000, batch: 32, pack: 2, rate: 5e-4, critic_rate: 5e-4, ..dense },
         _ => dense,
     }
