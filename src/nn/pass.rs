@@ -235,8 +235,8 @@ impl<T: Real> Pass<'_, T> {
                 }
                 out
             }
-            Op::Flatten => flatten(workspace, read(0)),
-            Op::Fold => fold(workspace, read(0), node.channels, node.length),
+            Op::Flatten => workspace.flattened(read(0)),
+            Op::Fold => workspace.folded(read(0), node.channels, node.length),
         };
         Ok((value, saved))
     }
@@ -393,8 +393,8 @@ impl<T: Real> Pass<'_, T> {
                 Ok(out)
             }
             Op::Add => Ok(workspace.copy(delta)),
-            Op::Flatten => Ok(fold(workspace, delta, from.channels, from.length)),
-            Op::Fold => Ok(flatten(workspace, delta)),
+            Op::Flatten => Ok(workspace.folded(delta, from.channels, from.length)),
+            Op::Fold => Ok(workspace.flattened(delta)),
             Op::LeakyRelu { .. } | Op::Tanh | Op::Sigmoid | Op::Dropout { .. } => self.sloped(tape, i, delta),
         }
     }
@@ -575,8 +575,8 @@ impl<T: Real> Pass<'_, T> {
                 }
                 out
             }
-            Op::Flatten => flatten(workspace, some),
-            Op::Fold => fold(workspace, some, node.channels, node.length),
+            Op::Flatten => workspace.flattened(some),
+            Op::Fold => workspace.folded(some, node.channels, node.length),
             Op::Input(_) | Op::Location { .. } => return Ok(None),
         };
         Ok(Some(found))
@@ -639,32 +639,4 @@ fn sum_channels<T: Real>(workspace: &Workspace<T>, delta: &Tensor<T>, sums: &mut
     let found = workspace.threads().map(delta.channels, |c| total(delta.channel(c), delta.channel(c), |d, _| d))?;
     sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += T::of(found));
     Ok(())
-}
-
-/// Channels x positions of each sample as units.
-fn flatten<T: Real>(workspace: &mut Workspace<T>, x: &Tensor<T>) -> Tensor<T> {
-    let mut out = workspace.tensor(x.channels * x.length, x.samples, 1);
-    let samples = x.samples;
-    for c in 0..x.channels {
-        for n in 0..samples {
-            for (l, value) in x.positions(c, n).iter().enumerate() {
-                out.rows_mut()[(c * x.length + l) * samples + n] = *value;
-            }
-        }
-    }
-    out
-}
-
-/// Units of each sample as channels x positions.
-fn fold<T: Real>(workspace: &mut Workspace<T>, x: &Tensor<T>, channels: usize, length: usize) -> Tensor<T> {
-    let mut out = workspace.zeros(channels, x.samples, length);
-    let samples = x.samples;
-    for c in 0..channels {
-        for n in 0..samples {
-            for (l, value) in out.positions_mut(c, n).iter_mut().enumerate() {
-                *value = x.rows()[(c * length + l) * samples + n];
-            }
-        }
-    }
-    out
 }

@@ -178,6 +178,32 @@ impl<T: Real> Workspace<T> {
         })
     }
 
+    /// Channels x positions of each sample as units.
+    pub fn flattened(&mut self, x: &Tensor<T>) -> Tensor<T> {
+        let mut out = self.tensor(x.channels * x.length, x.samples, 1);
+        for c in 0..x.channels {
+            for n in 0..x.samples {
+                for (l, value) in x.positions(c, n).iter().enumerate() {
+                    out.rows_mut()[(c * x.length + l) * x.samples + n] = *value;
+                }
+            }
+        }
+        out
+    }
+
+    /// Units of each sample as channels x positions.
+    pub fn folded(&mut self, x: &Tensor<T>, channels: usize, length: usize) -> Tensor<T> {
+        let mut out = self.zeros(channels, x.samples, length);
+        for c in 0..channels {
+            for n in 0..x.samples {
+                for (l, value) in out.positions_mut(c, n).iter_mut().enumerate() {
+                    *value = x.rows()[(c * length + l) * x.samples + n];
+                }
+            }
+        }
+        out
+    }
+
     /// Numbers of `rows` rows of `columns` each, turned: row c of what comes back is column c.
     pub fn turned(&mut self, values: &[T], rows: usize, columns: usize) -> Result<Vec<T>> {
         const BLOCK: usize = 16;

@@ -86,12 +86,11 @@ impl Adversarial {
     /// # Errors
     /// `Diverged`; the threads could not be started.
     pub fn step(&mut self, workspace: &mut Workspace<f32>, data: &mut Data, update: u64) -> Result<Losses> {
-        let batches = self.settings.critic_steps as u64 + 1;
         let mut losses = Losses::default();
-        for c in 0..self.settings.critic_steps as u64 {
-            self.step_critic(workspace, data, update, update * batches + c, &mut losses)?;
+        for step in 0..self.settings.critic_steps as u64 {
+            self.step_critic(workspace, data, update, step, &mut losses)?;
         }
-        self.step_generator(workspace, data, update, (update + 1) * batches - 1, &mut losses)?;
+        self.step_generator(workspace, data, update, &mut losses)?;
         let sound = [losses.critic, losses.gradient, losses.generator].iter().all(|l| l.is_finite() && l.abs() < 1e7);
         match sound {
             true => Ok(losses),
@@ -104,6 +103,11 @@ impl Adversarial {
             )
             .remedy("a smaller learning_rate and critic_rate, or a larger penalty, hold it")),
         }
+    }
+
+    /// The number of a batch: those of an update are the critic's steps and then the generator's.
+    fn batch(&self, update: u64, step: u64) -> u64 {
+        update * (self.settings.critic_steps as u64 + 1) + step
     }
 
     /// Artificial haplotypes of batch number `batch`, with labels in the shares of the data.
@@ -160,17 +164,15 @@ impl Adversarial {
         workspace: &mut Workspace<f32>,
         data: &mut Data,
         update: u64,
-        batch: u64,
+        step: u64,
         losses: &mut Losses,
     ) -> Result<()> {
         let settings = self.settings.clone();
         let (samples, names) = (settings.batch, data.labels.len());
+        let batch = self.batch(update, step);
         let made = self.make(workspace, data, batch, false)?;
-        let rows = data.rows(
-            (update * settings.critic_steps as u64 + batch % (settings.critic_steps as u64 + 1))
-                * (samples * settings.pack) as u64,
-            samples * settings.pack,
-        );
+        let count = samples * settings.pack;
+        let rows = data.rows((update * settings.critic_steps as u64 + step) * count as u64, count);
         let real = data.tensor(workspace, &rows)?;
         let labels: Vec<usize> = rows.iter().map(|row| data.numbers[*row]).collect();
         let mut gradients = cleared(&mut self.gradients[1]);
@@ -269,11 +271,11 @@ impl Adversarial {
         workspace: &mut Workspace<f32>,
         data: &Data,
         update: u64,
-        batch: u64,
         losses: &mut Losses,
     ) -> Result<()> {
         let settings = self.settings.clone();
         let samples = settings.batch;
+        let batch = self.batch(update, settings.critic_steps as u64);
         let made = self.make(workspace, data, batch, true)?;
         let inputs = self.packed(workspace, made.alleles, &made.labels, data.labels.len());
         let mut pass = Pass { graph: &self.critic.graph, numbers: &self.critic.numbers, workspace };

@@ -17,7 +17,7 @@ use crate::models::labels::Labels;
 use crate::models::neural::{Body, Latent, Neural};
 use crate::models::{ModelKind, Output, Provenance};
 use crate::nn::optimiser::Optimiser;
-use crate::nn::{Network, Tensor, Workspace};
+use crate::nn::{Network, Workspace};
 use crate::options::Options;
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
@@ -455,31 +455,4 @@ fn follow(average: &mut [Vec<f32>], current: &[Vec<f32>], keep: f32, threads: &T
         })?;
     }
     Ok(())
-}
-
-/// Units as channels x positions.
-fn folded(workspace: &mut Workspace<f32>, x: &Tensor<f32>, channels: usize, length: usize) -> Tensor<f32> {
-    let mut out = workspace.zeros(channels, x.samples, length);
-    for c in 0..channels {
-        for n in 0..x.samples {
-            for (l, value) in out.positions_mut(c, n).iter_mut().enumerate() {
-                *value = x.rows()[(c * length + l) * x.samples + n];
-            }
-        }
-    }
-    out
-}
-
-/// Channels x positions as units.
-fn unfolded(workspace: &mut Workspace<f32>, x: Tensor<f32>) -> Tensor<f32> {
-    let mut out = workspace.tensor(x.channels * x.length, x.samples, 1);
-    for c in 0..x.channels {
-        for n in 0..x.samples {
-            for (l, value) in x.positions(c, n).iter().enumerate() {
-                out.rows_mut()[(c * x.length + l) * x.samples + n] = *value;
-            }
-        }
-    }
-    workspace.give_tensor(x);
-    out
 }

@@ -76,7 +76,7 @@ impl Variational {
         }
         let input = match &self.decoder.graph.nodes[0] {
             node if node.length == 1 => workspace.copy(&z),
-            node => super::folded(workspace, &z, node.channels, node.length),
+            node => workspace.folded(&z, node.channels, node.length),
         };
         let mut pass = Pass { graph: &self.decoder.graph, numbers: &self.decoder.numbers, workspace };
         let decoded = pass.forward(Mode::Train(stream(2)), &[&input])?;
@@ -97,7 +97,11 @@ impl Variational {
         let of_input = adjoints[0].take().expect("the gradient of the input was asked for");
         let of_z = match of_input.length {
             1 => of_input,
-            _ => super::unfolded(workspace, of_input),
+            _ => {
+                let units = workspace.flattened(&of_input);
+                workspace.give_tensor(of_input);
+                units
+            }
         };
         let weight = settings.beta * (update as f64 / (WARMING * settings.updates as f64)).min(1.0);
         let share = (weight / count as f64) as f32;
