@@ -220,7 +220,7 @@ pub extern "C" fn haploom_model_label(model: Option<&haploom_model>, i: usize) -
         let handle = required(model, "model")?;
         let names = || handle.model.labels().names.iter().map(|name| c_string(name)).collect();
         let labels = handle.labels.get_or_init(names);
-        labels.get(i).map(|name| name.as_ptr()).ok_or_else(|| no_label(labels.len(), i))
+        Ok(labels.get(i).map_or(std::ptr::null(), |name| name.as_ptr()))
     })
 }
 
@@ -228,14 +228,7 @@ pub extern "C" fn haploom_model_label(model: Option<&haploom_model>, i: usize) -
 /// last one and for NULL. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_model_label_share(model: Option<&haploom_model>, i: usize) -> f64 {
-    answer(f64::NAN, || {
-        let shares = &model_of(model)?.labels().shares;
-        shares.get(i).copied().ok_or_else(|| no_label(shares.len(), i))
-    })
-}
-
-fn no_label(labels: usize, i: usize) -> Error {
-    Error::argument(format!("the model knows {labels} labels, and none is number {i}"))
+    answer(f64::NAN, || Ok(model_of(model)?.labels().shares.get(i).copied().unwrap_or(f64::NAN)))
 }
 
 /// How well a model knows a panel: for each haplotype and each site of the model, the probability
