@@ -47,7 +47,7 @@ static void check_labels(const haploom_model *model) {
     }
     CHECK(fabs(sum - 1) < 1e-9);
     CHECK(haploom_model_label(model, 1) == haploom_model_label(model, 1), "a text lives as long as the model");
-    CHECK(haploom_model_label(model, 3) == NULL && strstr(last_error(), "3 labels"));
+    CHECK(haploom_model_label(model, 3) == NULL);
     CHECK(isnan(haploom_model_label_share(model, SIZE_MAX)));
     CHECK(haploom_model_label_count(NULL) == 0);
 }

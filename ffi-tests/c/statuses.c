@@ -203,7 +203,7 @@ static void option_keys(void) {
 static void training(void) {
     haploom_panel *panel = demo(HAPLOOM_DEMO_TRAIN), *other = demo(HAPLOOM_DEMO_HELD_OUT);
     haploom_model *model = (haploom_model *)&panel;
-    EXPECT(INVALID_ARGUMENT, haploom_train(panel, "gan", NULL, &model), "gan", "rbm, bernoulli, markov");
+    EXPECT(INVALID_ARGUMENT, haploom_train(panel, "perceptron", NULL, &model), "perceptron", "rbm, bernoulli, markov");
     CHECK(model == NULL);
     haploom_options *how = options("learning_rate=10,epochs=20,hidden=40");
     EXPECT(DIVERGED, haploom_train(panel, "rbm", how, &model), "reached");

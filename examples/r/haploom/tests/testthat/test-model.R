@@ -42,7 +42,7 @@ test_that("wrong options are refused by the library's own text", {
     expect_status(train(people, epochs = sum), "INVALID_ARGUMENT", "epochs", "train")
     expect_status(train(people, "rbm", 3), "INVALID_ARGUMENT", "by name", "train")
     expect_status(train(people, epochs = 1, epochs = 2), "INVALID_ARGUMENT", "twice", "train")
-    expect_status(train(people, "gan"), "INVALID_ARGUMENT", "rbm, bernoulli, markov", "train")
+    expect_status(train(people, "perceptron"), "INVALID_ARGUMENT", "rbm, bernoulli, markov", "train")
     expect_status(train(people, progress = "yes"), "INVALID_ARGUMENT", "progress", "train")
     expect_status(train(as.matrix(people)), "INVALID_ARGUMENT", "has to be a panel", "train")
     expect_status(train(model), "INVALID_ARGUMENT", "not haploom_model", "train")
