@@ -197,6 +197,14 @@ impl Graph {
         self.inputs
     }
 
+    /// The node of input number `which`, which was made by [`Graph::input`].
+    ///
+    /// # Panics
+    /// If there is no such input: callers name inputs of graphs that they built.
+    pub fn input_node(&self, which: usize) -> usize {
+        self.nodes.iter().position(|node| node.op == Op::Input(which)).expect("an input of this graph")
+    }
+
     /// The output's number.
     pub fn output(&self) -> usize {
         self.nodes.len() - 1

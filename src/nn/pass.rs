@@ -1,7 +1,7 @@
 //! Forward, backward, and once more: what a network makes of a batch, and how that changes.
 
 use super::convolution::{convolve, correlate};
-use super::graph::{Graph, Op, Over, Step};
+use super::graph::{Graph, Node, Op, Over, Step};
 use super::normalise::{Normalised, normalise, total};
 use super::tensor::{LEAD, PIECE, Tensor, Workspace};
 use crate::compute::real::{Left, Real, Right, product, wide};
@@ -163,24 +163,12 @@ impl<T: Real> Pass<'_, T> {
         let value = match &node.op {
             Op::Input(which) => workspace.copy(inputs[*which]),
             Op::Dense { weight, bias } => {
-                let x = read(0);
-                let mut out = workspace.tensor(node.channels, samples, 1);
-                let left = Left { values: &self.numbers[*weight], first: 0, row: x.channels, step: 1 };
-                let places = rows(x.channels, samples);
-                let right = Right { values: x.all(), rows: &places };
-                let threads = workspace.threads().clone();
-                product(&threads, node.channels, samples, left, right, out.rows_mut(), samples, false)?;
+                let mut out = self.dense(node, *weight, read(0))?;
                 self.add_bias(&mut out, *bias)?;
                 out
             }
             Op::Convolution { weight, bias, step } => {
-                let x = read(0);
-                let (w, inputs, outputs) = (&self.numbers[*weight], x.channels, node.channels);
-                let place = |m: usize, c: usize, t: usize| match step {
-                    Step::Up { .. } => w[(c * outputs + m) * 3 + t],
-                    _ => w[(m * inputs + c) * 3 + t],
-                };
-                let mut out = convolve(workspace, step.walk(), x, outputs, node.length, place)?;
+                let mut out = self.convolution(node, *weight, *step, read(0))?;
                 self.add_bias(&mut out, *bias)?;
                 out
             }
@@ -239,6 +227,27 @@ impl<T: Real> Pass<'_, T> {
             Op::Fold => workspace.folded(read(0), node.channels, node.length),
         };
         Ok((value, saved))
+    }
+
+    /// A dense layer's weights times `x`: its inputs, or how they move.
+    fn dense(&mut self, node: &Node, weight: usize, x: &Tensor<T>) -> Result<Tensor<T>> {
+        let mut out = self.workspace.tensor(node.channels, x.samples, 1);
+        let left = Left { values: &self.numbers[weight], first: 0, row: x.channels, step: 1 };
+        let places = rows(x.channels, x.samples);
+        let right = Right { values: x.all(), rows: &places };
+        let threads = self.workspace.threads().clone();
+        product(&threads, node.channels, x.samples, left, right, out.rows_mut(), x.samples, false)?;
+        Ok(out)
+    }
+
+    /// A convolution's weights over `x`: its inputs, or how they move.
+    fn convolution(&mut self, node: &Node, weight: usize, step: Step, x: &Tensor<T>) -> Result<Tensor<T>> {
+        let (w, inputs, outputs) = (&self.numbers[weight], x.channels, node.channels);
+        let place = |m: usize, c: usize, t: usize| match step {
+            Step::Up { .. } => w[(c * outputs + m) * 3 + t],
+            _ => w[(m * inputs + c) * 3 + t],
+        };
+        convolve(self.workspace, step.walk(), x, outputs, node.length, place)
     }
 
     fn add_bias(&mut self, out: &mut Tensor<T>, bias: Option<usize>) -> Result<()> {
@@ -539,23 +548,8 @@ impl<T: Real> Pass<'_, T> {
         let workspace = &mut *self.workspace;
         let samples = some.samples;
         let found = match &node.op {
-            Op::Dense { weight, .. } => {
-                let mut out = workspace.tensor(node.channels, samples, 1);
-                let left = Left { values: &self.numbers[*weight], first: 0, row: some.channels, step: 1 };
-                let places = rows(some.channels, samples);
-                let right = Right { values: some.all(), rows: &places };
-                let threads = workspace.threads().clone();
-                product(&threads, node.channels, samples, left, right, out.rows_mut(), samples, false)?;
-                out
-            }
-            Op::Convolution { weight, step, .. } => {
-                let (w, inputs, outputs) = (&self.numbers[*weight], some.channels, node.channels);
-                let place = |m: usize, c: usize, t: usize| match step {
-                    Step::Up { .. } => w[(c * outputs + m) * 3 + t],
-                    _ => w[(m * inputs + c) * 3 + t],
-                };
-                convolve(workspace, step.walk(), some, outputs, node.length, place)?
-            }
+            Op::Dense { weight, .. } => self.dense(node, *weight, some)?,
+            Op::Convolution { weight, step, .. } => self.convolution(node, *weight, *step, some)?,
             Op::Normalise { scale, .. } => match &tape.saved[i] {
                 Saved::Normalised(n) => n.through(workspace, &self.numbers[*scale], some)?,
                 _ => workspace.copy(some),

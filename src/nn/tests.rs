@@ -84,7 +84,7 @@ impl Case {
         let tape = pass.forward(mode, &inputs).unwrap();
         let seed = pass.workspace.copy(weights);
         let adjoints = pass.backward(&tape, seed, None, true, true).unwrap();
-        let node = pass.graph.nodes.iter().position(|n| n.op == Op::Input(which)).unwrap();
+        let node = pass.graph.input_node(which);
         let g = adjoints[node].as_ref().unwrap();
         let along = g.rows().iter().zip(v.rows()).map(|(g, v)| g * v).sum();
         pass.penalty(&tape, &adjoints, which, v, &mut gradients).unwrap();

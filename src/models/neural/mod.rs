@@ -9,12 +9,41 @@ pub mod log;
 use super::labels::Labels;
 use super::{ModelKind, Output};
 use crate::error::{Error, Result};
-use crate::nn::{Graph, Network, Workspace};
+use crate::nn::{Graph, Network, Tensor, Workspace};
 use crate::panel::bits::BitMatrix;
 use convolutional::Convolutional;
 use dense::Dense;
 
 pub use draw::{Drawer, Inputs, Rows, codes, normals};
+
+/// Alleles of some rows as critics and encoders read them, -1 and 1: a unit a column for a `length` of 1, else a channel of so
+/// many positions, 0 beyond the last column.
+///
+/// # Errors
+/// The threads could not be started.
+pub fn alleles(
+    workspace: &mut Workspace<f32>,
+    bits: &BitMatrix,
+    rows: &[usize],
+    length: usize,
+) -> Result<Tensor<f32>> {
+    let threads = workspace.threads().clone();
+    let columns = bits.columns();
+    let sign = |row: usize, column: usize| if bits.get(row, column) { 1.0 } else { -1.0 };
+    if length == 1 {
+        let mut out = workspace.tensor(columns, rows.len(), 1);
+        threads.for_each_piece(out.rows_mut(), rows.len().max(1), |c, out| {
+            out.iter_mut().zip(rows).for_each(|(o, row)| *o = sign(*row, c));
+        })?;
+        return Ok(out);
+    }
+    let mut out = workspace.zeros(1, rows.len(), length);
+    let segment = out.segment();
+    threads.for_each_piece(out.rows_mut(), segment, |n, out| {
+        out[..columns].iter_mut().enumerate().for_each(|(c, o)| *o = sign(rows[n], c));
+    })?;
+    Ok(out)
+}
 
 /// The layers of a generator.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,20 +186,7 @@ impl Neural {
     pub fn encoded(&self, workspace: &mut Workspace<f32>, bits: &BitMatrix, rows: &[usize]) -> Result<Vec<f32>> {
         let what = || format!("a {} model has no encoder", self.kind.name());
         let encoder = self.encoder.as_ref().ok_or_else(|| Error::argument(what()))?;
-        let input = &encoder.graph.nodes[0];
-        // Alleles are -1 and 1; positions beyond the sites are 0.
-        let sign = |row: usize, column: usize| if bits.get(row, column) { 1.0 } else { -1.0 };
-        let mut alleles = workspace.zeros(input.channels, rows.len(), input.length);
-        if input.length == 1 {
-            for (c, out) in alleles.rows_mut().chunks_exact_mut(rows.len().max(1)).enumerate() {
-                out.iter_mut().zip(rows).for_each(|(o, row)| *o = sign(*row, c));
-            }
-        } else {
-            for (n, row) in rows.iter().enumerate() {
-                let columns = alleles.positions_mut(0, n).iter_mut().take(bits.columns());
-                columns.enumerate().for_each(|(c, o)| *o = sign(*row, c));
-            }
-        }
+        let alleles = alleles(workspace, bits, rows, encoder.graph.nodes[0].length)?;
         let code = encoder.apply(workspace, &[&alleles])?;
         workspace.give_tensor(alleles);
         let size = self.latent_size();

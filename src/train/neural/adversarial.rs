@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::models::neural::dense::Dense;
 use crate::models::neural::{Body, Inputs, codes, normals};
 use crate::nn::optimiser::{Optimiser, Rule};
-use crate::nn::{Mode, Network, Op, Pass, Tape, Tensor, Workspace};
+use crate::nn::{Mode, Network, Pass, Tape, Tensor, Workspace};
 use crate::rng::{Purpose, Stream};
 
 /// What a step measured.
@@ -234,8 +234,7 @@ impl Adversarial {
         let mut ones = pass.workspace.zeros(1, samples, 1);
         ones.rows_mut().fill(1.0);
         let adjoints = pass.backward(&tape, ones, None, true, true)?;
-        let input = pass.graph.nodes.iter().position(|node| node.op == Op::Input(0)).expect("a critic has an input");
-        let g = adjoints[input].as_ref().expect("the gradient of the input was asked for");
+        let g = adjoints[pass.graph.input_node(0)].as_ref().expect("the gradient of the input was asked for");
         let segment = g.segment();
         let mut squares = vec![0.0f64; samples];
         for (i, x) in g.rows().iter().enumerate() {
@@ -293,8 +292,7 @@ impl Adversarial {
         let mut adjoints = pass.backward(&tape, seed, None, true, false)?;
         tape.release(pass.workspace);
         inputs.into_iter().for_each(|input| workspace.give_tensor(input));
-        let input = self.critic.graph.nodes.iter().position(|node| node.op == Op::Input(0)).expect("an input");
-        let of_packs = adjoints[input].take().expect("the gradient of the input was asked for");
+        let of_packs = adjoints[self.critic.graph.input_node(0)].take().expect("the gradient of the input was asked for");
         adjoints.into_iter().flatten().for_each(|adjoint| workspace.give_tensor(adjoint));
         let of_alleles = unpack_rows(workspace, of_packs, settings.pack);
         let of_odds = match made.slopes {
@@ -320,9 +318,7 @@ impl Adversarial {
         let threads = workspace.threads().clone();
         self.generator_steps.descend(&threads, &mut self.generator.numbers, &gradients, rate)?;
         self.gradients[0] = gradients;
-        // The average is young at first: then it follows faster.
-        let keep = settings.average.min((1.0 + update as f64) / (10.0 + update as f64)) as f32;
-        super::follow(&mut self.average.numbers, &self.generator.numbers, keep, &threads)
+        super::follow(&mut self.average.numbers, &self.generator.numbers, settings.kept(update), &threads)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::compute::activation;
 use crate::compute::real::wide;
 use crate::error::Result;
 use crate::models::labels::Labels;
+use crate::models::neural::alleles;
 use crate::nn::tensor::PIECE;
 use crate::nn::{Tensor, Workspace};
 use crate::panel::bits::BitMatrix;
@@ -53,30 +54,15 @@ impl Data {
     /// # Errors
     /// The threads could not be started.
     pub fn tensor(&self, workspace: &mut Workspace<f32>, rows: &[usize]) -> Result<Tensor<f32>> {
-        let threads = workspace.threads().clone();
         if let Some(Scores { k, values, .. }) = &self.scores {
             let k = *k;
             let mut out = workspace.tensor(k, rows.len(), 1);
-            threads.for_each_piece(out.rows_mut(), rows.len(), |c, out| {
+            workspace.threads().clone().for_each_piece(out.rows_mut(), rows.len(), |c, out| {
                 out.iter_mut().zip(rows).for_each(|(o, row)| *o = values[row * k + c]);
             })?;
             return Ok(out);
         }
-        let columns = self.bits.columns();
-        let sign = |row: usize, column: usize| if self.bits.get(row, column) { 1.0 } else { -1.0 };
-        if self.length == 1 {
-            let mut out = workspace.tensor(columns, rows.len(), 1);
-            threads.for_each_piece(out.rows_mut(), rows.len(), |c, out| {
-                out.iter_mut().zip(rows).for_each(|(o, row)| *o = sign(*row, c));
-            })?;
-            return Ok(out);
-        }
-        let mut out = workspace.zeros(1, rows.len(), self.length);
-        let segment = out.segment();
-        threads.for_each_piece(out.rows_mut(), segment, |n, out| {
-            out[..columns].iter_mut().enumerate().for_each(|(c, o)| *o = sign(rows[n], c));
-        })?;
-        Ok(out)
+        alleles(workspace, &self.bits, rows, self.length)
     }
 }
 
@@ -92,7 +78,7 @@ pub fn straight_through(
     columns: usize,
     noise: Stream,
 ) -> Result<(Tensor<f32>, Tensor<f32>)> {
-    let mut alleles = workspace.tensor(odds.channels, odds.samples, odds.length);
+    let mut drawn = workspace.tensor(odds.channels, odds.samples, odds.length);
     let mut slopes = workspace.tensor(odds.channels, odds.samples, odds.length);
     let threads = workspace.threads().clone();
     let source = odds.rows();
@@ -111,7 +97,7 @@ pub fn straight_through(
         }
     })?;
     let noisy = slopes.rows();
-    threads.for_each_piece(alleles.rows_mut(), PIECE, |piece, out| {
+    threads.for_each_piece(drawn.rows_mut(), PIECE, |piece, out| {
         out.iter_mut().zip(&noisy[piece * PIECE..]).for_each(|(o, x)| *o = if *x > 0.0 { 1.0 } else { -1.0 });
     })?;
     threads.for_each_piece(slopes.rows_mut(), PIECE, |_, out| {
@@ -124,11 +110,11 @@ pub fn straight_through(
     })?;
     if odds.length > 1 {
         let (segment, length) = (odds.segment(), odds.length);
-        for tensor in [&mut alleles, &mut slopes] {
+        for tensor in [&mut drawn, &mut slopes] {
             for sample in tensor.rows_mut().chunks_exact_mut(segment) {
                 sample[columns.min(length)..].fill(0.0);
             }
         }
     }
-    Ok((alleles, slopes))
+    Ok((drawn, slopes))
 }

@@ -1,6 +1,5 @@
 //! How good a generator is while it learns: a look makes haplotypes, calibrates their last step, and measures them.
 
-use super::super::output::{Calibrated, sharpen, solve_bias};
 use super::data::Data;
 use crate::error::Result;
 use crate::evaluate::adversarial::{Aats, aats};
@@ -12,6 +11,8 @@ use crate::nn::Workspace;
 use crate::panel::bits::BitMatrix;
 use crate::panel::sites::Sites;
 use crate::rng::{Purpose, Stream};
+use crate::train::contrastive::frequencies;
+use crate::train::output::{Calibrated, sharpen, solve_bias};
 use serde_json::{Value, json};
 
 /// Haplotypes that a look makes, at most.
@@ -76,7 +77,7 @@ impl Judge {
         let mut chosen = Stream::new(seed, Purpose::Evaluate, 12).reader(0).choose(sites.len(), SITES);
         chosen.sort();
         Ok(Judge {
-            frequencies: super::super::contrastive::frequencies(learned),
+            frequencies: frequencies(learned),
             learned: learned.select_rows(&rows)?,
             rows,
             judges: judges.select_rows(&choose(judges, 11))?,
@@ -120,7 +121,7 @@ impl Judge {
                 false => sure = middle,
             }
         }
-        let made = super::super::contrastive::frequencies(&found.haplotypes);
+        let made = frequencies(&found.haplotypes);
         let varying: Vec<usize> = (0..columns).filter(|c| (1e-9..1.0 - 1e-9).contains(&self.frequencies[*c])).collect();
         let fixed = varying.iter().filter(|c| made[**c] == 0.0 || made[**c] == 1.0).count();
         let judged = self.judges.rows().min(found.haplotypes.rows());
@@ -145,9 +146,7 @@ impl Judge {
             labels: drawer.labels(rows),
         })
     }
-}
 
-impl Judge {
     /// The share of a look's haplotypes whose label is that of the real ones near them; nothing without labels.
     ///
     /// # Errors

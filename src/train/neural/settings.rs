@@ -204,6 +204,11 @@ impl Settings {
         doublings - doublings % 2
     }
 
+    /// How much of the running average stays at update `update`: little at first, when the average is young.
+    pub fn kept(&self, update: u64) -> f32 {
+        self.average.min((1.0 + update as f64) / (10.0 + update as f64)) as f32
+    }
+
     /// The share of the full size of a step at update `update`: 1 for the first half, then falling to 0 in a line.
     pub fn pace(&self, update: u64) -> f64 {
         (2.0 * (1.0 - update as f64 / self.updates.max(1) as f64)).min(1.0)

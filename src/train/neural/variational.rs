@@ -126,8 +126,7 @@ impl Variational {
         let rate = (settings.rate * settings.pace(update)) as f32;
         self.decoder_steps.descend(&threads, &mut self.decoder.numbers, &of_decoder, rate)?;
         self.encoder_steps.descend(&threads, &mut self.encoder.numbers, &of_encoder, rate)?;
-        let keep = settings.average.min((1.0 + update as f64) / (10.0 + update as f64)) as f32;
-        super::follow(&mut self.average.numbers, &self.decoder.numbers, keep, &threads)?;
+        super::follow(&mut self.average.numbers, &self.decoder.numbers, settings.kept(update), &threads)?;
         let (reconstruction, divergence) = (reconstruction / count as f64, divergence / count as f64);
         match reconstruction.is_finite() && divergence.is_finite() {
             true => Ok(Losses { critic: divergence, gradient: 0.0, generator: reconstruction }),
