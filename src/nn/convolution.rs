@@ -4,7 +4,7 @@
 //! product whose right factor is the input itself, read from a place one to the left, at, and one to the right.
 
 use super::tensor::{LEAD, Tensor, Workspace};
-use crate::compute::real::{Left, Real, Right, product};
+use crate::compute::real::{Left, Product, Real, Right, Sums};
 use crate::error::Result;
 
 /// Positions of a kernel.
@@ -69,62 +69,83 @@ fn split<T: Real>(workspace: &mut Workspace<T>, x: &Tensor<T>, length: usize) ->
     Ok(out)
 }
 
-/// `out[m] = sum over channels c and t of weight(m, c, t) x[c]`, as `walk` reads it; `length` positions come out. Zeros
-/// between samples are in place.
+/// Weights of a convolution: number t of the kernel from channel c to channel m is `values[m x to + c x from + t]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel<'a, T> {
+    /// The numbers.
+    pub values: &'a [T],
+    /// From a channel of the output to the next.
+    pub to: usize,
+    /// From a channel of the input to the next.
+    pub from: usize,
+}
+
+impl<T: Real> Kernel<'_, T> {
+    /// Some numbers of each kernel, a row a channel of the output.
+    fn taps(&self, workspace: &mut Workspace<T>, outputs: usize, inputs: usize, taps: &[usize]) -> Vec<T> {
+        let mut arranged = workspace.numbers(outputs * inputs * taps.len());
+        for (m, row) in arranged.chunks_exact_mut(inputs * taps.len()).enumerate() {
+            for (c, numbers) in row.chunks_exact_mut(taps.len()).enumerate() {
+                let kernel = &self.values[m * self.to + c * self.from..][..KERNEL];
+                numbers.iter_mut().zip(taps).for_each(|(number, t)| *number = kernel[*t]);
+            }
+        }
+        arranged
+    }
+}
+
+/// `out[m] = bias[m] + sum over channels c and t of kernel(m, c, t) x[c]`, as `walk` reads it; `length` positions come
+/// out. Zeros between samples are in place.
 ///
 /// # Errors
-/// The threads could not be started.
+/// `OutOfMemory`; the threads could not be started.
 pub fn convolve<T: Real>(
     workspace: &mut Workspace<T>,
     walk: Walk,
     x: &Tensor<T>,
     channels: usize,
     length: usize,
-    weight: impl Fn(usize, usize, usize) -> T,
+    kernel: Kernel<T>,
+    bias: Option<&[T]>,
 ) -> Result<Tensor<T>> {
     let inputs = x.channels;
-    let arrange = |workspace: &mut Workspace<T>, taps: &[usize]| {
-        let mut arranged = workspace.numbers(channels * inputs * taps.len());
-        for (m, row) in arranged.chunks_exact_mut(inputs * taps.len()).enumerate() {
-            for (c, numbers) in row.chunks_exact_mut(taps.len()).enumerate() {
-                numbers.iter_mut().zip(taps).for_each(|(number, t)| *number = weight(m, c, *t));
-            }
-        }
-        arranged
-    };
     let threads = workspace.threads().clone();
+    let sums = bias.map_or(Sums::Written, Sums::Shifted);
+    let mut out = workspace.tensor(channels, x.samples, length);
     match walk {
         Walk::Same { .. } | Walk::Down { .. } => {
-            let arranged = arrange(workspace, &[0, 1, 2]);
             let halves = match walk {
                 Walk::Down { .. } => Some(split(workspace, x, length)?),
                 _ => None,
             };
             let source = halves.as_ref().unwrap_or(x);
-            let mut out = workspace.tensor(channels, x.samples, length);
             let rows = tap_rows(walk, inputs, source.row(), LEAD);
-            let left = Left { values: &arranged, first: 0, row: inputs * KERNEL, step: 1 };
+            // Where channels of the input are next to each other, the weights lie as the product reads them.
+            let arranged = (kernel.from != KERNEL).then(|| kernel.taps(workspace, channels, inputs, &[0, 1, 2]));
+            let left = match &arranged {
+                Some(values) => Left { values, first: 0, row: inputs * KERNEL, step: 1 },
+                None => Left { values: kernel.values, first: 0, row: kernel.to, step: 1 },
+            };
             let columns = out.row();
-            let right = Right { values: source.all(), rows: &rows };
-            product(&threads, channels, columns, left, right, out.rows_mut(), columns, false)?;
-            out.close_gaps();
-            workspace.give(arranged);
+            let right = Right::Rows { values: source.all(), rows: &rows };
+            let of = Product { rows: channels, columns, terms: rows.len(), left, right, sums, out_row: columns };
+            workspace.product(&of, out.rows_mut())?;
+            arranged.into_iter().for_each(|numbers| workspace.give(numbers));
             halves.into_iter().for_each(|halves| workspace.give_tensor(halves));
-            Ok(out)
         }
         Walk::Up { pad } => {
-            let mut out = workspace.zeros(channels, x.samples, length);
             let (columns, segment) = (x.row(), x.segment());
             let mut phase = workspace.numbers(channels * columns);
             for q in 0..2 {
                 let taps: Vec<usize> = (0..KERNEL).filter(|t| (q + pad + t) % 2 == 0).collect();
-                let arranged = arrange(workspace, &taps);
+                let arranged = kernel.taps(workspace, channels, inputs, &taps);
                 // Input i + (q + pad - t) / 2 adds to output 2 i + q.
                 let reads = |c: usize, t: usize| LEAD + c * columns + (q + pad + 4 - t) / 2 - 2;
                 let rows: Vec<usize> = (0..inputs).flat_map(|c| taps.iter().map(move |t| reads(c, *t))).collect();
                 let left = Left { values: &arranged, first: 0, row: inputs * taps.len(), step: 1 };
-                let right = Right { values: x.all(), rows: &rows };
-                product(&threads, channels, columns, left, right, &mut phase, columns, false)?;
+                let right = Right::Rows { values: x.all(), rows: &rows };
+                let of = Product { rows: channels, columns, terms: rows.len(), left, right, sums, out_row: columns };
+                workspace.product(&of, &mut phase)?;
                 let (row, out_segment) = (out.row(), out.segment());
                 threads.for_each_piece(out.rows_mut(), row, |c, out| {
                     for n in 0..x.samples {
@@ -136,9 +157,10 @@ pub fn convolve<T: Real>(
                 workspace.give(arranged);
             }
             workspace.give(phase);
-            Ok(out)
         }
     }
+    out.close_gaps();
+    Ok(out)
 }
 
 /// Where the right factor's row of channel c and the kernel's number t begins.
@@ -175,29 +197,24 @@ pub fn correlate<T: Real>(
     x: &Tensor<T>,
     gradient: &mut [T],
 ) -> Result<()> {
-    let threads = workspace.threads().clone();
     let halves = match walk {
         Walk::Down { .. } => Some(split(workspace, x, rows.length)?),
         _ => None,
     };
     let source = halves.as_ref().unwrap_or(x);
-    let (sources, columns, channels) = (source.channels, rows.row(), x.channels);
-    let turned = workspace.turned(source.rows(), sources, columns)?;
-    // A row of zeros before and after: a kernel at an end reads them.
-    let mut padded = workspace.numbers((columns + 2) * sources);
-    padded[..sources].fill(T::default());
-    padded[(columns + 1) * sources..].fill(T::default());
-    padded[sources..(columns + 1) * sources].copy_from_slice(&turned);
-    let mut found = workspace.numbers(rows.channels * channels);
-    for t in 0..KERNEL {
-        let (channel, shift) = tap(walk, 0, t, channels);
-        let reads: Vec<usize> = (0..columns).map(|column| (column + shift) * sources + channel).collect();
-        let left = Left { values: rows.all(), first: LEAD, row: columns, step: 1 };
-        let right = Right { values: &padded, rows: &reads };
-        product(&threads, rows.channels, channels, left, right, &mut found, channels, false)?;
-        gradient.iter_mut().skip(t).step_by(KERNEL).zip(&found).for_each(|(g, f)| *g += *f);
-    }
-    [turned, padded, found].into_iter().for_each(|numbers| workspace.give(numbers));
+    let columns = tap_rows(walk, x.channels, source.row(), LEAD);
+    let left = Left { values: rows.all(), first: LEAD, row: rows.row(), step: 1 };
+    let right = Right::Columns { values: source.all(), columns: &columns };
+    let of = Product {
+        rows: rows.channels,
+        columns: columns.len(),
+        terms: rows.row(),
+        left,
+        right,
+        sums: Sums::Added,
+        out_row: columns.len(),
+    };
+    workspace.product(&of, gradient)?;
     halves.into_iter().for_each(|halves| workspace.give_tensor(halves));
     Ok(())
 }

@@ -67,7 +67,8 @@ pub enum Op {
         /// How it walks.
         step: Step,
     },
-    /// `scale (x - mean) / sqrt(variance + 1e-5) + shift`, a scale and a shift a channel.
+    /// `y = scale (x - mean) / sqrt(variance + 1e-5) + shift`, a scale and a shift a channel, and LeakyReLU of it: y above 0,
+    /// `slope y` below.
     Normalise {
         /// Scales.
         scale: usize,
@@ -75,6 +76,8 @@ pub enum Op {
         shift: usize,
         /// What mean and variance are taken over.
         over: Over,
+        /// The slope below 0; 1 where no LeakyReLU follows.
+        slope: f64,
     },
     /// x above 0, `slope x` below.
     LeakyRelu {
@@ -112,7 +115,7 @@ impl Op {
             Op::Dense { weight, bias } | Op::Convolution { weight, bias, .. } => {
                 std::iter::once(weight).chain(bias.as_mut()).collect()
             }
-            Op::Normalise { scale, shift, over } => match over {
+            Op::Normalise { scale, shift, over, .. } => match over {
                 Over::Batch { mean, variance } => vec![scale, shift, mean, variance],
                 Over::Positions => vec![scale, shift],
             },
@@ -262,7 +265,7 @@ impl Graph {
             },
             false => Over::Positions,
         };
-        self.push(Op::Normalise { scale, shift, over }, &[x], channels, length)
+        self.push(Op::Normalise { scale, shift, over, slope: 1.0 }, &[x], channels, length)
     }
 
     /// Batch normalisation after node `x`.
@@ -280,8 +283,15 @@ impl Graph {
         self.push(op, &[x], channels, length)
     }
 
-    /// LeakyReLU after node `x`.
+    /// LeakyReLU after node `x`. A normalisation that was just added takes it over: one pass through memory does both, and
+    /// what it gave without the slope can be read no more.
     pub fn leaky_relu(&mut self, x: usize, slope: f64) -> usize {
+        if x == self.output()
+            && let Op::Normalise { slope: own, .. } = &mut self.nodes[x].op
+        {
+            *own *= slope;
+            return x;
+        }
         self.same(Op::LeakyRelu { slope }, x)
     }
 

@@ -89,7 +89,7 @@ impl Network {
         // Where each node of this network is in the new one.
         let mut places: Vec<usize> = Vec::new();
         for (i, node) in self.graph.nodes.iter().enumerate() {
-            if let (Op::Normalise { scale, shift, over: Over::Batch { mean, variance } }, Some(before)) =
+            if let (Op::Normalise { scale, shift, over: Over::Batch { mean, variance }, slope }, Some(before)) =
                 (&node.op, node.inputs.first().filter(|before| self.readers(**before) == 1))
             {
                 let factors: Vec<(f32, f32)> = (0..node.channels)
@@ -101,7 +101,8 @@ impl Network {
                     })
                     .collect();
                 if graph.absorb(places[*before], &factors, &mut numbers) {
-                    places.push(places[*before]);
+                    let before = places[*before];
+                    places.push(if *slope == 1.0 { before } else { graph.leaky_relu(before, *slope) });
                     continue;
                 }
             }

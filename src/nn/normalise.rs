@@ -1,7 +1,9 @@
-//! Normalisation: of a channel over a batch, or over the positions of each sample.
+//! Normalisation: of a channel over a batch, or over the positions of each sample; with the LeakyReLU that follows it.
 //!
 //! With mean m, variance v and s = sqrt(v + 1e-5) of a group of n numbers, `hat = (x - m) / s`, and its Jacobian is
-//! `J = (I - 1 1'/n - hat hat'/n) / s`, which is symmetric: gradients and tangents go through the same map.
+//! `J = (I - 1 1'/n - hat hat'/n) / s`, which is symmetric: gradients and tangents go through the same map. Then comes
+//! `y = scale hat + shift`, and LeakyReLU, whose slopes are a diagonal matrix D: `y -> D y`. Only x is kept for the way
+//! back: hat and D are made of it again, which costs less than to read them from memory.
 
 use super::tensor::{Tensor, Workspace};
 use crate::compute::real::{Real, wide};
@@ -10,17 +12,17 @@ use crate::error::Result;
 /// Added to variances (PyTorch's default).
 pub const EPSILON: f64 = 1e-5;
 
-/// What a normalisation keeps for the way back.
+/// What a normalisation keeps for the way back, beside its input.
 #[derive(Debug)]
-pub struct Normalised<T> {
-    /// The normalised numbers, before scale and shift.
-    pub hat: Tensor<T>,
+pub struct Normalised {
     /// Groups: mean, variance and 1 / s of each.
     pub groups: Vec<Group>,
     /// Whether groups are whole channels, or each sample's part of a channel.
     pub batch: bool,
     /// Whether mean and variance were given, and do not depend on x.
     pub fixed: bool,
+    /// Numbers of a group.
+    pub size: usize,
 }
 
 /// Numbers that are normalised together.
@@ -40,34 +42,103 @@ impl Group {
     }
 }
 
-/// The sum of `f` over numbers, in sixteen sums that are added in order.
-#[inline(always)]
-pub fn total<T: Real>(numbers: &[T], others: &[T], f: impl Fn(T, T) -> T) -> f64 {
-    wide(|| lanes(numbers, others, f))
+/// Scale and shift of each channel, and the slope below 0.
+#[derive(Clone, Copy, Debug)]
+pub struct After<'a, T> {
+    /// Scales.
+    pub scale: &'a [T],
+    /// Shifts.
+    pub shift: &'a [T],
+    /// The slope of LeakyReLU; 1 where there is none.
+    pub slope: T,
 }
 
+/// What happens to the numbers of a group, ready to be used.
+#[derive(Clone, Copy)]
+struct Map<T> {
+    mean: T,
+    inverse: T,
+    scale: T,
+    shift: T,
+    slope: T,
+}
+
+impl<T: Real> Map<T> {
+    fn new(group: &Group, after: After<T>, channel: usize) -> Self {
+        let (mean, inverse) = (T::of(group.mean), T::of(group.inverse));
+        Map { mean, inverse, scale: after.scale[channel], shift: after.shift[channel], slope: after.slope }
+    }
+
+    #[inline(always)]
+    fn hat(&self, x: T) -> T {
+        (x - self.mean) * self.inverse
+    }
+
+    #[inline(always)]
+    fn y(&self, hat: T) -> T {
+        let y = self.scale * hat + self.shift;
+        if y > T::default() { y } else { self.slope * y }
+    }
+
+    /// `d` times the slope at `hat`.
+    #[inline(always)]
+    fn sloped(&self, hat: T, d: T) -> T {
+        if self.scale * hat + self.shift > T::default() { d } else { self.slope * d }
+    }
+}
+
+/// Numbers that are added beside each other.
+const LANES: usize = 64;
+
+/// Sums over numbers, in 64 lanes each that are added in order.
 #[inline(always)]
-fn lanes<T: Real>(numbers: &[T], others: &[T], f: impl Fn(T, T) -> T) -> f64 {
-    const LANES: usize = 16;
-    let mut lanes = [T::default(); LANES];
+pub fn sums<const N: usize, T: Real>(numbers: &[T], others: &[T], f: impl Fn(T, T) -> [T; N]) -> [f64; N] {
+    let mut lanes = [[T::default(); LANES]; N];
     let (chunks, rest) = numbers.as_chunks::<LANES>();
     let (other_chunks, other_rest) = others.as_chunks::<LANES>();
     for (a, b) in chunks.iter().zip(other_chunks) {
         for l in 0..LANES {
-            lanes[l] += f(a[l], b[l]);
+            let found = f(a[l], b[l]);
+            for (lanes, found) in lanes.iter_mut().zip(found) {
+                lanes[l] += found;
+            }
         }
     }
-    rest.iter().zip(other_rest).enumerate().for_each(|(l, (a, b))| lanes[l] += f(*a, *b));
-    lanes.iter().map(|lane| lane.wide()).sum()
+    for (l, (a, b)) in rest.iter().zip(other_rest).enumerate() {
+        for (lanes, found) in lanes.iter_mut().zip(f(*a, *b)) {
+            lanes[l] += found;
+        }
+    }
+    lanes.map(|lanes| lanes.iter().map(|lane| lane.wide()).sum())
 }
 
-/// The part of a row that is group `g`, and its numbers without the zero at the end.
-fn parts<T: Real>(x: &Tensor<T>, batch: bool) -> (usize, usize) {
-    let groups = if batch { x.channels } else { x.channels * x.samples };
-    (groups, if batch { x.samples * x.length } else { x.length })
+/// The sum of numbers.
+pub fn total<T: Real>(numbers: &[T]) -> f64 {
+    wide(|| sums(numbers, numbers, |a, _| [a])[0])
 }
 
-/// `hat` of `x`. `given` holds mean and variance of each channel, if they are not those of x.
+/// Groups of a channel, and the numbers of a group without and with the zeros between samples.
+fn parts<T: Real>(x: &Tensor<T>, batch: bool) -> (usize, usize, usize) {
+    match batch {
+        true => (1, x.samples * x.length, x.row()),
+        false => (x.samples, x.length, x.segment()),
+    }
+}
+
+/// Mean and variance of a group; `part` has a zero after each `length` numbers where `segment` is longer than that.
+#[inline(always)]
+fn measured<T: Real>(part: &[T], length: usize, segment: usize, n: usize) -> Group {
+    let mean = sums(part, part, |a, _| [a])[0] / n as f64;
+    let centre = T::of(mean);
+    let squares = |part: &[T]| sums(part, part, |a, _| [(a - centre) * (a - centre)])[0];
+    let squares: f64 = match segment == length {
+        true => squares(part),
+        false => part.chunks_exact(segment).map(|sample| squares(&sample[..length])).sum(),
+    };
+    Group::new(mean, squares / n as f64)
+}
+
+/// The output, and what is kept. `given` holds mean and variance of each channel, if they are not those of x.
 ///
 /// # Errors
 /// The threads could not be started.
@@ -76,142 +147,180 @@ pub fn normalise<T: Real>(
     x: &Tensor<T>,
     batch: bool,
     given: Option<(&[T], &[T])>,
-) -> Result<Normalised<T>> {
-    let (count, n) = parts(x, batch);
-    let width = x.rows().len() / count;
-    let threads = workspace.threads().clone();
-    let groups = match given {
-        Some((mean, variance)) => {
-            mean.iter().zip(variance).map(|(m, v)| Group::new(m.wide(), v.wide().max(0.0))).collect()
-        }
-        None => threads.map(count, |g| {
-            let part = &x.rows()[g * width..][..width];
-            let mean = total(part, part, |a, _| a) / n as f64;
-            let centre = T::of(mean);
-            let mut squares = 0.0;
-            for segment in part.chunks_exact(x.segment()) {
-                squares += total(&segment[..x.length], &segment[..x.length], |a, _| (a - centre) * (a - centre));
+    after: After<T>,
+) -> Result<(Tensor<T>, Normalised)> {
+    let (per_channel, n, width) = parts(x, batch);
+    let mut out = workspace.tensor(x.channels, x.samples, x.length);
+    let mut groups = vec![Group::default(); x.channels * per_channel];
+    let (row, length, segment) = (x.row(), x.length, x.segment());
+    let tasks: Vec<_> = out.rows_mut().chunks_mut(row).zip(groups.chunks_mut(per_channel)).enumerate().collect();
+    workspace.threads().for_each_item(tasks, |(c, (out, groups))| {
+        wide(|| {
+            let parts = out.chunks_exact_mut(width).zip(x.channel(c).chunks_exact(width));
+            for ((out, part), group) in parts.zip(groups) {
+                *group = match given {
+                    Some((mean, variance)) => Group::new(mean[c].wide(), variance[c].wide().max(0.0)),
+                    None => measured(part, length, segment, n),
+                };
+                let map = Map::new(group, after, c);
+                out.iter_mut().zip(part).for_each(|(o, x)| *o = map.y(map.hat(*x)));
             }
-            Group::new(mean, squares / n as f64)
-        })?,
-    };
-    let mut hat = workspace.tensor(x.channels, x.samples, x.length);
-    let source = x.rows();
-    threads.for_each_piece(hat.rows_mut(), width, |g, out| {
-        let (mean, inverse) = (T::of(groups[g].mean), T::of(groups[g].inverse));
-        wide(|| out.iter_mut().zip(&source[g * width..]).for_each(|(o, x)| *o = (*x - mean) * inverse));
+        });
     })?;
-    hat.close_gaps();
-    Ok(Normalised { hat, groups, batch, fixed: given.is_some() })
+    out.close_gaps();
+    Ok((out, Normalised { groups, batch, fixed: given.is_some(), size: n }))
 }
 
-impl<T: Real> Normalised<T> {
-    fn width(&self) -> (usize, usize) {
-        let (count, n) = parts(&self.hat, self.batch);
-        (self.hat.rows().len() / count, n)
-    }
-
-    fn channel(&self, group: usize) -> usize {
-        if self.batch { group } else { group / self.hat.samples }
-    }
-
-    /// `scale hat + shift`, a scale and shift a channel.
+impl Normalised {
+    /// `J scale D u`: the gradient of x from that of the output; and for each channel the sums over its numbers of `D u hat`
+    /// and of `D u`: the gradients of scale and shift.
     ///
     /// # Errors
     /// The threads could not be started.
-    pub fn scaled(&self, workspace: &mut Workspace<T>, scale: &[T], shift: &[T]) -> Result<Tensor<T>> {
-        let hat = &self.hat;
-        let mut out = workspace.tensor(hat.channels, hat.samples, hat.length);
-        let (row, source) = (hat.row(), hat.rows());
-        workspace.threads().clone().for_each_piece(out.rows_mut(), row, |c, out| {
-            wide(|| out.iter_mut().zip(&source[c * row..]).for_each(|(o, h)| *o = scale[c] * *h + shift[c]));
-        })?;
-        out.close_gaps();
-        Ok(out)
-    }
-
-    /// `scale J u`: the gradient of x from that of the output, or the tangent of the output from that of x.
-    ///
-    /// # Errors
-    /// The threads could not be started.
-    pub fn through(&self, workspace: &mut Workspace<T>, scale: &[T], u: &Tensor<T>) -> Result<Tensor<T>> {
-        let (width, n) = self.width();
-        let mut out = workspace.tensor(u.channels, u.samples, u.length);
-        let (hat, source) = (self.hat.rows(), u.rows());
-        workspace.threads().clone().for_each_piece(out.rows_mut(), width, |g, out| {
-            let (hat, u) = (&hat[g * width..][..width], &source[g * width..][..width]);
-            let factor = scale[self.channel(g)] * T::of(self.groups[g].inverse);
-            if self.fixed {
-                wide(|| out.iter_mut().zip(u).for_each(|(o, u)| *o = factor * *u));
-                return;
-            }
-            let mean = T::of(total(u, u, |u, _| u) / n as f64);
-            let along = T::of(total(u, hat, |u, h| u * h) / n as f64);
-            let sources = u.iter().zip(hat);
-            wide(|| out.iter_mut().zip(sources).for_each(|(o, (u, h))| *o = factor * (*u - mean - *h * along)));
-        })?;
-        out.close_gaps();
-        Ok(out)
-    }
-
-    /// Adds to the gradients of scale and shift, from that of the output.
-    ///
-    /// # Errors
-    /// The threads could not be started.
-    pub fn collect(&self, workspace: &Workspace<T>, dy: &Tensor<T>, scale: &mut [T], shift: &mut [T]) -> Result<()> {
-        let sums = workspace.threads().map(dy.channels, |c| {
-            let (dy, hat) = (dy.channel(c), self.hat.channel(c));
-            (total(dy, hat, |d, h| d * h), total(dy, dy, |d, _| d))
-        })?;
-        for ((scale, shift), (along, sum)) in scale.iter_mut().zip(shift).zip(sums) {
-            *scale += T::of(along);
-            *shift += T::of(sum);
-        }
-        Ok(())
-    }
-
-    /// The gradient with respect to x of `delta' J u`, where `delta` already holds the scale: what is left of a second
-    /// derivative.
-    ///
-    /// With b and w the centred delta and u, p = hat'b, q = hat'w:
-    /// `-(hat (b'w - 3 p q / n) + q b + p w) / (n s^2)`.
-    ///
-    /// # Errors
-    /// The threads could not be started.
-    pub fn second(
+    pub fn back<T: Real>(
         &self,
         workspace: &mut Workspace<T>,
-        scale: &[T],
-        delta: &Tensor<T>,
+        x: &Tensor<T>,
+        after: After<T>,
+        u: &Tensor<T>,
+    ) -> Result<(Tensor<T>, Vec<[f64; 2]>)> {
+        let (per_channel, n, width) = parts(x, self.batch);
+        let mut out = workspace.tensor(u.channels, u.samples, u.length);
+        let mut found = vec![[0.0; 2]; x.channels];
+        let tasks: Vec<_> = out.rows_mut().chunks_mut(x.row()).zip(&mut found).enumerate().collect();
+        workspace.threads().for_each_item(tasks, |(c, (out, found))| {
+            let groups = &self.groups[c * per_channel..][..per_channel];
+            wide(|| {
+                let sources = u.channel(c).chunks_exact(width).zip(x.channel(c).chunks_exact(width));
+                for ((out, (u, x)), group) in out.chunks_exact_mut(width).zip(sources).zip(groups) {
+                    let map = Map::new(group, after, c);
+                    let [along, sum] = sums(u, x, |u, x| {
+                        let hat = map.hat(x);
+                        let u = map.sloped(hat, u);
+                        [u * hat, u]
+                    });
+                    found[0] += along;
+                    found[1] += sum;
+                    let taken = if self.fixed { 0.0 } else { 1.0 / n as f64 };
+                    let (mean, along) = (T::of(sum * taken), T::of(along * taken));
+                    let factor = map.scale * map.inverse;
+                    for (o, (u, x)) in out.iter_mut().zip(u.iter().zip(x)) {
+                        let hat = map.hat(*x);
+                        *o = factor * (map.sloped(hat, *u) - mean - hat * along);
+                    }
+                }
+            });
+        })?;
+        out.close_gaps();
+        Ok((out, found))
+    }
+
+    /// `D scale J u`: how the output moves as x moves along u.
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn tangent<T: Real>(
+        &self,
+        workspace: &mut Workspace<T>,
+        x: &Tensor<T>,
+        after: After<T>,
         u: &Tensor<T>,
     ) -> Result<Tensor<T>> {
-        let (width, n) = self.width();
-        let mut out = workspace.zeros(u.channels, u.samples, u.length);
-        if self.fixed {
-            return Ok(out);
-        }
-        let (hats, deltas, us) = (self.hat.rows(), delta.rows(), u.rows());
-        let (segment, length) = (u.segment(), u.length);
-        workspace.threads().clone().for_each_piece(out.rows_mut(), width, |g, out| {
-            let part = |rows: &'_ [T]| -> std::ops::Range<usize> { g * width..(g * width + width).min(rows.len()) };
-            let (hat, delta, u) = (&hats[part(hats)], &deltas[part(deltas)], &us[part(us)]);
-            let group = self.groups[g];
-            let scale = scale[self.channel(g)].wide();
-            let count = n as f64;
-            let (b_mean, w_mean) = (total(delta, delta, |d, _| d) / count, total(u, u, |u, _| u) / count);
-            let (along_b, along_w) = (total(delta, hat, |d, h| d * h), total(u, hat, |u, h| u * h));
-            // hat sums to 0, so that it does not matter for these whether the others are centred.
-            let product = total(delta, u, |d, u| d * u) - count * b_mean * w_mean;
-            let factor = -scale * group.inverse * group.inverse / count;
-            let of_hat = T::of(factor * (product - 3.0 * along_b * along_w / count));
-            let (of_b, of_w) = (T::of(factor * along_w), T::of(factor * along_b));
-            let constant = T::of(-factor * (along_w * b_mean + along_b * w_mean));
-            for (i, o) in out.iter_mut().enumerate() {
-                if i % segment < length {
-                    *o = of_hat * hat[i] + of_b * delta[i] + of_w * u[i] + constant;
+        let (per_channel, n, width) = parts(x, self.batch);
+        let mut out = workspace.tensor(u.channels, u.samples, u.length);
+        let row = x.row();
+        workspace.threads().clone().for_each_piece(out.rows_mut(), row, |c, out| {
+            let groups = &self.groups[c * per_channel..][..per_channel];
+            wide(|| {
+                let sources = u.channel(c).chunks_exact(width).zip(x.channel(c).chunks_exact(width));
+                for ((out, (u, x)), group) in out.chunks_exact_mut(width).zip(sources).zip(groups) {
+                    let map = Map::new(group, after, c);
+                    let [along, sum] = match self.fixed {
+                        true => [0.0; 2],
+                        false => sums(u, x, |u, x| [u * map.hat(x), u]),
+                    };
+                    let (mean, along) = (T::of(sum / n as f64), T::of(along / n as f64));
+                    let factor = map.scale * map.inverse;
+                    for (o, (u, x)) in out.iter_mut().zip(u.iter().zip(x)) {
+                        let hat = map.hat(*x);
+                        *o = map.sloped(hat, factor * (*u - mean - hat * along));
+                    }
                 }
-            }
+            });
         })?;
+        out.close_gaps();
         Ok(out)
+    }
+
+    /// The gradients of `delta' D scale J u` with respect to x, if mean and variance depend on it, and to the scale of each
+    /// channel.
+    ///
+    /// With b and w the centred `D delta` and u, p = hat'b, q = hat'w, the first is
+    /// `-scale (hat (b'w - 3 p q / n) + q b + p w) / (n s^2)`.
+    ///
+    /// # Errors
+    /// The threads could not be started.
+    pub fn second<T: Real>(
+        &self,
+        workspace: &mut Workspace<T>,
+        x: &Tensor<T>,
+        after: After<T>,
+        delta: &Tensor<T>,
+        u: &Tensor<T>,
+    ) -> Result<(Option<Tensor<T>>, Vec<f64>)> {
+        let (per_channel, n, width) = parts(x, self.batch);
+        let count = n as f64;
+        let mut out = workspace.tensor(u.channels, u.samples, u.length);
+        let mut found = vec![0.0; x.channels];
+        let tasks: Vec<_> = out.rows_mut().chunks_mut(x.row()).zip(&mut found).enumerate().collect();
+        workspace.threads().for_each_item(tasks, |(c, (out, found))| {
+            let groups = &self.groups[c * per_channel..][..per_channel];
+            let part = |of: &'_ Tensor<T>, g: usize| -> std::ops::Range<usize> {
+                let begins = of.begins(c) + g * width;
+                begins..begins + width
+            };
+            wide(|| {
+                for (g, (out, group)) in out.chunks_exact_mut(width).zip(groups).enumerate() {
+                    let (x, delta, u) = (&x.all()[part(x, g)], &delta.all()[part(delta, g)], &u.all()[part(u, g)]);
+                    let map = Map::new(group, after, c);
+                    let [along_b, b_sum] = sums(delta, x, |d, x| {
+                        let hat = map.hat(x);
+                        let d = map.sloped(hat, d);
+                        [d * hat, d]
+                    });
+                    let [along_w, w_sum] = sums(u, x, |u, x| [u * map.hat(x), u]);
+                    // The product of the two, in lanes as other sums are.
+                    let mut lanes = [T::default(); LANES];
+                    for ((x, d), u) in x.chunks(LANES).zip(delta.chunks(LANES)).zip(u.chunks(LANES)) {
+                        for (lane, ((x, d), u)) in lanes.iter_mut().zip(x.iter().zip(d).zip(u)) {
+                            *lane += map.sloped(map.hat(*x), *d) * *u;
+                        }
+                    }
+                    let both: f64 = lanes.iter().map(|lane| lane.wide()).sum();
+                    if self.fixed {
+                        *found += group.inverse * both;
+                        continue;
+                    }
+                    let (b_mean, w_mean) = (b_sum / count, w_sum / count);
+                    // hat sums to 0, so that it does not matter for products with it whether the other is centred.
+                    let product = both - count * b_mean * w_mean;
+                    *found += group.inverse * (product - along_b * along_w / count);
+                    let factor = -map.scale.wide() * group.inverse * group.inverse / count;
+                    let of_hat = T::of(factor * (product - 3.0 * along_b * along_w / count));
+                    let (of_b, of_w) = (T::of(factor * along_w), T::of(factor * along_b));
+                    let constant = T::of(-factor * (along_w * b_mean + along_b * w_mean));
+                    for (o, ((x, d), u)) in out.iter_mut().zip(x.iter().zip(delta).zip(u)) {
+                        let hat = map.hat(*x);
+                        *o = of_hat * hat + of_b * map.sloped(hat, *d) + of_w * *u + constant;
+                    }
+                }
+            });
+        })?;
+        if self.fixed {
+            workspace.give_tensor(out);
+            return Ok((None, found));
+        }
+        out.close_gaps();
+        Ok((Some(out), found))
     }
 }

@@ -1,10 +1,10 @@
 //! Forward, backward, and once more: what a network makes of a batch, and how that changes.
 
-use super::convolution::{convolve, correlate};
+use super::convolution::{KERNEL, Kernel, convolve, correlate};
 use super::graph::{Graph, Node, Op, Over, Step};
-use super::normalise::{Normalised, normalise, total};
+use super::normalise::{After, Normalised, normalise, total};
 use super::tensor::{LEAD, PIECE, Tensor, Workspace};
-use crate::compute::real::{Left, Real, Right, product, wide};
+use crate::compute::real::{Left, Product, Real, Right, Sums, wide};
 use crate::error::Result;
 use crate::rng::Stream;
 
@@ -27,7 +27,7 @@ pub struct Tape<T> {
 #[derive(Debug)]
 enum Saved<T> {
     Nothing,
-    Normalised(Normalised<T>),
+    Normalised(Normalised),
     /// What dropout multiplied by.
     Mask(Tensor<T>),
 }
@@ -48,7 +48,7 @@ impl<T: Real> Tape<T> {
         self.saved.iter().enumerate().filter_map(|(node, saved)| match saved {
             Saved::Normalised(n) if n.batch && !n.fixed => {
                 let pairs = n.groups.iter().map(|g| (g.mean, g.variance)).collect();
-                Some((node, pairs, n.hat.samples * n.hat.length))
+                Some((node, pairs, n.size))
             }
             _ => None,
         })
@@ -64,8 +64,7 @@ impl<T: Real> Tape<T> {
 impl<T: Real> Saved<T> {
     fn release(self, workspace: &mut Workspace<T>) {
         match self {
-            Saved::Nothing => {}
-            Saved::Normalised(n) => workspace.give_tensor(n.hat),
+            Saved::Nothing | Saved::Normalised(_) => {}
             Saved::Mask(mask) => workspace.give_tensor(mask),
         }
     }
@@ -85,6 +84,11 @@ pub struct Pass<'a, T> {
     pub numbers: &'a [Vec<T>],
     /// Threads and memory.
     pub workspace: &'a mut Workspace<T>,
+}
+
+/// What follows the hat of a normalisation.
+fn after<T: Real>(numbers: &[Vec<T>], scale: usize, shift: usize, slope: f64) -> After<'_, T> {
+    After { scale: &numbers[scale], shift: &numbers[shift], slope: T::of(slope) }
 }
 
 /// The places of rows of `row` numbers each, after the leading zero.
@@ -163,24 +167,21 @@ impl<T: Real> Pass<'_, T> {
         let value = match &node.op {
             Op::Input(which) => workspace.copy(inputs[*which]),
             Op::Dense { weight, bias } => {
-                let mut out = self.dense(node, *weight, read(0))?;
-                self.add_bias(&mut out, *bias)?;
-                out
+                self.dense(node, *weight, *bias, read(0))?
             }
             Op::Convolution { weight, bias, step } => {
-                let mut out = self.convolution(node, *weight, *step, read(0))?;
-                self.add_bias(&mut out, *bias)?;
-                out
+                self.convolution(node, *weight, *bias, *step, read(0))?
             }
-            Op::Normalise { scale, shift, over } => {
+            Op::Normalise { scale, shift, over, slope } => {
                 let given = match (over, mode) {
                     (Over::Batch { mean, variance }, Mode::Use) => {
                         Some((&self.numbers[*mean][..], &self.numbers[*variance][..]))
                     }
                     _ => None,
                 };
-                let normalised = normalise(workspace, read(0), matches!(over, Over::Batch { .. }), given)?;
-                let out = normalised.scaled(workspace, &self.numbers[*scale], &self.numbers[*shift])?;
+                let after = after(self.numbers, *scale, *shift, *slope);
+                let (out, normalised) =
+                    normalise(workspace, read(0), matches!(over, Over::Batch { .. }), given, after)?;
                 saved = Saved::Normalised(normalised);
                 out
             }
@@ -216,7 +217,8 @@ impl<T: Real> Pass<'_, T> {
                 out
             }
             Op::Location { values } => {
-                let mut out = workspace.zeros(node.channels, samples, node.length);
+                let mut out = workspace.tensor(node.channels, samples, node.length);
+                out.close_gaps();
                 for c in 0..node.channels {
                     let source = &self.numbers[*values][c * node.length..][..node.length];
                     (0..samples).for_each(|n| out.positions_mut(c, n).copy_from_slice(source));
@@ -229,35 +231,40 @@ impl<T: Real> Pass<'_, T> {
         Ok((value, saved))
     }
 
-    /// A dense layer's weights times `x`: its inputs, or how they move.
-    fn dense(&mut self, node: &Node, weight: usize, x: &Tensor<T>) -> Result<Tensor<T>> {
+    /// A dense layer's weights times `x`, and its biases if they are asked for: of its inputs, or of how they move.
+    fn dense(&mut self, node: &Node, weight: usize, bias: Option<usize>, x: &Tensor<T>) -> Result<Tensor<T>> {
         let mut out = self.workspace.tensor(node.channels, x.samples, 1);
         let left = Left { values: &self.numbers[weight], first: 0, row: x.channels, step: 1 };
         let places = rows(x.channels, x.samples);
-        let right = Right { values: x.all(), rows: &places };
-        let threads = self.workspace.threads().clone();
-        product(&threads, node.channels, x.samples, left, right, out.rows_mut(), x.samples, false)?;
+        let of = Product {
+            rows: node.channels,
+            columns: x.samples,
+            terms: x.channels,
+            left,
+            right: Right::Rows { values: x.all(), rows: &places },
+            sums: bias.map_or(Sums::Written, |bias| Sums::Shifted(&self.numbers[bias])),
+            out_row: x.samples,
+        };
+        self.workspace.product(&of, out.rows_mut())?;
         Ok(out)
     }
 
-    /// A convolution's weights over `x`: its inputs, or how they move.
-    fn convolution(&mut self, node: &Node, weight: usize, step: Step, x: &Tensor<T>) -> Result<Tensor<T>> {
-        let (w, inputs, outputs) = (&self.numbers[weight], x.channels, node.channels);
-        let place = |m: usize, c: usize, t: usize| match step {
-            Step::Up { .. } => w[(c * outputs + m) * 3 + t],
-            _ => w[(m * inputs + c) * 3 + t],
+    /// A convolution's weights over `x`, and its biases if they are asked for: of its inputs, or of how they move.
+    fn convolution(
+        &mut self,
+        node: &Node,
+        weight: usize,
+        bias: Option<usize>,
+        step: Step,
+        x: &Tensor<T>,
+    ) -> Result<Tensor<T>> {
+        let (to, from) = match step {
+            Step::Up { .. } => (KERNEL, node.channels * KERNEL),
+            _ => (x.channels * KERNEL, KERNEL),
         };
-        convolve(self.workspace, step.walk(), x, outputs, node.length, place)
-    }
-
-    fn add_bias(&mut self, out: &mut Tensor<T>, bias: Option<usize>) -> Result<()> {
-        let Some(bias) = bias else { return Ok(()) };
-        let (row, bias) = (out.row(), &self.numbers[bias]);
-        self.workspace.threads().clone().for_each_piece(out.rows_mut(), row, |c, out| {
-            wide(|| out.iter_mut().for_each(|o| *o += bias[c]));
-        })?;
-        out.close_gaps();
-        Ok(())
+        let kernel = Kernel { values: &self.numbers[weight], to, from };
+        let bias = bias.map(|bias| &self.numbers[bias][..]);
+        convolve(self.workspace, step.walk(), x, node.channels, node.length, kernel, bias)
     }
 
     /// 0 for what is dropped, 1 / (1 - share) for the rest.
@@ -310,10 +317,7 @@ impl<T: Real> Pass<'_, T> {
         *adjoints.last_mut().expect("a network has layers") = Some(output);
         for i in (0..self.graph.nodes.len()).rev() {
             let Some(delta) = adjoints[i].take() else { continue };
-            if let Some(gradients) = gradients.as_deref_mut() {
-                self.collect(tape, i, &delta, None, gradients)?;
-            }
-            self.send_back(tape, i, &delta, &reaches, &mut adjoints)?;
+            self.step_back(tape, i, &delta, gradients.as_deref_mut(), &reaches, &mut adjoints)?;
             if all || (inputs && matches!(self.graph.nodes[i].op, Op::Input(_))) {
                 adjoints[i] = Some(delta);
             } else {
@@ -321,6 +325,42 @@ impl<T: Real> Pass<'_, T> {
             }
         }
         Ok(adjoints)
+    }
+
+    /// Adds a node's share to the gradients of its parameters and of its inputs.
+    fn step_back(
+        &mut self,
+        tape: &Tape<T>,
+        i: usize,
+        delta: &Tensor<T>,
+        gradients: Option<&mut Numbers<T>>,
+        reaches: &[bool],
+        adjoints: &mut Adjoints<T>,
+    ) -> Result<()> {
+        let node = &self.graph.nodes[i];
+        if let (Op::Normalise { scale, shift, slope, .. }, Saved::Normalised(n)) = (&node.op, &tape.saved[i]) {
+            // Both come out of the same sums.
+            let after = after(self.numbers, *scale, *shift, *slope);
+            let (found, sums) = n.back(self.workspace, &tape.values[node.inputs[0]], after, delta)?;
+            if let Some(gradients) = gradients {
+                let [scales, shifts] = gradients.get_disjoint_mut([*scale, *shift]).expect("two parameters");
+                for ((scale, shift), [along, sum]) in scales.iter_mut().zip(shifts).zip(sums) {
+                    *scale += T::of(along);
+                    *shift += T::of(sum);
+                }
+            }
+            return match reaches[node.inputs[0]] {
+                true => self.deposit(&mut adjoints[node.inputs[0]], found),
+                false => {
+                    self.workspace.give_tensor(found);
+                    Ok(())
+                }
+            };
+        }
+        if let Some(gradients) = gradients {
+            self.collect(tape, i, delta, None, gradients)?;
+        }
+        self.send_back(tape, i, delta, reaches, adjoints)
     }
 
     /// Adds a node's share to the gradients of its inputs.
@@ -377,23 +417,27 @@ impl<T: Real> Pass<'_, T> {
                 let mut out = workspace.tensor(from.channels, samples, 1);
                 let left = Left { values: &self.numbers[*weight], first: 0, row: 1, step: from.channels };
                 let places = rows(node.channels, samples);
-                let right = Right { values: delta.all(), rows: &places };
-                let threads = workspace.threads().clone();
-                product(&threads, from.channels, samples, left, right, out.rows_mut(), samples, false)?;
+                let of = Product {
+                    rows: from.channels,
+                    columns: samples,
+                    terms: node.channels,
+                    left,
+                    right: Right::Rows { values: delta.all(), rows: &places },
+                    sums: Sums::Written,
+                    out_row: samples,
+                };
+                workspace.product(&of, out.rows_mut())?;
                 Ok(out)
             }
             Op::Convolution { weight, step, .. } => {
-                let (w, inputs, outputs) = (&self.numbers[*weight], from.channels, node.channels);
-                let place = |m: usize, c: usize, t: usize| match step {
-                    Step::Up { .. } => w[(m * outputs + c) * 3 + t],
-                    _ => w[(c * inputs + m) * 3 + t],
+                let (to, back) = match step {
+                    Step::Up { .. } => (node.channels * KERNEL, KERNEL),
+                    _ => (KERNEL, from.channels * KERNEL),
                 };
-                convolve(workspace, step.walk().back(), delta, inputs, from.length, place)
+                let kernel = Kernel { values: &self.numbers[*weight], to, from: back };
+                convolve(workspace, step.walk().back(), delta, from.channels, from.length, kernel, None)
             }
-            Op::Normalise { scale, .. } => match &tape.saved[i] {
-                Saved::Normalised(n) => n.through(workspace, &self.numbers[*scale], delta),
-                _ => Ok(workspace.copy(delta)),
-            },
+            Op::Normalise { .. } => unreachable!("normalisations go back in `step_back`"),
             Op::Join => {
                 let mut out = workspace.tensor(from.channels, samples, from.length);
                 let first = begins * delta.row();
@@ -442,14 +486,17 @@ impl<T: Real> Pass<'_, T> {
         match &node.op {
             Op::Dense { weight, bias } => {
                 let (x, samples) = (x(), delta.samples);
-                let turned = workspace.turned(x.rows(), x.channels, samples)?;
-                let places: Vec<usize> = (0..samples).map(|n| n * x.channels).collect();
-                let left = Left { values: delta.all(), first: LEAD, row: samples, step: 1 };
-                let right = Right { values: &turned, rows: &places };
-                let threads = workspace.threads().clone();
-                let gradient = &mut gradients[*weight];
-                product(&threads, node.channels, x.channels, left, right, gradient, x.channels, true)?;
-                workspace.give(turned);
+                let places = rows(x.channels, samples);
+                let of = Product {
+                    rows: node.channels,
+                    columns: x.channels,
+                    terms: samples,
+                    left: Left { values: delta.all(), first: LEAD, row: samples, step: 1 },
+                    right: Right::Columns { values: x.all(), columns: &places },
+                    sums: Sums::Added,
+                    out_row: x.channels,
+                };
+                workspace.product(&of, &mut gradients[*weight])?;
                 if let (Some(bias), None) = (bias, tangent) {
                     sum_channels(workspace, delta, &mut gradients[*bias])?;
                 }
@@ -467,12 +514,6 @@ impl<T: Real> Pass<'_, T> {
                     sum_channels(workspace, delta, &mut gradients[*bias])?;
                 }
             }
-            Op::Normalise { scale, shift, .. } => {
-                if let (Saved::Normalised(n), None) = (&tape.saved[i], tangent) {
-                    let [scales, shifts] = gradients.get_disjoint_mut([*scale, *shift]).expect("two parameters");
-                    n.collect(workspace, delta, scales, shifts)?;
-                }
-            }
             Op::Location { values } => {
                 for c in 0..node.channels {
                     let sums = &mut gradients[*values][c * node.length..][..node.length];
@@ -488,7 +529,7 @@ impl<T: Real> Pass<'_, T> {
 
     /// Adds to `gradients` those of `v' g` with respect to the parameters, where g is the gradient of the outputs' sum
     /// with respect to input `input`, and `v` is held fixed. `adjoints` are those of [`Pass::backward`] with `all`, from
-    /// ones at the output.
+    /// whatever seed at the output that does not depend on the parameters (ones, say).
     ///
     /// `v' g` is the change of the output when the input moves along v, so tangents go forward, and their way back is
     /// known: it is that of the network itself. What is new comes from layers that are not linear between kinks:
@@ -517,13 +558,12 @@ impl<T: Real> Pass<'_, T> {
             let moving = node.inputs.first().and_then(|n| tangents[*n].as_ref());
             if let (Some(u), Some(delta)) = (moving, &adjoints[i]) {
                 self.collect(tape, i, delta, Some(u), gradients)?;
-                if let Some(found) = self.bend(tape, i, delta, u, tangents[i].as_ref(), gradients)? {
+                if let Some(found) = self.bend(tape, i, delta, u, gradients)? {
                     self.deposit(&mut bent[node.inputs[0]], found)?;
                 }
             }
             if let Some(e) = bent[i].take() {
-                self.collect(tape, i, &e, None, gradients)?;
-                self.send_back(tape, i, &e, &reaches, &mut bent)?;
+                self.step_back(tape, i, &e, Some(gradients), &reaches, &mut bent)?;
                 self.workspace.give_tensor(e);
             }
         }
@@ -548,10 +588,13 @@ impl<T: Real> Pass<'_, T> {
         let workspace = &mut *self.workspace;
         let samples = some.samples;
         let found = match &node.op {
-            Op::Dense { weight, .. } => self.dense(node, *weight, some)?,
-            Op::Convolution { weight, step, .. } => self.convolution(node, *weight, *step, some)?,
-            Op::Normalise { scale, .. } => match &tape.saved[i] {
-                Saved::Normalised(n) => n.through(workspace, &self.numbers[*scale], some)?,
+            Op::Dense { weight, .. } => self.dense(node, *weight, None, some)?,
+            Op::Convolution { weight, step, .. } => self.convolution(node, *weight, None, *step, some)?,
+            Op::Normalise { scale, shift, slope, .. } => match &tape.saved[i] {
+                Saved::Normalised(n) => {
+                    let after = after(self.numbers, *scale, *shift, *slope);
+                    n.tangent(workspace, &tape.values[node.inputs[0]], after, some)?
+                }
                 _ => workspace.copy(some),
             },
             Op::LeakyRelu { .. } | Op::Tanh | Op::Sigmoid | Op::Dropout { .. } => self.sloped(tape, i, some)?,
@@ -576,38 +619,26 @@ impl<T: Real> Pass<'_, T> {
         Ok(Some(found))
     }
 
-    /// What the second derivative of node `i` sends to its input: `delta` is the gradient of its output, `u` and `moved`
-    /// are the tangents of its input and output. The gradient of a normalisation's scale is added here.
+    /// What the second derivative of node `i` sends to its input: `delta` is the gradient of its output, `u` the tangent of
+    /// its input. The gradient of a normalisation's scale is added here.
     fn bend(
         &mut self,
         tape: &Tape<T>,
         i: usize,
         delta: &Tensor<T>,
         u: &Tensor<T>,
-        moved: Option<&Tensor<T>>,
         gradients: &mut Numbers<T>,
     ) -> Result<Option<Tensor<T>>> {
         let workspace = &mut *self.workspace;
         let (y, one) = (&tape.values[i], T::of(1.0));
         match &self.graph.nodes[i].op {
-            Op::Normalise { scale, .. } => {
-                let (Saved::Normalised(n), Some(moved)) = (&tape.saved[i], moved) else { return Ok(None) };
-                let scales = &self.numbers[*scale];
-                for (c, gradient) in gradients[*scale].iter_mut().enumerate() {
-                    // `moved` holds the scale; a scale of 0 moves nothing, and what would move is made again.
-                    let sum = match scales[c].wide() {
-                        0.0 => {
-                            let ones = vec![one; scales.len()];
-                            let bare = n.through(workspace, &ones, u)?;
-                            let sum = total(delta.channel(c), bare.channel(c), |d, m| d * m);
-                            workspace.give_tensor(bare);
-                            sum
-                        }
-                        scale => total(delta.channel(c), moved.channel(c), |d, m| d * m) / scale,
-                    };
-                    *gradient += T::of(sum);
-                }
-                Ok((!n.fixed).then(|| n.second(workspace, scales, delta, u)).transpose()?)
+            Op::Normalise { scale, shift, slope, .. } => {
+                let Saved::Normalised(n) = &tape.saved[i] else { return Ok(None) };
+                let after = after(self.numbers, *scale, *shift, *slope);
+                let x = &tape.values[self.graph.nodes[i].inputs[0]];
+                let (found, of_scales) = n.second(workspace, x, after, delta, u)?;
+                gradients[*scale].iter_mut().zip(of_scales).for_each(|(g, f)| *g += T::of(f));
+                Ok(found)
             }
             // f' = 1 - y^2, f'' = -2 y f'.
             Op::Tanh => {
@@ -630,7 +661,7 @@ impl<T: Real> Pass<'_, T> {
 
 /// Adds the sum of each channel.
 fn sum_channels<T: Real>(workspace: &Workspace<T>, delta: &Tensor<T>, sums: &mut [T]) -> Result<()> {
-    let found = workspace.threads().map(delta.channels, |c| total(delta.channel(c), delta.channel(c), |d, _| d))?;
+    let found = workspace.threads().map(delta.channels, |c| total(delta.channel(c)))?;
     sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += T::of(found));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Activations of a layer, and the memory that passes use again and again.
 
-use crate::compute::real::{Real, wide};
+use crate::compute::real::{Product, Real, Scratch, product, wide};
 use crate::error::Result;
 use crate::threads::Threads;
 
@@ -93,17 +93,26 @@ impl<T: Real> Tensor<T> {
 pub struct Workspace<T> {
     threads: Threads,
     free: Vec<Vec<T>>,
+    scratch: Scratch,
 }
 
 impl<T: Real> Workspace<T> {
     /// Without memory yet.
     pub fn new(threads: Threads) -> Self {
-        Workspace { threads, free: Vec::new() }
+        Workspace { threads, free: Vec::new(), scratch: Scratch::default() }
     }
 
     /// The threads.
     pub fn threads(&self) -> &Threads {
         &self.threads
+    }
+
+    /// A product of factors: see [`product`].
+    ///
+    /// # Errors
+    /// `OutOfMemory`; the threads could not be started.
+    pub fn product(&mut self, of: &Product<T>, out: &mut [T]) -> Result<()> {
+        product(&self.threads, &mut self.scratch, of, out)
     }
 
     /// `length` numbers of any value.

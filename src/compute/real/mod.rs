@@ -1,10 +1,16 @@
 //! Products of real numbers, for the layers of neural networks.
 //!
-//! Each number of a product is a sum of fused multiply-adds in the order of its terms. So it has the same bits for any
-//! tile, any vector width, any number of threads and any number of columns made at a time: what a network makes of a row
-//! does not depend on the rows beside it.
+//! Factors in single precision are rounded to bfloat16 (8 bits), and their products are summed in single precision: what
+//! mixed precision means in training (Micikevicius et al. 2018; weights themselves stay in single precision). A product
+//! of two such factors is exact, and the order of sums is fixed ([`product`] says it), so a number has the same bits for
+//! any tile, any vector width, any processor, any number of threads and any number of columns made at a time: what a
+//! network makes of a row does not depend on the rows beside it.
 #![allow(unsafe_code)]
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx;
+mod engine;
+mod pack;
 mod tile;
 
 use super::cpu::Path;
@@ -13,6 +19,8 @@ use crate::threads::Threads;
 use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
+
+pub use engine::Scratch;
 
 /// A number that networks are made of: `f32`, and `f64` where gradients are checked.
 pub trait Real:
@@ -37,19 +45,15 @@ pub trait Real:
     fn of(value: f64) -> Self;
     /// The same number in double precision.
     fn wide(self) -> f64;
-    /// `self x factor + term`, rounded once.
-    fn fused(self, factor: Self, term: Self) -> Self;
     /// The square root.
     fn root(self) -> Self;
     /// The logistic function.
     fn logistic(self) -> Self;
-    /// The tile of a product: see [`product`].
-    ///
-    /// # Safety
-    /// Every element that `tile` names is inside its allocation, and nobody else reads or writes its output.
-    unsafe fn tile(path: Path, tile: &tile::Tile<Self>);
-    /// Columns of a tile, and rows.
-    fn tile_shape(path: Path) -> (usize, usize);
+    /// The number as a factor of a product: `f32` rounded to bfloat16, numbers below 2^-56 to 0 (so that no sum of
+    /// products is too small to be a normal number, which processors treat each in their own way); `f64` as it is.
+    fn factor(self) -> Self;
+    /// See [`product`], whose arguments these are; lengths have been checked.
+    fn multiply(threads: &Threads, scratch: &mut Scratch, product: &Product<Self>, out: &mut [Self]) -> Result<()>;
 
     /// The hyperbolic tangent.
     fn tanh(self) -> Self {
@@ -68,10 +72,6 @@ impl Real for f32 {
         f64::from(self)
     }
     #[inline(always)]
-    fn fused(self, factor: Self, term: Self) -> Self {
-        self.mul_add(factor, term)
-    }
-    #[inline(always)]
     fn root(self) -> Self {
         self.sqrt()
     }
@@ -79,14 +79,22 @@ impl Real for f32 {
     fn logistic(self) -> Self {
         super::activation::logistic(self)
     }
-    unsafe fn tile(path: Path, tile: &tile::Tile<Self>) {
-        // SAFETY: as the caller promises.
-        unsafe { tile::f32(path, tile) }
+    #[inline(always)]
+    fn factor(self) -> Self {
+        let bits = self.to_bits();
+        let size = bits & 0x7fff_ffff;
+        // To the nearest, ties to even.
+        let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) & 0xffff_0000;
+        let kept = if size < SMALLEST.to_bits() { 0 } else { rounded };
+        f32::from_bits(if size > f32::INFINITY.to_bits() { f32::NAN.to_bits() } else { kept })
     }
-    fn tile_shape(path: Path) -> (usize, usize) {
-        tile::shape(path)
+    fn multiply(threads: &Threads, scratch: &mut Scratch, product: &Product<Self>, out: &mut [Self]) -> Result<()> {
+        engine::multiply(Unit::best(), threads, scratch, product, out)
     }
 }
+
+/// Factors below this are 0: products of the others are whole multiples of 2^-126, and so are sums of these.
+const SMALLEST: f32 = f32::from_bits((127 - 56) << 23);
 
 impl Real for f64 {
     fn of(value: f64) -> Self {
@@ -95,21 +103,51 @@ impl Real for f64 {
     fn wide(self) -> f64 {
         self
     }
-    fn fused(self, factor: Self, term: Self) -> Self {
-        self.mul_add(factor, term)
-    }
     fn root(self) -> Self {
         self.sqrt()
     }
     fn logistic(self) -> Self {
         1.0 / (1.0 + (-self).exp())
     }
-    unsafe fn tile(_: Path, tile: &tile::Tile<Self>) {
-        // SAFETY: as the caller promises.
-        unsafe { tile::plain(tile) }
+    fn factor(self) -> Self {
+        self
     }
-    fn tile_shape(_: Path) -> (usize, usize) {
-        tile::shape(Path::Portable)
+    fn multiply(_: &Threads, _: &mut Scratch, product: &Product<Self>, out: &mut [Self]) -> Result<()> {
+        plain(product, out);
+        Ok(())
+    }
+}
+
+/// What multiplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Tiles of bfloat16 (Intel's AMX), some twenty times as fast as vectors of single precision.
+    Amx,
+    /// Vectors.
+    Vector(Path),
+}
+
+impl Unit {
+    /// The fastest that this processor has.
+    pub fn best() -> Self {
+        match Unit::has_amx() {
+            true => Unit::Amx,
+            false => Unit::Vector(Path::best()),
+        }
+    }
+
+    /// Every unit that this processor has.
+    pub fn all() -> Vec<Self> {
+        let vectors = Path::ALL.into_iter().filter(|path| path.is_available()).map(Unit::Vector);
+        Unit::has_amx().then_some(Unit::Amx).into_iter().chain(vectors).collect()
+    }
+
+    /// Whether there are tiles, and the system lets this process use them: it is asked once.
+    fn has_amx() -> bool {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        return amx::is_available();
+        #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+        return false;
     }
 }
 
@@ -153,139 +191,223 @@ pub struct Left<'a, T> {
     pub step: usize,
 }
 
-/// The right factor: element (k, n) is `values[rows[k] + n]`.
+/// The right factor.
 #[derive(Clone, Copy, Debug)]
-pub struct Right<'a, T> {
-    /// The numbers.
-    pub values: &'a [T],
-    /// Where each row begins.
-    pub rows: &'a [usize],
+pub enum Right<'a, T> {
+    /// Element (k, n) is `values[rows[k] + n]`.
+    Rows {
+        /// The numbers.
+        values: &'a [T],
+        /// Where each row begins.
+        rows: &'a [usize],
+    },
+    /// Element (k, n) is `values[columns[n] + k]`.
+    Columns {
+        /// The numbers.
+        values: &'a [T],
+        /// Where each column begins.
+        columns: &'a [usize],
+    },
 }
 
-/// Terms of a sum that are worked on at a time: what a tile needs of both factors stays in the first-level cache.
-const TERMS: usize = 256;
-/// Columns that a task takes.
-const TASK_COLUMNS: usize = 256;
+impl<T: Copy> Right<'_, T> {
+    #[inline(always)]
+    fn at(&self, k: usize, n: usize) -> T {
+        match self {
+            Right::Rows { values, rows } => values[rows[k] + n],
+            Right::Columns { values, columns } => values[columns[n] + k],
+        }
+    }
+}
 
-/// Memory that tasks write disjoint parts of.
-struct Shared<T>(*mut T);
-// SAFETY: tasks write disjoint tiles, and the slice outlives them (`product` waits for all).
-unsafe impl<T: Send> Sync for Shared<T> {}
-// SAFETY: as above.
-unsafe impl<T: Send> Send for Shared<T> {}
+/// What becomes of sums.
+#[derive(Clone, Copy, Debug)]
+pub enum Sums<'a, T> {
+    /// They are written.
+    Written,
+    /// They are written, with a number a row added.
+    Shifted(&'a [T]),
+    /// They are added to what is there.
+    Added,
+}
 
-/// `out[m x out_row + n] = sum over k of left(m, k) right(k, n)` for `m < rows`, `n < columns`; added to what is there if
-/// `add`.
+/// A product: rows x terms by terms x columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Product<'a, T> {
+    /// Rows of the left factor and of the output.
+    pub rows: usize,
+    /// Columns of the right factor and of the output.
+    pub columns: usize,
+    /// Terms of each sum.
+    pub terms: usize,
+    /// The left factor.
+    pub left: Left<'a, T>,
+    /// The right factor.
+    pub right: Right<'a, T>,
+    /// What becomes of the sums.
+    pub sums: Sums<'a, T>,
+    /// From a row of the output to the next.
+    pub out_row: usize,
+}
+
+/// Terms of a block of a sum.
+pub(super) const BLOCK: usize = 32;
+/// Terms of a piece of a sum: what a tile needs of both factors stays in the second-level cache.
+pub(super) const PIECE: usize = 2048;
+
+/// `out[m x out_row + n] = sum over k of left(m, k) right(k, n)` for `m < rows`, `n < columns`.
+///
+/// Factors are rounded ([`Real::factor`]). Terms are taken in pieces of 2,048 and these in blocks of 32. In a block terms
+/// of even and of odd number are summed apart, in their order from 0; the sum of these two sums is the block's. Blocks of
+/// a piece are added in order to 0. The first piece's sum is written, with the number of the row added where sums are
+/// shifted, or added to what is there; those of other pieces are added after it in order.
 ///
 /// # Errors
-/// The threads could not be started.
+/// The threads could not be started, or `OutOfMemory`.
 ///
 /// # Panics
 /// If a factor or the output is too short for the shape.
-#[allow(clippy::too_many_arguments)]
 pub fn product<T: Real>(
     threads: &Threads,
-    rows: usize,
-    columns: usize,
-    left: Left<T>,
-    right: Right<T>,
+    scratch: &mut Scratch,
+    product: &Product<T>,
     out: &mut [T],
-    out_row: usize,
-    add: bool,
 ) -> Result<()> {
-    let terms = right.rows.len();
+    let Product { rows, columns, terms, left, right, sums, out_row } = *product;
     if rows == 0 || columns == 0 {
         return Ok(());
     }
     assert!(out_row >= columns && out.len() >= (rows - 1) * out_row + columns, "the product does not fit");
-    if terms == 0 {
-        if !add {
-            (0..rows).for_each(|m| out[m * out_row..][..columns].fill(T::default()));
-        }
-        return Ok(());
+    if let Sums::Shifted(shifts) = sums {
+        assert!(shifts.len() >= rows, "a number for each row");
     }
-    let last_left = left.first + (rows - 1) * left.row + (terms - 1) * left.step;
-    assert!(last_left < left.values.len(), "the left factor is too short");
-    let last_right = right.rows.iter().max().copied().unwrap_or(0) + columns;
-    assert!(last_right <= right.values.len(), "the right factor is too short");
-    let path = Path::best();
-    let (tile_columns, tile_rows) = T::tile_shape(path);
-    let column_tasks = columns.div_ceil(TASK_COLUMNS);
-    // A few tasks a thread; one where there is nobody to share with.
-    let wanted = if threads.count() == 1 { 1 } else { (4 * threads.count()).div_ceil(column_tasks) };
-    let task_rows = rows.div_ceil(wanted).next_multiple_of(tile_rows);
-    let row_tasks = rows.div_ceil(task_rows);
-    let shared = Shared(out.as_mut_ptr());
-    let shared = &shared;
-    threads.for_each(column_tasks * row_tasks, |task| {
-        let (column_task, row_task) = (task / row_tasks, task % row_tasks);
-        let task_columns = column_task * TASK_COLUMNS..columns.min((column_task + 1) * TASK_COLUMNS);
-        let task_rows = row_task * task_rows..rows.min((row_task + 1) * task_rows);
-        for first_term in (0..terms).step_by(TERMS) {
-            let depth = (terms - first_term).min(TERMS);
-            for n in task_columns.clone().step_by(tile_columns) {
-                for m in task_rows.clone().step_by(tile_rows) {
-                    let tile = tile::Tile {
-                        height: (task_rows.end - m).min(tile_rows),
-                        width: (task_columns.end - n).min(tile_columns),
-                        depth,
-                        left: left.values[left.first + m * left.row + first_term * left.step..].as_ptr(),
-                        left_row: left.row,
-                        left_step: left.step,
-                        right: right.values[n..].as_ptr(),
-                        right_rows: right.rows[first_term..].as_ptr(),
-                        // SAFETY: inside `out` by the assertion above; tiles of different tasks are disjoint.
-                        out: unsafe { shared.0.add(m * out_row + n) },
-                        out_row,
-                        add: add || first_term > 0,
-                    };
-                    // SAFETY: all elements are inside by the assertions above, and this tile is written by this task alone.
-                    unsafe { T::tile(path, &tile) };
+    if terms > 0 {
+        let last_left = left.first + (rows - 1) * left.row + (terms - 1) * left.step;
+        assert!(last_left < left.values.len(), "the left factor is too short");
+        let (values, places, count, length) = match right {
+            Right::Rows { values, rows } => (values, rows, terms, columns),
+            Right::Columns { values, columns: places } => (values, places, columns, terms),
+        };
+        assert!(places.len() == count, "a place for each row or column of the right factor");
+        let last_right = places.iter().max().copied().unwrap_or(0) + length;
+        assert!(last_right <= values.len(), "the right factor is too short");
+    }
+    T::multiply(threads, scratch, product, out)
+}
+
+/// The product as it is defined, number by number.
+fn plain<T: Real>(product: &Product<T>, out: &mut [T]) {
+    let Product { rows, columns, terms, left, right, sums, out_row } = *product;
+    for m in 0..rows {
+        for n in 0..columns {
+            let out = &mut out[m * out_row + n];
+            for first in (0..terms.max(1)).step_by(PIECE) {
+                let mut sum = T::default();
+                for block in (first..terms.min(first + PIECE)).step_by(BLOCK) {
+                    let mut halves = [T::default(); 2];
+                    for k in block..terms.min(block + BLOCK) {
+                        let factor = left.values[left.first + m * left.row + k * left.step].factor();
+                        halves[k % 2] += factor * right.at(k, n).factor();
+                    }
+                    sum += halves[0] + halves[1];
                 }
+                *out = match (first, sums) {
+                    (0, Sums::Written) => sum,
+                    (0, Sums::Shifted(shifts)) => sum + shifts[m],
+                    _ => *out + sum,
+                };
             }
         }
-        Ok(())
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Every path of tiles, tails and strides against the sum as it is defined: the same bits, not nearly the same.
+    fn number(i: usize) -> f32 {
+        let x = ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
+        // Some are tiny, some too tiny to count.
+        if i % 11 == 3 { x * 2f32.powi(-(((i / 11) % 40) as i32) * 2) } else { x * 1.001 }
+    }
+
+    /// Every unit, tails, strides and pieces against the sum as it is defined: the same bits, not nearly the same.
     #[test]
-    fn products_are_fused_sums_in_order() {
-        let number = |i: usize| ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
-        for (rows, terms, columns) in [(1, 1, 1), (3, 7, 5), (12, 300, 32), (13, 257, 33), (25, 600, 530), (64, 2, 31)]
-        {
-            for turned in [false, true] {
-                let left: Vec<f32> = (0..rows * terms).map(number).collect();
-                let stride = columns + 3;
-                let right: Vec<f32> = (0..terms * stride).map(|i| number(i + 77)).collect();
-                let offsets: Vec<usize> = (0..terms).map(|k| ((k * 5) % terms) * stride + k % 3).collect();
-                let (row, step) = if turned { (1, rows) } else { (terms, 1) };
+    fn every_unit_gives_the_sum_as_it_is_defined() {
+        let shapes = [
+            (1, 1, 1),
+            (3, 7, 5),
+            (12, 300, 32),
+            (13, 257, 33),
+            (25, 600, 130),
+            (64, 2, 31),
+            (40, 2100, 70),
+            (5, 4200, 3),
+            (33, 31, 300),
+        ];
+        for (rows, terms, columns) in shapes {
+            for (turned_left, turned_right) in [(false, false), (true, false), (false, true), (true, true)] {
+                let left: Vec<f32> = (0..2 * rows * terms).map(number).collect();
+                let (row, step) = match (turned_left, terms % 2) {
+                    (true, _) => (1, rows),
+                    (false, 0) => (terms, 1),
+                    // Neither is next to the other.
+                    _ => (2 * terms, 2),
+                };
+                let stride = if turned_right { terms + 3 } else { columns + 3 };
+                let count = if turned_right { columns } else { terms };
+                let right: Vec<f32> = (0..count * stride).map(|i| number(i + 77)).collect();
+                let places: Vec<usize> = (0..count).map(|k| ((k * 5) % count) * stride + k % 3).collect();
+                let right = match turned_right {
+                    true => Right::Columns { values: &right, columns: &places },
+                    false => Right::Rows { values: &right, rows: &places },
+                };
                 let before: Vec<f32> = (0..rows * (columns + 1)).map(|i| number(i + 5)).collect();
-                for (add, threads) in [(false, 1), (true, 3)] {
-                    let mut out = before.clone();
+                for (sums, threads) in [(Sums::Written, 1), (Sums::Added, 3), (Sums::Shifted(&before), 2)] {
                     let left = Left { values: &left, first: 0, row, step };
-                    let right = Right { values: &right, rows: &offsets };
-                    product(&Threads::new(threads), rows, columns, left, right, &mut out, columns + 1, add).unwrap();
-                    for m in 0..rows {
-                        for n in 0..=columns {
-                            let at = m * (columns + 1) + n;
-                            let mut sum = if add { before[at] } else { 0.0 };
-                            if n == columns {
-                                sum = before[at];
-                            } else {
-                                for (k, offset) in offsets.iter().enumerate() {
-                                    let l = left.values[m * row + k * step];
-                                    sum = l.mul_add(right.values[offset + n], sum);
-                                }
-                            }
-                            assert_eq!(out[at].to_bits(), sum.to_bits(), "{rows} x {terms} x {columns} at {m}, {n}");
+                    let of = Product { rows, columns, terms, left, right, sums, out_row: columns + 1 };
+                    let mut defined = before.clone();
+                    plain(&of, &mut defined);
+                    for unit in Unit::all() {
+                        let mut out = before.clone();
+                        engine::multiply(unit, &Threads::new(threads), &mut Scratch::default(), &of, &mut out).unwrap();
+                        for (at, (o, d)) in out.iter().zip(&defined).enumerate() {
+                            assert_eq!(o.to_bits(), d.to_bits(), "{unit:?} {rows} x {terms} x {columns} at {at}: {o} {d}");
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Rounding by whole numbers is that of the instruction, and numbers that are no numbers stay so.
+    #[test]
+    fn factors_are_rounded_to_the_nearest_and_what_is_no_number_is_seen() {
+        let round = |x: f32| x.factor();
+        assert_eq!(round(1.0 + 1.0 / 256.0), 1.0);
+        assert_eq!(round(1.0 + 3.0 / 256.0), 1.0 + 4.0 / 256.0);
+        assert_eq!(round(-1.0 - 1.01 / 256.0), -1.0 - 2.0 / 256.0);
+        assert_eq!(round(SMALLEST), SMALLEST);
+        assert_eq!(round(-SMALLEST * 0.999), 0.0);
+        assert_eq!(round(f32::MAX), f32::INFINITY);
+        assert!(round(f32::from_bits(0x7f80_0001)).is_nan());
+        for unit in Unit::all() {
+            for odd in [f32::NAN, f32::INFINITY] {
+                let mut values = vec![1.0f32; 40];
+                values[17] = odd;
+                let places: Vec<usize> = (0..40).collect();
+                let of = Product {
+                    rows: 1,
+                    columns: 1,
+                    terms: 40,
+                    left: Left { values: &values, first: 0, row: 40, step: 1 },
+                    right: Right::Rows { values: &[1.0; 41], rows: &places },
+                    sums: Sums::Written,
+                    out_row: 1,
+                };
+                let mut out = [0.0];
+                engine::multiply(unit, &Threads::single(), &mut Scratch::default(), &of, &mut out).unwrap();
+                assert!(!out[0].is_finite(), "{unit:?}: {odd} became {}", out[0]);
             }
         }
     }
@@ -294,16 +416,15 @@ mod tests {
     #[should_panic(expected = "too short")]
     fn short_factors_are_refused() {
         let values = [0.0f32; 8];
-        let left = Left { values: &values, first: 0, row: 3, step: 1 };
-        let _ = product(
-            &Threads::single(),
-            3,
-            2,
-            left,
-            Right { values: &values, rows: &[0, 2, 4] },
-            &mut [0.0; 6],
-            2,
-            false,
-        );
+        let of = Product {
+            rows: 3,
+            columns: 2,
+            terms: 3,
+            left: Left { values: &values, first: 0, row: 3, step: 1 },
+            right: Right::Rows { values: &values, rows: &[0, 2, 4] },
+            sums: Sums::Written,
+            out_row: 2,
+        };
+        let _ = product(&Threads::single(), &mut Scratch::default(), &of, &mut [0.0; 6]);
     }
 }

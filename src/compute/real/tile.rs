@@ -1,184 +1,189 @@
-//! Tiles of a product: a few rows by two vectors of columns, whose sums stay in registers.
+//! Tiles of a product: at most 32 rows by 32 columns of packed factors.
 
-use super::Real;
+use super::pack::{Line, numbers};
+use super::{BLOCK, Unit};
 use crate::compute::cpu::Path;
 
-/// What a tile reads and writes.
-pub struct Tile<T> {
-    /// Rows, at most those of [`shape`].
-    pub height: usize,
-    /// Columns, at most those of [`shape`].
-    pub width: usize,
-    /// Terms of each sum.
-    pub depth: usize,
-    /// Element (m, k) is at `m x left_row + k x left_step`.
-    pub left: *const T,
-    /// From a row to the next.
-    pub left_row: usize,
-    /// From a term to the next.
-    pub left_step: usize,
-    /// Element (k, n) is at `right_rows[k] + n`.
-    pub right: *const T,
-    /// Where each row begins.
-    pub right_rows: *const usize,
-    /// Element (m, n) is at `m x out_row + n`.
-    pub out: *mut T,
-    /// From a row to the next.
-    pub out_row: usize,
-    /// Whether sums begin with what is there.
-    pub add: bool,
-}
+/// The sums of a tile, rows of 32.
+#[repr(C, align(64))]
+pub struct Sums(pub [f32; 32 * 32]);
 
-/// Columns and rows of a tile: 24 sums and two right factors in the 32 registers of AVX-512; 12 in the 16 of AVX2.
-pub fn shape(path: Path) -> (usize, usize) {
-    match path {
-        Path::Avx512 => (32, 12),
-        Path::Avx2 => (16, 6),
-        Path::Portable => (16, 4),
+impl Default for Sums {
+    fn default() -> Self {
+        Sums([0.0; 32 * 32])
     }
 }
 
-/// A tile by plain loops.
-///
-/// # Safety
-/// Every element that `tile` names is inside its allocation, and nobody else reads or writes its output.
-pub unsafe fn plain<T: Real>(tile: &Tile<T>) {
-    const WIDTH: usize = 16;
-    for m in 0..tile.height {
-        let mut sums = [T::default(); WIDTH];
-        // SAFETY: as the caller promises, here and below.
-        let out = unsafe { std::slice::from_raw_parts_mut(tile.out.add(m * tile.out_row), tile.width) };
-        if tile.add {
-            sums[..tile.width].copy_from_slice(out);
-        }
-        for k in 0..tile.depth {
-            // SAFETY: as above.
-            let (left, right) = unsafe {
-                let right = tile.right.add(*tile.right_rows.add(k));
-                (*tile.left.add(m * tile.left_row + k * tile.left_step), std::slice::from_raw_parts(right, tile.width))
-            };
-            sums.iter_mut().zip(right).for_each(|(sum, right)| *sum = left.fused(*right, *sum));
-        }
-        out.copy_from_slice(&sums[..tile.width]);
+impl Sums {
+    /// Its rows.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.0.chunks_exact(32)
     }
 }
 
-/// A tile of `f32` by the instructions of `path`.
-///
-/// # Safety
-/// As [`plain`]; the processor has the instructions of `path`.
-pub unsafe fn f32(path: Path, tile: &Tile<f32>) {
-    match path {
-        // SAFETY: as the caller promises.
-        #[cfg(target_arch = "x86_64")]
-        Path::Avx512 => unsafe { x86::avx512(tile) },
-        // SAFETY: as the caller promises; every processor with AVX2 that was made has FMA, and it is looked for.
-        #[cfg(target_arch = "x86_64")]
-        Path::Avx2 if is_x86_feature_detected!("fma") => unsafe { x86::avx2(tile) },
-        // SAFETY: as the caller promises.
-        _ => unsafe { plain(tile) },
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub use super::amx::State;
+
+/// What a thread holds while it works with tiles of bfloat16: nothing here.
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+pub struct State;
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+impl State {
+    /// Nothing.
+    pub fn begin() -> Option<Self> {
+        None
+    }
+}
+
+/// The sums of `rows` rows and 32 columns over `blocks` blocks of terms. A thread has begun ([`State`]) where `unit` wants it.
+pub fn multiply(unit: Unit, left: &[Line], right: &[Line], blocks: usize, rows: usize, out: &mut Sums) {
+    if unit != Unit::Amx || blocks == 0 {
+        out.0.fill(0.0);
+    }
+    if blocks == 0 {
+        return;
+    }
+    match unit {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        Unit::Amx => super::amx::multiply(left, right, blocks, rows, out),
+        #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+        Unit::Amx => unreachable!("no such unit here"),
+        Unit::Vector(path) => {
+            let (left, right) = (numbers(left), numbers(right));
+            assert!(left.len() >= rows * blocks * BLOCK && right.len() >= blocks * BLOCK * 32 && rows <= 32);
+            match path {
+                // SAFETY: the lengths are checked above, and the processor has the path's instructions.
+                #[cfg(target_arch = "x86_64")]
+                Path::Avx512 => unsafe { x86::avx512(left, right, blocks, rows, out) },
+                // SAFETY: as above; every processor with AVX2 that was made has FMA, and it is looked for.
+                #[cfg(target_arch = "x86_64")]
+                Path::Avx2 if is_x86_feature_detected!("fma") => unsafe { x86::avx2(left, right, blocks, rows, out) },
+                _ => portable(left, right, blocks, rows, out),
+            }
+        }
+    }
+}
+
+/// By plain loops. Products are exact, so that it does not matter that multiplying and adding are not fused here.
+fn portable(left: &[f32], right: &[f32], blocks: usize, rows: usize, out: &mut Sums) {
+    let depth = blocks * BLOCK;
+    for (left, out) in left.chunks_exact(depth).zip(out.0.chunks_exact_mut(32)).take(rows) {
+        for (left, right) in left.chunks_exact(BLOCK).zip(right.chunks_exact(BLOCK * 32)) {
+            let mut halves = [[0.0f32; 32]; 2];
+            for (k, (left, right)) in left.iter().zip(right.chunks_exact(32)).enumerate() {
+                halves[k % 2].iter_mut().zip(right).for_each(|(sum, right)| *sum += left * right);
+            }
+            let [even, odd] = halves;
+            out.iter_mut().zip(even.iter().zip(odd)).for_each(|(o, (e, d))| *o += e + d);
+        }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::Tile;
+    use super::{BLOCK, Sums};
     use std::arch::x86_64::*;
 
-    /// Calls `$of::<height, vectors>(tile)` for the tile's height and width.
-    macro_rules! by_height {
-        ($tile:ident, $lanes:literal, $of:ident, [$($height:literal)*]) => {
-            match ($tile.height, $tile.width > $lanes) {
-                $(
-                    // SAFETY: as the caller promises.
-                    ($height, true) => unsafe { $of::<$height, 2>($tile) },
-                    // SAFETY: as the caller promises.
-                    ($height, false) => unsafe { $of::<$height, 1>($tile) },
-                )*
-                _ => unreachable!("a tile has no more rows than its path's"),
+    /// Calls `$of::<rows>` for some rows at a time.
+    macro_rules! by_rows {
+        ($of:ident, $most:literal, $left:ident, $right:ident, $blocks:ident, $rows:ident, $out:ident, [$($some:literal)*]) => {
+            for first in (0..$rows).step_by($most) {
+                // SAFETY: the caller's: `left` has all rows, and a tile's sums have 32.
+                unsafe {
+                    let left = $left.as_ptr().add(first * $blocks * BLOCK);
+                    let out = $out.0.as_mut_ptr().add(first * 32);
+                    match ($rows - first).min($most) {
+                        $($some => $of::<$some>(left, $right.as_ptr(), $blocks, out),)*
+                        _ => unreachable!("no more rows than that"),
+                    }
+                }
             }
         };
     }
 
+    /// # Safety
+    /// `left` has rows x blocks x 32 numbers, `right` blocks x 32 x 32; rows are at most 32.
     #[target_feature(enable = "avx512f,fma")]
-    pub unsafe fn avx512(tile: &Tile<f32>) {
-        by_height!(tile, 16, tile_avx512, [1 2 3 4 5 6 7 8 9 10 11 12])
+    pub unsafe fn avx512(left: &[f32], right: &[f32], blocks: usize, rows: usize, out: &mut Sums) {
+        by_rows!(some_avx512, 12, left, right, blocks, rows, out, [1 2 3 4 5 6 7 8 9 10 11 12]);
     }
 
+    /// # Safety
+    /// As [`avx512`].
     #[target_feature(enable = "avx2,fma")]
-    pub unsafe fn avx2(tile: &Tile<f32>) {
-        by_height!(tile, 8, tile_avx2, [1 2 3 4 5 6])
+    pub unsafe fn avx2(left: &[f32], right: &[f32], blocks: usize, rows: usize, out: &mut Sums) {
+        by_rows!(some_avx2, 6, left, right, blocks, rows, out, [1 2 3 4 5 6]);
     }
 
+    /// The sums of some rows: 24 sums and two right factors stay in the 32 registers.
     #[inline]
     #[target_feature(enable = "avx512f,fma")]
-    unsafe fn tile_avx512<const H: usize, const V: usize>(tile: &Tile<f32>) {
-        let mut masks = [0u16; V];
-        for (v, mask) in masks.iter_mut().enumerate() {
-            let lanes = (tile.width - 16 * v).min(16);
-            *mask = ((1u32 << lanes) - 1) as u16;
-        }
-        let mut sums = [[_mm512_setzero_ps(); V]; H];
-        // SAFETY: masked lanes are not touched, all others are inside (the caller's promise), here and below.
+    unsafe fn some_avx512<const ROWS: usize>(left: *const f32, right: *const f32, blocks: usize, out: *mut f32) {
+        let depth = blocks * BLOCK;
+        // SAFETY: all places are inside, as the caller promises.
         unsafe {
-            if tile.add {
-                for (m, sums) in sums.iter_mut().enumerate() {
-                    for (v, sum) in sums.iter_mut().enumerate() {
-                        *sum = _mm512_maskz_loadu_ps(masks[v], tile.out.add(m * tile.out_row + 16 * v));
+            for block in 0..blocks {
+                let mut even = [[_mm512_setzero_ps(); 2]; ROWS];
+                for parity in 0..2 {
+                    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+                    for k in (block * BLOCK + parity..(block + 1) * BLOCK).step_by(2) {
+                        let right = [_mm512_load_ps(right.add(k * 32)), _mm512_load_ps(right.add(k * 32 + 16))];
+                        for (m, sums) in sums.iter_mut().enumerate() {
+                            let left = _mm512_set1_ps(*left.add(m * depth + k));
+                            for (right, sum) in right.iter().zip(sums) {
+                                *sum = _mm512_fmadd_ps(left, *right, *sum);
+                            }
+                        }
                     }
-                }
-            }
-            let left: [*const f32; H] = std::array::from_fn(|m| tile.left.add(m * tile.left_row));
-            let step = tile.left_step;
-            for k in 0..tile.depth {
-                let row = tile.right.add(*tile.right_rows.add(k));
-                let right: [__m512; V] = std::array::from_fn(|v| _mm512_maskz_loadu_ps(masks[v], row.add(16 * v)));
-                for (left, sums) in left.iter().zip(&mut sums) {
-                    let left = _mm512_set1_ps(*left.add(k * step));
-                    for (right, sum) in right.iter().zip(sums) {
-                        *sum = _mm512_fmadd_ps(left, *right, *sum);
+                    if parity == 0 {
+                        even = sums;
+                        continue;
                     }
-                }
-            }
-            for (m, sums) in sums.iter().enumerate() {
-                for (v, sum) in sums.iter().enumerate() {
-                    _mm512_mask_storeu_ps(tile.out.add(m * tile.out_row + 16 * v), masks[v], *sum);
+                    for (m, (even, odd)) in even.iter().zip(&sums).enumerate() {
+                        for (v, (even, odd)) in even.iter().zip(odd).enumerate() {
+                            let at = out.add(m * 32 + 16 * v);
+                            _mm512_store_ps(at, _mm512_add_ps(_mm512_load_ps(at), _mm512_add_ps(*even, *odd)));
+                        }
+                    }
                 }
             }
         }
     }
 
+    /// As [`some_avx512`], with 12 sums in 16 registers: columns are taken in halves.
     #[inline]
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn tile_avx2<const H: usize, const V: usize>(tile: &Tile<f32>) {
-        let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-        let masks: [__m256i; V] =
-            std::array::from_fn(|v| _mm256_cmpgt_epi32(_mm256_set1_epi32((tile.width - 8 * v) as i32), lanes));
-        let mut sums = [[_mm256_setzero_ps(); V]; H];
-        // SAFETY: masked lanes are not touched, all others are inside (the caller's promise), here and below.
+    unsafe fn some_avx2<const ROWS: usize>(left: *const f32, right: *const f32, blocks: usize, out: *mut f32) {
+        let depth = blocks * BLOCK;
+        // SAFETY: all places are inside, as the caller promises.
         unsafe {
-            if tile.add {
-                for (m, sums) in sums.iter_mut().enumerate() {
-                    for (v, sum) in sums.iter_mut().enumerate() {
-                        *sum = _mm256_maskload_ps(tile.out.add(m * tile.out_row + 8 * v), masks[v]);
+            for half in [0, 16] {
+                for block in 0..blocks {
+                    let mut even = [[_mm256_setzero_ps(); 2]; ROWS];
+                    for parity in 0..2 {
+                        let mut sums = [[_mm256_setzero_ps(); 2]; ROWS];
+                        for k in (block * BLOCK + parity..(block + 1) * BLOCK).step_by(2) {
+                            let row = right.add(k * 32 + half);
+                            let right = [_mm256_load_ps(row), _mm256_load_ps(row.add(8))];
+                            for (m, sums) in sums.iter_mut().enumerate() {
+                                let left = _mm256_broadcast_ss(&*left.add(m * depth + k));
+                                for (right, sum) in right.iter().zip(sums) {
+                                    *sum = _mm256_fmadd_ps(left, *right, *sum);
+                                }
+                            }
+                        }
+                        if parity == 0 {
+                            even = sums;
+                            continue;
+                        }
+                        for (m, (even, odd)) in even.iter().zip(&sums).enumerate() {
+                            for (v, (even, odd)) in even.iter().zip(odd).enumerate() {
+                                let at = out.add(m * 32 + half + 8 * v);
+                                _mm256_store_ps(at, _mm256_add_ps(_mm256_load_ps(at), _mm256_add_ps(*even, *odd)));
+                            }
+                        }
                     }
-                }
-            }
-            let left: [*const f32; H] = std::array::from_fn(|m| tile.left.add(m * tile.left_row));
-            let step = tile.left_step;
-            for k in 0..tile.depth {
-                let row = tile.right.add(*tile.right_rows.add(k));
-                let right: [__m256; V] = std::array::from_fn(|v| _mm256_maskload_ps(row.add(8 * v), masks[v]));
-                for (left, sums) in left.iter().zip(&mut sums) {
-                    let left = _mm256_broadcast_ss(&*left.add(k * step));
-                    for (right, sum) in right.iter().zip(sums) {
-                        *sum = _mm256_fmadd_ps(left, *right, *sum);
-                    }
-                }
-            }
-            for (m, sums) in sums.iter().enumerate() {
-                for (v, sum) in sums.iter().enumerate() {
-                    _mm256_maskstore_ps(tile.out.add(m * tile.out_row + 8 * v), masks[v], *sum);
                 }
             }
         }

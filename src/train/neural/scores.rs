@@ -1,7 +1,7 @@
 //! Scores of principal components as a generator makes them, and the layer that makes alleles of them.
 
 use crate::compute::activation::logistic;
-use crate::compute::real::{Left, Right, product, wide};
+use crate::compute::real::{Left, Product, Right, Scratch, Sums, product, wide};
 use crate::error::Result;
 use crate::linalg::pca;
 use crate::panel::bits::BitMatrix;
@@ -62,6 +62,7 @@ impl Scores {
         let (rows_of_design, rows_of_turned): (Vec<usize>, Vec<usize>) =
             ((0..n).map(|h| h * width).collect(), (0..width).map(|c| c * n).collect());
         let mut coefficients = vec![0.0f32; sites * width];
+        let mut scratch = Scratch::default();
         for (block, coefficients) in coefficients.chunks_mut(SITES * width).enumerate() {
             let (first, count) = (block * SITES, coefficients.len() / width);
             for (site, row) in coefficients.chunks_exact_mut(width).enumerate() {
@@ -71,18 +72,32 @@ impl Scores {
             let mut odds = vec![0.0f32; count * n];
             let mut gradient = vec![0.0f32; count * width];
             for _ in 0..ROUNDS {
-                let left = Left { values: coefficients, first: 0, row: width, step: 1 };
-                let right = Right { values: &turned, rows: &rows_of_turned };
-                product(threads, count, n, left, right, &mut odds, n, false)?;
+                let of = Product {
+                    rows: count,
+                    columns: n,
+                    terms: width,
+                    left: Left { values: coefficients, first: 0, row: width, step: 1 },
+                    right: Right::Rows { values: &turned, rows: &rows_of_turned },
+                    sums: Sums::Written,
+                    out_row: n,
+                };
+                product(threads, &mut scratch, &of, &mut odds)?;
                 threads.for_each_piece(&mut odds, n, |site, odds| {
                     wide(|| odds.iter_mut().for_each(|o| *o = -logistic(*o)));
                     for (h, o) in odds.iter_mut().enumerate() {
                         *o += f32::from(u8::from(bits.get(h, first + site)));
                     }
                 })?;
-                let left = Left { values: &odds, first: 0, row: n, step: 1 };
-                let right = Right { values: &design, rows: &rows_of_design };
-                product(threads, count, width, left, right, &mut gradient, width, false)?;
+                let of = Product {
+                    rows: count,
+                    columns: width,
+                    terms: n,
+                    left: Left { values: &odds, first: 0, row: n, step: 1 },
+                    right: Right::Rows { values: &design, rows: &rows_of_design },
+                    sums: Sums::Written,
+                    out_row: width,
+                };
+                product(threads, &mut scratch, &of, &mut gradient)?;
                 for (row, gradient) in coefficients.chunks_exact_mut(width).zip(gradient.chunks_exact(width)) {
                     for (c, ((b, g), step)) in row.iter_mut().zip(gradient).zip(&steps).enumerate() {
                         let pull = if c == 0 { 0.0 } else { RIDGE as f32 * *b };

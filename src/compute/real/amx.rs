@@ -1,0 +1,385 @@
+//! Tiles of bfloat16 of Intel's matrix extension (Sapphire Rapids and later).
+//!
+//! `tdpbf16ps` sums 32 terms as [`super::product`] defines a block: its two sums of 16 fused multiply-adds from 0, their
+//! sum, added to the tile (Intel, Architecture Instruction Set Extensions, "TDPBF16PS"; a test compares the bits). The
+//! compiler has no stable names for these instructions yet: hence assembly.
+
+use super::pack::Line;
+use super::tile::Sums;
+use super::{BLOCK, Left, Right, SMALLEST};
+use std::arch::asm;
+use std::arch::x86_64::*;
+use std::sync::OnceLock;
+
+/// Rows of a tile, and its columns of 32 bits.
+const SIDE: usize = 16;
+
+/// Whether the processor has tiles and the system lets this process use them. The system is asked once: from then on it
+/// keeps room for tiles when it switches threads or enters a signal's handler.
+pub fn is_available() -> bool {
+    static AVAILABLE: OnceLock<bool> = OnceLock::new();
+    *AVAILABLE.get_or_init(|| {
+        let vectors = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bf16");
+        if !vectors || __cpuid(0).eax < 7 || __cpuid(1).ecx & 1 << 27 == 0 {
+            return false;
+        }
+        let features = __cpuid_count(7, 0).edx;
+        let has_tiles = features & 1 << 22 != 0 && features & 1 << 24 != 0;
+        // SAFETY: OSXSAVE was looked for above.
+        let keeps_tiles = || unsafe { xgetbv_0() } >> 17 & 3 == 3;
+        has_tiles && keeps_tiles() && may_use_tiles()
+    })
+}
+
+/// Which states the system keeps.
+///
+/// # Safety
+/// The processor has OSXSAVE.
+#[target_feature(enable = "xsave")]
+unsafe fn xgetbv_0() -> u64 {
+    // SAFETY: the caller's.
+    unsafe { _xgetbv(0) }
+}
+
+/// Asks the system for tiles.
+fn may_use_tiles() -> bool {
+    const ARCH_REQ_XCOMP_PERM: libc::c_int = 0x1023;
+    const TILE_DATA: libc::c_ulong = 18;
+    // SAFETY: the call takes two whole numbers, and changes nothing of this process but what it may use.
+    unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0 }
+}
+
+/// A thread's tiles are set up: 8 of 16 rows of 64 bytes. They are given back when it is dropped.
+pub struct State(());
+
+impl State {
+    /// Sets the tiles of this thread up.
+    pub fn begin() -> Option<Self> {
+        #[repr(C, align(64))]
+        struct Shape {
+            palette: u8,
+            start: u8,
+            reserved: [u8; 14],
+            row_bytes: [u16; 16],
+            rows: [u8; 16],
+        }
+        assert!(is_available(), "no tiles here");
+        let mut shape = Shape { palette: 1, start: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
+        shape.row_bytes[..8].fill(64);
+        shape.rows[..8].fill(SIDE as u8);
+        // SAFETY: tiles are there, and the shape is one that they take.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &shape, options(nostack, preserves_flags, readonly)) };
+        Some(State(()))
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        // SAFETY: nobody holds anything in this thread's tiles.
+        unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
+    }
+}
+
+/// See [`super::tile::multiply`]; this thread has a [`State`].
+pub fn multiply(left: &[Line], right: &[Line], blocks: usize, rows: usize, out: &mut Sums) {
+    assert!(left.len() >= 2 * SIDE * blocks && right.len() >= 2 * SIDE * blocks && blocks > 0 && rows <= 2 * SIDE);
+    let second = SIDE * blocks;
+    let (upper, lower) = (left.as_ptr(), left[second..].as_ptr());
+    let (near, far) = (right.as_ptr(), right[second..].as_ptr());
+    // SAFETY: each of the four has `blocks` tiles of 16 lines, and the output 32 rows of 128 bytes.
+    unsafe {
+        if rows <= SIDE {
+            asm!(
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "2:",
+                "tileloadd tmm4, [{upper} + {line}]",
+                "tileloadd tmm6, [{near} + {line}]",
+                "tileloadd tmm7, [{far} + {line}]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "add {upper}, 1024",
+                "add {near}, 1024",
+                "add {far}, 1024",
+                "dec {blocks}",
+                "jnz 2b",
+                "tilestored [{out} + {row}], tmm0",
+                "tilestored [{out} + {row} + 64], tmm1",
+                upper = inout(reg) upper => _,
+                near = inout(reg) near => _,
+                far = inout(reg) far => _,
+                blocks = inout(reg) blocks => _,
+                line = in(reg) 64usize,
+                row = in(reg) 128usize,
+                out = in(reg) out.0.as_mut_ptr(),
+                out("tmm0") _, out("tmm1") _, out("tmm4") _, out("tmm6") _, out("tmm7") _,
+                options(nostack)
+            );
+            return;
+        }
+        asm!(
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "tilezero tmm2",
+            "tilezero tmm3",
+            "2:",
+            "tileloadd tmm4, [{upper} + {line}]",
+            "tileloadd tmm6, [{near} + {line}]",
+            "tileloadd tmm5, [{lower} + {line}]",
+            "tileloadd tmm7, [{far} + {line}]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            "add {upper}, 1024",
+            "add {lower}, 1024",
+            "add {near}, 1024",
+            "add {far}, 1024",
+            "dec {blocks}",
+            "jnz 2b",
+            "tilestored [{out} + {row}], tmm0",
+            "tilestored [{out} + {row} + 64], tmm1",
+            "tilestored [{out} + {row} + 2048], tmm2",
+            "tilestored [{out} + {row} + 2112], tmm3",
+            upper = inout(reg) upper => _,
+            lower = inout(reg) lower => _,
+            near = inout(reg) near => _,
+            far = inout(reg) far => _,
+            blocks = inout(reg) blocks => _,
+            line = in(reg) 64usize,
+            row = in(reg) 128usize,
+            out = in(reg) out.0.as_mut_ptr(),
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            options(nostack)
+        );
+    }
+}
+
+/// See [`super::pack::pack_left`].
+pub fn pack_left(left: &Left<f32>, first_row: usize, rows: usize, first_term: usize, terms: usize, out: &mut [Line]) {
+    assert!(out.len() >= 2 * SIDE * terms.div_ceil(BLOCK));
+    let begins = left.first + first_row * left.row + first_term * left.step;
+    let last = begins + (rows - 1) * left.row + (terms - 1) * left.step;
+    assert!(last < left.values.len());
+    // SAFETY: the processor has the vectors (`is_available`); the factor's last element and the output's length are checked.
+    unsafe { pack_left_vector(left.values[begins..].as_ptr(), left.row, left.step, rows, terms, out) }
+}
+
+/// See [`super::pack::pack_right`].
+pub fn pack_right(
+    right: &Right<f32>,
+    first_column: usize,
+    width: usize,
+    first_term: usize,
+    terms: usize,
+    out: &mut [Line],
+) {
+    assert!(out.len() >= 2 * SIDE * terms.div_ceil(BLOCK));
+    match right {
+        Right::Rows { values, rows } => {
+            let rows = &rows[first_term..first_term + terms];
+            debug_assert!(rows.iter().all(|row| row + first_column + width <= values.len()));
+            // SAFETY: as above; every row was compared with the length of the values by `product`.
+            unsafe { pack_rows(values.as_ptr().wrapping_add(first_column), rows, width, out) }
+        }
+        Right::Columns { values, columns } => {
+            let columns = &columns[first_column..first_column + width];
+            debug_assert!(columns.iter().all(|column| column + first_term + terms <= values.len()));
+            // SAFETY: as above.
+            unsafe { pack_columns(values.as_ptr().wrapping_add(first_term), columns, terms, out) }
+        }
+    }
+}
+
+/// A mask of the first lanes.
+#[inline(always)]
+fn first(lanes: usize) -> u16 {
+    ((1u32 << lanes.min(SIDE)) - 1) as u16
+}
+
+/// Some numbers, those that are too small to count as 0.
+///
+/// # Safety
+/// The lanes of `mask` are inside.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn load(mask: u16, at: *const f32) -> __m512 {
+    // SAFETY: the caller's.
+    let x = unsafe { _mm512_maskz_loadu_ps(mask, at) };
+    // Not below the smallest: what is no number stays.
+    let kept = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(_mm512_abs_ps(x), _mm512_set1_ps(SMALLEST));
+    _mm512_maskz_mov_ps(kept, x)
+}
+
+/// 32 numbers as bfloat16, in their order.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn narrow(low: __m512, high: __m512) -> __m512i {
+    // SAFETY: both are 512 bits.
+    unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low)) }
+}
+
+/// Numbers of two rows as pairs.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn pairs(one: __m512, other: __m512) -> __m512i {
+    const ORDER: [u16; 32] = {
+        let mut order = [0; 32];
+        let mut i = 0;
+        while i < 32 {
+            order[i] = (i / 2 + i % 2 * 16) as u16;
+            i += 1;
+        }
+        order
+    };
+    // SAFETY: 64 bytes.
+    let order = unsafe { _mm512_loadu_si512(ORDER.as_ptr().cast()) };
+    _mm512_permutexvar_epi16(order, narrow(one, other))
+}
+
+/// Rows become columns.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn turned(rows: [__m512i; SIDE]) -> [__m512i; SIDE] {
+    let mut a = rows;
+    for i in (0..SIDE).step_by(2) {
+        a[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+        a[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    }
+    let mut b = a;
+    for i in (0..SIDE).step_by(4) {
+        b[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
+        b[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
+        b[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);
+        b[i + 3] = _mm512_unpackhi_epi64(a[i + 1], a[i + 3]);
+    }
+    // b[4 g + j] holds, in its quarter q, column 4 q + j of rows 4 g to 4 g + 3.
+    let mut c = b;
+    for j in 0..4 {
+        let low = [
+            _mm512_shuffle_i32x4::<0b1000_1000>(b[j], b[4 + j]),
+            _mm512_shuffle_i32x4::<0b1101_1101>(b[j], b[4 + j]),
+        ];
+        let high = [
+            _mm512_shuffle_i32x4::<0b1000_1000>(b[8 + j], b[12 + j]),
+            _mm512_shuffle_i32x4::<0b1101_1101>(b[8 + j], b[12 + j]),
+        ];
+        c[j] = _mm512_shuffle_i32x4::<0b1000_1000>(low[0], high[0]);
+        c[8 + j] = _mm512_shuffle_i32x4::<0b1101_1101>(low[0], high[0]);
+        c[4 + j] = _mm512_shuffle_i32x4::<0b1000_1000>(low[1], high[1]);
+        c[12 + j] = _mm512_shuffle_i32x4::<0b1101_1101>(low[1], high[1]);
+    }
+    c
+}
+
+/// # Safety
+/// Element (m, k) is inside for `m < rows`, `k < terms`; `out` has 32 lines for each block of terms.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn pack_left_vector(
+    values: *const f32,
+    row: usize,
+    step: usize,
+    rows: usize,
+    terms: usize,
+    out: &mut [Line],
+) {
+    let blocks = terms.div_ceil(BLOCK);
+    for tile in 0..2 {
+        let height = rows.saturating_sub(tile * SIDE).min(SIDE);
+        // A tile of no rows is not read.
+        if height == 0 {
+            break;
+        }
+        let values = values.wrapping_add(tile * SIDE * row);
+        for block in 0..blocks {
+            let k = block * BLOCK;
+            let depth = (terms - k).min(BLOCK);
+            let out = &mut out[(tile * blocks + block) * SIDE..][..SIDE];
+            let mut lines = [_mm512_setzero_si512(); SIDE];
+            // SAFETY: masked lanes are not touched, the others are inside (the caller's promise), here and below.
+            unsafe {
+                if step == 1 {
+                    for (m, line) in lines.iter_mut().enumerate().take(height) {
+                        let at = values.add(m * row + k);
+                        let high = first(depth.saturating_sub(SIDE));
+                        *line = narrow(load(first(depth), at), load(high, at.wrapping_add(SIDE)));
+                    }
+                } else if row == 1 {
+                    let mask = first(height);
+                    for (p, line) in lines.iter_mut().enumerate().take(depth.div_ceil(2)) {
+                        let at = values.add((k + 2 * p) * step);
+                        let second = if 2 * p + 1 < depth { mask } else { 0 };
+                        *line = pairs(load(mask, at), load(second, at.wrapping_add(step)));
+                    }
+                    lines = turned(lines);
+                } else {
+                    for (m, line) in lines.iter_mut().enumerate().take(height) {
+                        let mut some = [0.0f32; BLOCK];
+                        for (i, some) in some.iter_mut().enumerate().take(depth) {
+                            *some = *values.add(m * row + (k + i) * step);
+                        }
+                        *line = narrow(load(!0, some.as_ptr()), load(!0, some.as_ptr().add(SIDE)));
+                    }
+                }
+                for (line, out) in lines.iter().zip(out) {
+                    _mm512_store_si512(out.0.as_mut_ptr().cast(), *line);
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `values[row + n]` is inside for each row and `n < width`; `out` has 32 lines for each block of terms.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn pack_rows(values: *const f32, rows: &[usize], width: usize, out: &mut [Line]) {
+    let blocks = rows.len().div_ceil(BLOCK);
+    let masks = [first(width), first(width.saturating_sub(SIDE))];
+    let (near, far) = out.split_at_mut(blocks * SIDE);
+    for (p, pair) in rows.chunks(2).enumerate() {
+        let one = values.wrapping_add(pair[0]);
+        // The last term may have no partner.
+        let (other, has) = pair.get(1).map_or((one, 0), |other| (values.wrapping_add(*other), !0));
+        // SAFETY: masked lanes are not touched, the others are inside.
+        unsafe {
+            let line = pairs(load(masks[0], one), load(masks[0] & has, other));
+            _mm512_store_si512(near[p].0.as_mut_ptr().cast(), line);
+            let (one, other) = (one.wrapping_add(SIDE), other.wrapping_add(SIDE));
+            let line = pairs(load(masks[1], one), load(masks[1] & has, other));
+            _mm512_store_si512(far[p].0.as_mut_ptr().cast(), line);
+        }
+    }
+    for p in rows.len().div_ceil(2)..blocks * SIDE {
+        (near[p], far[p]) = (Line::default(), Line::default());
+    }
+}
+
+/// # Safety
+/// `values[column + k]` is inside for each column and `k < terms`; `out` has 32 lines for each block of terms.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn pack_columns(values: *const f32, columns: &[usize], terms: usize, out: &mut [Line]) {
+    let blocks = terms.div_ceil(BLOCK);
+    for block in 0..blocks {
+        let k = block * BLOCK;
+        let depth = (terms - k).min(BLOCK);
+        let (low, high) = (first(depth), first(depth.saturating_sub(SIDE)));
+        for tile in 0..2 {
+            let mut lines = [_mm512_setzero_si512(); SIDE];
+            for (line, column) in lines.iter_mut().zip(columns.iter().skip(tile * SIDE)) {
+                let at = values.wrapping_add(column + k);
+                // SAFETY: masked lanes are not touched, the others are inside.
+                *line = unsafe { narrow(load(low, at), load(high, at.wrapping_add(SIDE))) };
+            }
+            let lines = turned(lines);
+            let out = &mut out[(tile * blocks + block) * SIDE..][..SIDE];
+            for (line, out) in lines.iter().zip(out) {
+                // SAFETY: a line is 64 bytes, aligned.
+                unsafe { _mm512_store_si512(out.0.as_mut_ptr().cast(), *line) };
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! How a product of single-precision numbers is cut into tasks and tiles.
+
+use super::pack::{Line, pack_left, pack_right};
+use super::{BLOCK, PIECE, Product, Sums, Unit, tile, wide};
+use crate::error::{Error, ErrorKind, Result};
+use crate::threads::Threads;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Memory in which factors are laid out for tiles, used again and again.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// The left factor, where all tasks share it.
+    left: Vec<Line>,
+    /// What each thread needs.
+    own: Vec<Line>,
+    /// Sums of pieces.
+    pieces: Vec<f32>,
+}
+
+impl Clone for Scratch {
+    /// Memory of its own, none yet.
+    fn clone(&self) -> Self {
+        Scratch::default()
+    }
+}
+
+/// Columns of a tile.
+pub const TILE_COLUMNS: usize = 32;
+/// Rows of a tile.
+pub const TILE_ROWS: usize = 32;
+/// Lines of a packed right factor that a task works on: half of a small second-level cache.
+const RIGHT_LINES: usize = 256 * 1024 / 64;
+/// Rows of a left factor that a task lays out for itself, where sums have several pieces.
+const OWN_ROWS: usize = 256;
+/// Columns that a task takes.
+const TASK_COLUMNS: usize = 512;
+
+/// Memory that tasks write disjoint parts of.
+struct Shared(*mut f32);
+// SAFETY: tasks write disjoint tiles, and the slice outlives them (`multiply` waits for all).
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// `length` numbers from `at` on.
+    ///
+    /// # Safety
+    /// They are inside the slice, and nobody else reads or writes them meanwhile.
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn part(&self, at: usize, length: usize) -> &mut [f32] {
+        // SAFETY: the caller's.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(at), length) }
+    }
+}
+
+/// At least `lines` lines.
+fn grown(lines: &mut Vec<Line>, count: usize) -> Result<&mut [Line]> {
+    if lines.len() < count {
+        let more = count - lines.len();
+        lines.try_reserve(more).map_err(|_| {
+            let bytes = count as f64 * size_of::<Line>() as f64;
+            Error::new(ErrorKind::OutOfMemory, format!("no memory for {:.1} MiB of factors", bytes / (1 << 20) as f64))
+        })?;
+        lines.resize(count, Line::default());
+    }
+    Ok(&mut lines[..count])
+}
+
+/// See [`super::product`].
+pub fn multiply(
+    unit: Unit,
+    threads: &Threads,
+    scratch: &mut Scratch,
+    product: &Product<f32>,
+    out: &mut [f32],
+) -> Result<()> {
+    let Product { rows, columns, terms, left, right, sums, out_row } = *product;
+    let pieces = terms.div_ceil(PIECE).max(1);
+    let depth = |piece: usize| (terms - piece * PIECE).min(PIECE).div_ceil(BLOCK);
+    let deepest = depth(0).max(1);
+    // Lines of a tile of columns, and of a row, at a depth of so many blocks.
+    let right_lines = unit.right_lines(deepest);
+    let tiles_at_once = (RIGHT_LINES / right_lines).clamp(1, TASK_COLUMNS / TILE_COLUMNS);
+    let column_tasks = columns.div_ceil(TASK_COLUMNS);
+    let shares_left = pieces == 1;
+    let task_rows = match shares_left {
+        // A few tasks a thread; one where there is nobody to share with.
+        true => {
+            let wanted = if threads.count() == 1 { 1 } else { (4 * threads.count()).div_ceil(column_tasks) };
+            rows.div_ceil(wanted).next_multiple_of(TILE_ROWS)
+        }
+        false => rows.min(OWN_ROWS).next_multiple_of(TILE_ROWS),
+    };
+    let row_tasks = rows.div_ceil(task_rows);
+    // Where the left factor is shared, tasks are parts of the columns; else each takes all of them.
+    let tasks = if shares_left { row_tasks * column_tasks } else { row_tasks * pieces };
+    let workers = threads.count().min(tasks);
+
+    let Scratch { left: shared_left, own, pieces: piece_sums } = scratch;
+    if shares_left {
+        let lines = unit.left_lines(TILE_ROWS, deepest);
+        let packed = grown(shared_left, rows.div_ceil(TILE_ROWS) * lines)?;
+        threads.for_each_piece(packed, lines, |group, packed| {
+            let first = group * TILE_ROWS;
+            pack_left(unit, &left, first, (rows - first).min(TILE_ROWS), 0, terms, packed);
+        })?;
+    }
+    let shared_left = &shared_left[..];
+    let own_left_lines = if shares_left { 0 } else { unit.left_lines(task_rows, deepest) };
+    let own_lines = own_left_lines + tiles_at_once * right_lines;
+    let own = grown(own, workers * own_lines)?;
+
+    let several = pieces > 1;
+    if several {
+        piece_sums.resize(pieces * rows * columns, 0.0);
+    }
+    let (target, target_row) = if several { (&mut piece_sums[..], columns) } else { (&mut *out, out_row) };
+    let target = Shared(target.as_mut_ptr());
+    let target = &target;
+    let next = AtomicUsize::new(0);
+    threads.for_each_piece(own, own_lines, |_, own| {
+        let (own_left, own_right) = own.split_at_mut(own_left_lines);
+        let _state = unit.begin();
+        let mut found = tile::Sums::default();
+        loop {
+            let task = next.fetch_add(1, Ordering::Relaxed);
+            if task >= tasks {
+                break;
+            }
+            let (row_task, other) = (task % row_tasks, task / row_tasks);
+            let (piece, task_columns) = match shares_left {
+                true => (0, other * TASK_COLUMNS..columns.min((other + 1) * TASK_COLUMNS)),
+                false => (other, 0..columns),
+            };
+            let first_row = row_task * task_rows;
+            let height = (rows - first_row).min(task_rows);
+            let (first_term, blocks) = (piece * PIECE, depth(piece));
+            let count = terms.saturating_sub(first_term).min(PIECE);
+            let left_lines = unit.left_lines(TILE_ROWS, blocks);
+            let packed_left = match shares_left {
+                true => &shared_left[first_row / TILE_ROWS * left_lines..],
+                false => {
+                    for group in (0..height).step_by(TILE_ROWS) {
+                        let packed = &mut own_left[group / TILE_ROWS * left_lines..][..left_lines];
+                        let some = (height - group).min(TILE_ROWS);
+                        pack_left(unit, &left, first_row + group, some, first_term, count, packed);
+                    }
+                    &own_left[..]
+                }
+            };
+            let right_lines = unit.right_lines(blocks);
+            for some in task_columns.clone().step_by(tiles_at_once * TILE_COLUMNS) {
+                let end = task_columns.end.min(some + tiles_at_once * TILE_COLUMNS);
+                for n in (some..end).step_by(TILE_COLUMNS) {
+                    let packed = &mut own_right[(n - some) / TILE_COLUMNS * right_lines..][..right_lines];
+                    pack_right(unit, &right, n, (end - n).min(TILE_COLUMNS), first_term, count, packed);
+                }
+                for m in (0..height).step_by(TILE_ROWS) {
+                    let left = &packed_left[m / TILE_ROWS * left_lines..][..left_lines];
+                    let tile_height = (height - m).min(TILE_ROWS);
+                    for n in (some..end).step_by(TILE_COLUMNS) {
+                        let right = &own_right[(n - some) / TILE_COLUMNS * right_lines..][..right_lines];
+                        tile::multiply(unit, left, right, blocks, tile_height, &mut found);
+                        let width = (end - n).min(TILE_COLUMNS);
+                        wide(|| {
+                            for (r, found) in found.rows().take(tile_height).enumerate() {
+                                let row = first_row + m + r;
+                                let at = if several { (piece * rows + row) * columns } else { row * target_row };
+                                // SAFETY: inside the output by the assertions of `product`, or inside the sums of
+                                // pieces; the rows and columns of different tasks are disjoint.
+                                let out = unsafe { target.part(at + n, width) };
+                                match sums {
+                                    Sums::Shifted(shifts) if !several => {
+                                        out.iter_mut().zip(found).for_each(|(o, f)| *o = f + shifts[row]);
+                                    }
+                                    Sums::Added if !several => {
+                                        out.iter_mut().zip(found).for_each(|(o, f)| *o += f);
+                                    }
+                                    _ => out.copy_from_slice(&found[..width]),
+                                }
+                            }
+                        });
+                    }
+                }
+            }
+        }
+    })?;
+    if several {
+        // A task writes one row, piece after piece.
+        let found = &piece_sums[..];
+        threads.for_each_piece(&mut out[..(rows - 1) * out_row + columns], out_row, |m, out| {
+            wide(|| {
+                let out = &mut out[..columns];
+                let (first, others) = found.split_at(rows * columns);
+                let first = &first[m * columns..][..columns];
+                match sums {
+                    Sums::Written => out.copy_from_slice(first),
+                    Sums::Shifted(shifts) => out.iter_mut().zip(first).for_each(|(o, f)| *o = f + shifts[m]),
+                    Sums::Added => out.iter_mut().zip(first).for_each(|(o, f)| *o += f),
+                }
+                for piece in others.chunks_exact(rows * columns) {
+                    out.iter_mut().zip(&piece[m * columns..]).for_each(|(o, f)| *o += f);
+                }
+            });
+        })?;
+    }
+    Ok(())
+}
+
+impl Unit {
+    /// Lines of so many rows of a packed left factor.
+    fn left_lines(self, rows: usize, blocks: usize) -> usize {
+        rows.next_multiple_of(TILE_ROWS) * blocks * if self == Unit::Amx { 1 } else { 2 }
+    }
+
+    /// Lines of a packed tile of columns.
+    fn right_lines(self, blocks: usize) -> usize {
+        // 32 terms of 32 columns.
+        blocks * if self == Unit::Amx { 32 } else { 64 }
+    }
+
+    /// What a thread holds while it works.
+    fn begin(self) -> Option<tile::State> {
+        match self {
+            Unit::Amx => tile::State::begin(),
+            Unit::Vector(_) => None,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Factors laid out for tiles: rounded, in blocks of 32 terms, with zeros where there is nothing.
+//!
+//! For vectors, rows of the left factor stand one after another, and a term of the right factor is 32 columns, in single
+//! precision. For tiles of bfloat16, a left tile is 16 rows of 32 terms, a right one 16 pairs of terms of 16 columns, a
+//! pair's two terms beside each other; a block of 32 rows or columns is two tiles, block after block of terms.
+
+use super::{BLOCK, Left, Real, Right, Unit, wide};
+
+/// A line of the cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Line(pub [f32; 16]);
+
+impl Default for Line {
+    fn default() -> Self {
+        Line([0.0; 16])
+    }
+}
+
+/// Lines as numbers.
+pub fn numbers(lines: &[Line]) -> &[f32] {
+    // SAFETY: a line is sixteen numbers and nothing else.
+    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 16) }
+}
+
+/// Lines as numbers.
+pub fn numbers_mut(lines: &mut [Line]) -> &mut [f32] {
+    // SAFETY: as above.
+    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 16) }
+}
+
+/// Lays `rows` rows (at most 32) of a left factor out, from `first_row` on, and of each `terms` terms from `first_term` on.
+pub fn pack_left(
+    unit: Unit,
+    left: &Left<f32>,
+    first_row: usize,
+    rows: usize,
+    first_term: usize,
+    terms: usize,
+    out: &mut [Line],
+) {
+    if terms == 0 {
+        return;
+    }
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if unit == Unit::Amx {
+        return super::amx::pack_left(left, first_row, rows, first_term, terms, out);
+    }
+    let _ = unit;
+    let depth = terms.next_multiple_of(BLOCK);
+    let begins = left.first + first_row * left.row + first_term * left.step;
+    wide(|| {
+        for (m, out) in numbers_mut(out).chunks_exact_mut(depth).enumerate() {
+            if m >= rows {
+                // Never read: a tile has as many rows as there are.
+                break;
+            }
+            let source = &left.values[begins + m * left.row..];
+            if left.step == 1 {
+                out.iter_mut().zip(&source[..terms]).for_each(|(o, x)| *o = x.factor());
+            } else {
+                out.iter_mut().take(terms).enumerate().for_each(|(k, o)| *o = source[k * left.step].factor());
+            }
+            out[terms..].fill(0.0);
+        }
+    });
+}
+
+/// Lays `width` columns (at most 32) of a right factor out, from `first_column` on.
+pub fn pack_right(
+    unit: Unit,
+    right: &Right<f32>,
+    first_column: usize,
+    width: usize,
+    first_term: usize,
+    terms: usize,
+    out: &mut [Line],
+) {
+    if terms == 0 {
+        return;
+    }
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if unit == Unit::Amx {
+        return super::amx::pack_right(right, first_column, width, first_term, terms, out);
+    }
+    let _ = unit;
+    wide(|| {
+        let out = numbers_mut(out);
+        match right {
+            Right::Rows { values, rows } => {
+                for (out, row) in out.chunks_exact_mut(32).zip(&rows[first_term..first_term + terms]) {
+                    let source = &values[row + first_column..][..width];
+                    out.iter_mut().zip(source).for_each(|(o, x)| *o = x.factor());
+                    out[width..].fill(0.0);
+                }
+            }
+            Right::Columns { values, columns } => {
+                out[..terms * 32].fill(0.0);
+                for (n, column) in columns[first_column..first_column + width].iter().enumerate() {
+                    let source = &values[column + first_term..][..terms];
+                    source.iter().enumerate().for_each(|(k, x)| out[k * 32 + n] = x.factor());
+                }
+            }
+        }
+        let depth = terms.next_multiple_of(BLOCK);
+        out[terms * 32..depth * 32].fill(0.0);
+    });
+}
