@@ -486,11 +486,11 @@ impl<T: Real> Pass<'_, T> {
         Ok(())
     }
 
-    /// Adds to `gradients` those of `v' g` with respect to the parameters, where g is the gradient of the outputs' sum
-    /// with respect to input `input`, and `v` is held fixed. `adjoints` are those of [`Pass::backward`] with `all`, from
-    /// ones at the output.
+    /// Adds to `gradients` those of `v' g` with respect to the parameters, where g is the gradient of a weighted sum of the
+    /// outputs with respect to input `input`, and `v` is held fixed. `adjoints` are those of [`Pass::backward`] with `all`,
+    /// from these weights, which are constants: ones at all outputs, say, or at the channel that a penalty is on alone.
     ///
-    /// `v' g` is the change of the output when the input moves along v, so tangents go forward, and their way back is
+    /// `v' g` is the change of that sum when the input moves along v, so tangents go forward, and their way back is
     /// known: it is that of the network itself. What is new comes from layers that are not linear between kinks:
     /// normalisations, tanh and sigmoid, whose second derivatives send gradients back of their own (`bent`).
     ///

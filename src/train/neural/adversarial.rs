@@ -1,12 +1,13 @@
 //! A generator and the critic that it learns from.
 
 use super::data::{Data, straight_through};
+use super::label_loss::LabelLoss;
 use super::settings::{Loss, Settings};
 use crate::compute::activation::{logistic, softplus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::neural::dense::Dense;
 use crate::models::neural::{Body, Inputs, codes, normals};
-use crate::nn::optimiser::{Optimiser, Rule};
+use crate::nn::optimiser::Optimiser;
 use crate::nn::{Mode, Network, Pass, Tape, Tensor, Workspace};
 use crate::rng::{Purpose, Stream};
 
@@ -19,6 +20,9 @@ pub struct Losses {
     pub gradient: f64,
     /// The generator's loss.
     pub generator: f64,
+    /// The shares of real and of artificial haplotypes that an auxiliary classifier takes for what they are labelled or
+    /// were asked to be, from what the critic sees of them; nothing where there is none.
+    pub labels: Option<[f64; 2]>,
 }
 
 /// A run of adversarial training.
@@ -35,6 +39,8 @@ pub struct Adversarial {
     pub critic_steps: Optimiser,
     settings: Settings,
     inputs: Inputs,
+    /// The critic's auxiliary classifier, if it has one.
+    classifier: Option<LabelLoss>,
     /// Gradients of generator and critic.
     gradients: [Vec<Vec<f32>>; 2],
 }
@@ -52,14 +58,17 @@ impl Adversarial {
     /// Before the first step. The bias of the last layer begins at the log odds of the frequencies.
     pub fn new(settings: &Settings, data: &Data, frequencies: &[f64]) -> Result<Self> {
         let labels = data.labels.len();
+        let classifier = settings.classifier(labels);
+        // A critic that tells labels does not read them.
+        let (read, told) = classifier.map_or((labels, 1), |classifier| (0, classifier.outputs()));
         let outputs = if settings.components > 0 { settings.components } else { data.bits.columns() };
         let graph = settings.body.generator(outputs, labels);
         let critic = match &settings.body {
             Body::Dense(body) => {
-                let (inputs, labels) = (settings.pack * outputs, settings.pack * labels);
-                Dense::critic(inputs, labels, &settings.critic_widths, body.slope, settings.unseen, 1)
+                let (inputs, read) = (settings.pack * outputs, settings.pack * read);
+                Dense::critic(inputs, read, &settings.critic_widths, body.slope, settings.unseen, told)
             }
-            Body::Convolutional(body) => body.critic(settings.pack, labels),
+            Body::Convolutional(body) => body.critic(settings.pack, read, told),
         };
         graph.check()?;
         critic.check()?;
@@ -68,16 +77,16 @@ impl Adversarial {
         if settings.components == 0 {
             super::start_at(&mut generator, frequencies);
         }
-        let rule = Rule::Adam { betas: settings.betas };
         Ok(Adversarial {
             inputs: Inputs::of(&generator.graph, labels),
-            generator_steps: Optimiser::new(rule, 0.0, &generator.graph.parameters),
-            critic_steps: Optimiser::new(rule, 0.0, &critic.graph.parameters),
+            generator_steps: Optimiser::new(settings.rule, 0.0, &generator.graph.parameters),
+            critic_steps: Optimiser::new(settings.rule, 0.0, &critic.graph.parameters),
             average: generator.clone(),
             gradients: [generator.zeros(), critic.zeros()],
             generator,
             critic,
             settings: settings.clone(),
+            classifier,
         })
     }
 
@@ -142,7 +151,7 @@ impl Adversarial {
         Ok(Made { tape, alleles, slopes, labels })
     }
 
-    /// Rows of a batch as the critic reads them: `pack` at once, with their labels' codes.
+    /// Rows of a batch as the critic reads them: `pack` at once, with their labels' codes where it reads labels.
     fn packed(
         &self,
         workspace: &mut Workspace<f32>,
@@ -152,7 +161,7 @@ impl Adversarial {
     ) -> Vec<Tensor<f32>> {
         let (pack, length) = (self.settings.pack, rows.length);
         let mut inputs = vec![pack_rows(workspace, rows, pack)];
-        if names > 0 {
+        if names > 0 && self.classifier.is_none() {
             let codes = codes(workspace, labels, names, length);
             inputs.push(pack_rows(workspace, codes, pack));
         }
@@ -193,20 +202,26 @@ impl Adversarial {
         let fake = self.packed(workspace, made.alleles, &made.labels, names);
         let judged = self.packed(workspace, judged, &labels, names);
         made.slopes.into_iter().for_each(|slopes| workspace.give_tensor(slopes));
-        for (inputs, sign) in [(real, 1.0f64), (fake, -1.0)] {
+        let classifier = self.classifier;
+        for (inputs, labels, sign) in [(real, &labels, 1.0f64), (fake, &made.labels, -1.0)] {
             let mut pass = Pass { graph: &self.critic.graph, numbers: &self.critic.numbers, workspace };
             let mode = Mode::Train(Stream::new(settings.seed, Purpose::Batch, 4 * batch + 3));
             let tape = pass.forward(mode, &inputs.iter().collect::<Vec<_>>())?;
-            let outputs = tape.output().rows();
+            let outputs = tape.output().channel(0);
             losses.critic +=
                 sign * outputs.iter().map(|o| f64::from(*o)).sum::<f64>() / count / settings.critic_steps as f64;
             // The critic's loss falls as real samples rise and artificial ones fall.
-            let mut seed = pass.workspace.zeros(1, samples, 1);
+            let mut seed = pass.workspace.zeros(tape.output().channels, samples, 1);
             for (s, o) in seed.rows_mut().iter_mut().zip(outputs) {
                 *s = match settings.loss {
                     Loss::Wasserstein => -sign / count,
                     Loss::Classifier => -sign * f64::from(logistic(-sign as f32 * o)) / count,
                 } as f32;
+            }
+            if let Some(classifier) = classifier {
+                let found = classifier.add(tape.output(), 0, labels, &mut seed);
+                let shares = losses.labels.get_or_insert_default();
+                shares[usize::from(sign < 0.0)] += found.right / settings.critic_steps as f64;
             }
             pass.backward(&tape, seed, Some(&mut gradients), false, false)?;
             tape.release(pass.workspace);
@@ -231,8 +246,9 @@ impl Adversarial {
         let mut pass = Pass { graph: &self.critic.graph, numbers: &self.critic.numbers, workspace };
         let mode = Mode::Train(Stream::new(settings.seed, Purpose::Batch, 4 * batch + 3));
         let tape = pass.forward(mode, &judged.iter().collect::<Vec<_>>())?;
-        let mut ones = pass.workspace.zeros(1, samples, 1);
-        ones.rows_mut().fill(1.0);
+        // The penalty is on what says real or artificial alone, not on an auxiliary classifier's logits.
+        let mut ones = pass.workspace.zeros(tape.output().channels, samples, 1);
+        ones.rows_mut()[..samples].fill(1.0);
         let adjoints = pass.backward(&tape, ones, None, true, true)?;
         let g = adjoints[pass.graph.input_node(0)].as_ref().expect("the gradient of the input was asked for");
         let segment = g.segment();
@@ -280,8 +296,8 @@ impl Adversarial {
         let mut pass = Pass { graph: &self.critic.graph, numbers: &self.critic.numbers, workspace };
         let mode = Mode::Train(Stream::new(settings.seed, Purpose::Batch, 4 * batch + 3));
         let tape = pass.forward(mode, &inputs.iter().collect::<Vec<_>>())?;
-        let mut seed = pass.workspace.zeros(1, samples, 1);
-        for (s, o) in seed.rows_mut().iter_mut().zip(tape.output().rows()) {
+        let mut seed = pass.workspace.zeros(tape.output().channels, samples, 1);
+        for (s, o) in seed.rows_mut().iter_mut().zip(tape.output().channel(0)) {
             let (loss, slope) = match settings.loss {
                 Loss::Wasserstein => (f64::from(-o), -1.0),
                 Loss::Classifier => (f64::from(softplus(-o)), -f64::from(logistic(-o))),
@@ -289,10 +305,14 @@ impl Adversarial {
             losses.generator += loss / samples as f64;
             *s = (slope / samples as f64) as f32;
         }
+        if let Some(classifier) = self.classifier {
+            losses.generator += classifier.add(tape.output(), 0, &made.labels, &mut seed).loss;
+        }
         let mut adjoints = pass.backward(&tape, seed, None, true, false)?;
         tape.release(pass.workspace);
         inputs.into_iter().for_each(|input| workspace.give_tensor(input));
-        let of_packs = adjoints[self.critic.graph.input_node(0)].take().expect("the gradient of the input was asked for");
+        let of_packs =
+            adjoints[self.critic.graph.input_node(0)].take().expect("the gradient of the input was asked for");
         adjoints.into_iter().flatten().for_each(|adjoint| workspace.give_tensor(adjoint));
         let of_alleles = unpack_rows(workspace, of_packs, settings.pack);
         let of_odds = match made.slopes {

@@ -4,6 +4,7 @@ pub mod adversarial;
 mod checkpoint;
 pub mod data;
 mod judge;
+pub mod label_loss;
 mod scores;
 pub mod settings;
 pub mod variational;
@@ -121,6 +122,13 @@ pub fn fit(
         }
         _ => of_run,
     };
+    if of_run.label_weight.is_some() && data.labels.is_empty() {
+        return Err(Error::new(
+            ErrorKind::InvalidOption,
+            "label_critic=auxiliary without labels: there is nothing to tell",
+        )
+        .remedy("give the panel labels and leave option conditional as it is, or leave option label_critic out"));
+    }
     data.length = match &of_run.body {
         Body::Dense(_) => 1,
         Body::Convolutional(body) => body.top(),

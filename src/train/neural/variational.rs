@@ -6,7 +6,7 @@ use super::settings::Settings;
 use crate::compute::activation::{exp, logistic, softplus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::neural::{Clusters, Neural, normals};
-use crate::nn::optimiser::{Optimiser, Rule};
+use crate::nn::optimiser::Optimiser;
 use crate::nn::{Mode, Network, Pass, Workspace};
 use crate::rng::{Purpose, Stream};
 
@@ -41,11 +41,10 @@ impl Variational {
         let mut decoder = Network::initial(decoder, Stream::new(settings.seed, Purpose::Initial, 1));
         let encoder = Network::initial(encoder, Stream::new(settings.seed, Purpose::Initial, 2));
         super::start_at(&mut decoder, frequencies);
-        let rule = Rule::Adam { betas: settings.betas };
         Ok(Variational {
             latent: model.latent_size(),
-            decoder_steps: Optimiser::new(rule, 0.0, &decoder.graph.parameters),
-            encoder_steps: Optimiser::new(rule, 0.0, &encoder.graph.parameters),
+            decoder_steps: Optimiser::new(settings.rule, 0.0, &decoder.graph.parameters),
+            encoder_steps: Optimiser::new(settings.rule, 0.0, &encoder.graph.parameters),
             average: decoder.clone(),
             decoder,
             encoder,
@@ -129,7 +128,7 @@ impl Variational {
         super::follow(&mut self.average.numbers, &self.decoder.numbers, settings.kept(update), &threads)?;
         let (reconstruction, divergence) = (reconstruction / count as f64, divergence / count as f64);
         match reconstruction.is_finite() && divergence.is_finite() {
-            true => Ok(Losses { critic: divergence, gradient: 0.0, generator: reconstruction }),
+            true => Ok(Losses { critic: divergence, generator: reconstruction, ..Losses::default() }),
             false => Err(Error::new(ErrorKind::Diverged, format!("training diverged at update {update}"))
                 .remedy("a smaller learning_rate holds it")),
         }
