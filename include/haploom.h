@@ -72,6 +72,7 @@
  *     updates          0; a whole number from 0 to 100000000
  *     batch            0; a whole number from 0 to 65536
  *     learning_rate    0; a number from 0 to 10
+ *     optimiser        auto; one of auto, sgd, adam, rmsprop
  *   training, RBM:
  *     hidden_type      relu; one of relu, bernoulli
  *     hidden           0; a whole number from 0 to 65536
@@ -82,7 +83,6 @@
  *     sweeps           5; a whole number from 1 to 1000000
  *     clusters         64; a whole number from 1 to 4096
  *     cluster_size     20; a whole number from 1 to 1000000
- *     optimiser        sgd; one of sgd, adam
  *     momentum         0; a number from 0 to 0.9999
  *     l2               0.5; a number from 0 to 10
  *     stop             never; one of never, aats, held_out
@@ -114,6 +114,8 @@
  *     judges           0.1; a number from 0 to 0.5
  *     log              ""; a file
  *     conditional      true; true or false
+ *     label_critic     joined; one of joined, auxiliary
+ *     label_weight     0.1; a number from 0 to 1000
  *     alleles          drawn; one of drawn, likelier
  *     genotypes        phased; one of phased, unphased
  *   training, Markov:

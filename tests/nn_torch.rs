@@ -2,7 +2,7 @@
 
 use haploom::nn::graph::Over;
 use haploom::nn::optimiser::{Optimiser, Rule};
-use haploom::nn::{Graph, Initial, Mode, Op, Parameter, Pass, Step, Tensor, Workspace};
+use haploom::nn::{Gradients, Graph, Initial, Mode, Op, Parameter, Pass, Step, Tensor, Workspace};
 use haploom::rng::{Purpose, Stream};
 use haploom::threads::Threads;
 use safetensors::SafeTensors;
@@ -106,10 +106,6 @@ impl Case {
         tensor
     }
 
-    fn zeros(&self) -> Vec<Vec<f64>> {
-        self.numbers.iter().map(|n| vec![0.0; n.len()]).collect()
-    }
-
     #[track_caller]
     fn compare(&self, name: &str, found: &[f64]) {
         compare(&format!("{}/{name}", self.name), found, &self.get(name));
@@ -141,7 +137,7 @@ fn check(name: &str, mode: Mode, build: impl FnOnce(&mut Graph)) {
     let mut case = Case::new("layers", name, graph);
     let weights = case.get("weights");
     let weights = case.tensor(case.graph.output(), &weights);
-    let mut gradients = case.zeros();
+    let mut gradients = Gradients::new(&case.graph.parameters);
     let mut pass = Pass { graph: &case.graph, numbers: &case.numbers, workspace: &mut case.workspace };
     let tape = pass.forward(mode, &case.inputs.iter().collect::<Vec<_>>()).unwrap();
     let adjoints = pass.backward(&tape, weights, Some(&mut gradients), true, false).unwrap();
@@ -165,7 +161,7 @@ fn check(name: &str, mode: Mode, build: impl FnOnce(&mut Graph)) {
     for (which, node) in case.input_nodes().into_iter().enumerate() {
         case.compare(&format!("input_gradient/{which}"), &flat(adjoints[node].as_ref().unwrap()));
     }
-    case.compare_gradients(&gradients);
+    case.compare_gradients(gradients.lists());
 }
 
 /// `10 mean((|grad D(x)| - 1)^2)` and its gradients.
@@ -173,7 +169,7 @@ fn check(name: &str, mode: Mode, build: impl FnOnce(&mut Graph)) {
 fn check_penalty(name: &str, graph: Graph) {
     let mut case = Case::new("penalties", name, graph);
     let ones = case.tensor(case.graph.output(), &vec![1.0; case.samples]);
-    let mut gradients = case.zeros();
+    let mut gradients = Gradients::new(&case.graph.parameters);
     let input = case.input_nodes()[0];
     let mut pass = Pass { graph: &case.graph, numbers: &case.numbers, workspace: &mut case.workspace };
     let tape = pass.forward(learning(), &[&case.inputs[0]]).unwrap();
@@ -189,7 +185,7 @@ fn check_penalty(name: &str, graph: Graph) {
     }
     pass.penalty(&tape, &adjoints, 0, &v, &mut gradients).unwrap();
     case.compare("penalty", &[penalty]);
-    case.compare_gradients(&gradients);
+    case.compare_gradients(gradients.lists());
 }
 
 /// Convolutions named `prefix.a`, `prefix.b` and so on, each with its normalisation and LeakyReLU.
@@ -385,7 +381,7 @@ fn optimisers() {
             let mut numbers = [vec![1.0, 2.0], single(start.clone())];
             for (step, gradient) in gradients.chunks_exact(count).enumerate() {
                 let gradients = [vec![3.0, 4.0], single(gradient.to_vec())];
-                optimiser.descend(&Threads::new(2), &mut numbers, &gradients, 0.05).unwrap();
+                optimiser.descend(&Threads::new(2), &mut numbers, &gradients, 0.05, None).unwrap();
                 let expected = golden.get(&format!("{name}/{decay}/{step}"));
                 for (i, found) in numbers[1].iter().enumerate() {
                     let (found, expected) = (f64::from(*found), expected[i % count]);

@@ -4,7 +4,7 @@
 //! product whose right factor is the input itself, read from a place one to the left, at, and one to the right.
 
 use super::tensor::{LEAD, Tensor, Workspace};
-use crate::compute::real::{Left, Product, Real, Right, Sums};
+use crate::compute::real::{Left, Product, Real, Right, Sums, wide};
 use crate::error::Result;
 
 /// Positions of a kernel.
@@ -81,15 +81,19 @@ pub struct Kernel<'a, T> {
 }
 
 impl<T: Real> Kernel<'_, T> {
-    /// Some numbers of each kernel, a row a channel of the output.
+    /// Some numbers of each kernel as a product's left factor: a term (a channel of the input and a number of its kernel)
+    /// after another, each all channels of the output. Only for kernels of neighbouring outputs next to each other.
     fn taps(&self, workspace: &mut Workspace<T>, outputs: usize, inputs: usize, taps: &[usize]) -> Vec<T> {
+        debug_assert!(self.to == KERNEL);
         let mut arranged = workspace.numbers(outputs * inputs * taps.len());
-        for (m, row) in arranged.chunks_exact_mut(inputs * taps.len()).enumerate() {
-            for (c, numbers) in row.chunks_exact_mut(taps.len()).enumerate() {
-                let kernel = &self.values[m * self.to + c * self.from..][..KERNEL];
-                numbers.iter_mut().zip(taps).for_each(|(number, t)| *number = kernel[*t]);
+        wide(|| {
+            for (c, terms) in arranged.chunks_exact_mut(outputs * taps.len()).enumerate() {
+                let (kernels, _) = self.values[c * self.from..][..outputs * KERNEL].as_chunks::<KERNEL>();
+                for (t, row) in taps.iter().zip(terms.chunks_exact_mut(outputs)) {
+                    row.iter_mut().zip(kernels).for_each(|(number, kernel)| *number = kernel[*t]);
+                }
             }
-        }
+        });
         arranged
     }
 }
@@ -123,7 +127,7 @@ pub fn convolve<T: Real>(
             // Where channels of the input are next to each other, the weights lie as the product reads them.
             let arranged = (kernel.from != KERNEL).then(|| kernel.taps(workspace, channels, inputs, &[0, 1, 2]));
             let left = match &arranged {
-                Some(values) => Left { values, first: 0, row: inputs * KERNEL, step: 1 },
+                Some(values) => Left { values, first: 0, row: 1, step: channels },
                 None => Left { values: kernel.values, first: 0, row: kernel.to, step: 1 },
             };
             let columns = out.row();
@@ -142,7 +146,7 @@ pub fn convolve<T: Real>(
                 // Input i + (q + pad - t) / 2 adds to output 2 i + q.
                 let reads = |c: usize, t: usize| LEAD + c * columns + (q + pad + 4 - t) / 2 - 2;
                 let rows: Vec<usize> = (0..inputs).flat_map(|c| taps.iter().map(move |t| reads(c, *t))).collect();
-                let left = Left { values: &arranged, first: 0, row: inputs * taps.len(), step: 1 };
+                let left = Left { values: &arranged, first: 0, row: 1, step: channels };
                 let right = Right::Rows { values: x.all(), rows: &rows };
                 let of = Product { rows: channels, columns, terms: rows.len(), left, right, sums, out_row: columns };
                 workspace.product(&of, &mut phase)?;
@@ -184,7 +188,7 @@ fn tap(walk: Walk, c: usize, t: usize, channels: usize) -> (usize, usize) {
     }
 }
 
-/// Adds to `gradient` (out x in x 3) the sum over samples and positions l of `rows[m][l] x[c][what walk reads at l for t]`:
+/// Writes to `gradient` (out x in x 3), or adds if something is `there`, the sum over samples and positions l of `rows[m][l] x[c][what walk reads at l for t]`:
 /// the gradient of a convolution's weights from the gradient of its outputs. `walk` is not `Up`: there the two change
 /// places.
 ///
@@ -196,6 +200,7 @@ pub fn correlate<T: Real>(
     rows: &Tensor<T>,
     x: &Tensor<T>,
     gradient: &mut [T],
+    there: bool,
 ) -> Result<()> {
     let halves = match walk {
         Walk::Down { .. } => Some(split(workspace, x, rows.length)?),
@@ -211,7 +216,7 @@ pub fn correlate<T: Real>(
         terms: rows.row(),
         left,
         right,
-        sums: Sums::Added,
+        sums: if there { Sums::Added } else { Sums::Written },
         out_row: columns.len(),
     };
     workspace.product(&of, gradient)?;

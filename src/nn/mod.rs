@@ -6,6 +6,7 @@
 //! critic needs it. Everything is generic over [`Real`], so that tests check gradients in double precision.
 
 pub mod convolution;
+pub mod gradients;
 pub mod graph;
 pub mod network;
 pub mod normalise;
@@ -17,6 +18,7 @@ pub mod tensor;
 mod tests;
 
 pub use crate::compute::real::Real;
+pub use gradients::Gradients;
 pub use graph::{Graph, Initial, Node, Op, Parameter, Step};
 pub use network::Network;
 pub use pass::{Mode, Pass, Tape};

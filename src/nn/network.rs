@@ -29,11 +29,6 @@ impl Network {
         Network { graph, numbers }
     }
 
-    /// Zeros in the shape of the parameters.
-    pub fn zeros(&self) -> Vec<Vec<f32>> {
-        self.numbers.iter().map(|numbers| vec![0.0; numbers.len()]).collect()
-    }
-
     /// The numbers of a parameter of this name.
     pub fn named_mut(&mut self, name: &str) -> Option<&mut Vec<f32>> {
         let place = self.graph.parameters.iter().position(|p| p.name == name)?;

@@ -34,7 +34,7 @@ pub struct Optimiser {
 
 const EPSILON: f32 = 1e-8;
 /// Parameters a task.
-const PIECE: usize = 1 << 14;
+const PIECE: usize = 1 << 11;
 
 impl Optimiser {
     /// At its start.
@@ -48,7 +48,8 @@ impl Optimiser {
         Optimiser { rule, decay, first, second, steps: 0 }
     }
 
-    /// Moves the trained parameters against their gradients.
+    /// Moves the trained parameters against their gradients. `average` becomes `keep` of what it is and the rest of what the
+    /// parameters are after it, all of them: it is done here since parameters are at hand then.
     ///
     /// # Errors
     /// The threads could not be started.
@@ -58,6 +59,7 @@ impl Optimiser {
         numbers: &mut [Vec<f32>],
         gradients: &[Vec<f32>],
         rate: f32,
+        average: Option<(&mut [Vec<f32>], f32)>,
     ) -> Result<()> {
         self.steps += 1;
         let (keep_first, keep_second, rate, correction) = match self.rule {
@@ -71,17 +73,26 @@ impl Optimiser {
         let decay = self.decay;
         let (use_first, use_second) = (1.0 - keep_first, 1.0 - keep_second);
         let mut pieces = Vec::new();
-        for (((numbers, first), second), gradient) in
-            numbers.iter_mut().zip(&mut self.first).zip(&mut self.second).zip(gradients)
-        {
-            // Parameters that are not trained have no moments, and RMSprop has no first ones.
-            let mut first = first.chunks_mut(PIECE);
+        let (averages, keep) = match average {
+            Some((lists, keep)) => (lists.iter_mut().map(|list| &mut list[..]).collect(), keep),
+            None => (numbers.iter().map(|_| Default::default()).collect::<Vec<&mut [f32]>>(), 1.0),
+        };
+        let lists = numbers.iter_mut().zip(averages).zip(self.first.iter_mut().zip(&mut self.second)).zip(gradients);
+        for (((numbers, average), (first, second)), gradient) in lists {
+            if second.is_empty() {
+                // Not trained: it has no moments.
+                average.iter_mut().zip(numbers).for_each(|(a, x)| *a += (1.0 - keep) * (*x - *a));
+                continue;
+            }
+            // RMSprop has no first moments, and there may be no average.
+            let (mut first, mut average) = (first.chunks_mut(PIECE), average.chunks_mut(PIECE));
             for ((x, second), g) in numbers.chunks_mut(PIECE).zip(second.chunks_mut(PIECE)).zip(gradient.chunks(PIECE))
             {
-                pieces.push((x, first.next().unwrap_or_default(), second, g));
+                let own = (first.next().unwrap_or_default(), second, average.next().unwrap_or_default());
+                pieces.push((x, own, g));
             }
         }
-        threads.for_each_item(pieces, |(x, first, second, g)| {
+        threads.for_each_item(pieces, |(x, (first, second, average), g)| {
             wide(|| {
                 if first.is_empty() {
                     for ((x, s), g) in x.iter_mut().zip(second).zip(g) {
@@ -89,14 +100,16 @@ impl Optimiser {
                         *s = keep_second * *s + use_second * g * g;
                         *x -= rate * g / (s.sqrt() + EPSILON);
                     }
-                    return;
+                } else {
+                    for (((x, m), s), g) in x.iter_mut().zip(first).zip(second).zip(g) {
+                        let g = g + decay * *x;
+                        *m = keep_first * *m + use_first * g;
+                        *s = keep_second * *s + use_second * g * g;
+                        *x -= rate * *m / (s.sqrt() * correction + EPSILON);
+                    }
                 }
-                for (((x, m), s), g) in x.iter_mut().zip(first).zip(second).zip(g) {
-                    let g = g + decay * *x;
-                    *m = keep_first * *m + use_first * g;
-                    *s = keep_second * *s + use_second * g * g;
-                    *x -= rate * *m / (s.sqrt() * correction + EPSILON);
-                }
+                // A piece is still in the first-level cache.
+                average.iter_mut().zip(x).for_each(|(a, x)| *a += (1.0 - keep) * (*x - *a));
             })
         })
     }

@@ -1,6 +1,7 @@
 //! Forward, backward, and once more: what a network makes of a batch, and how that changes.
 
 use super::convolution::{KERNEL, Kernel, convolve, correlate};
+use super::gradients::Gradients;
 use super::graph::{Graph, Node, Op, Over, Step};
 use super::normalise::{After, Normalised, normalise, total};
 use super::tensor::{LEAD, PIECE, Tensor, Workspace};
@@ -72,9 +73,6 @@ impl<T: Real> Saved<T> {
 
 /// Gradients of the nodes of a network; those that nobody asked for are not there.
 pub type Adjoints<T> = Vec<Option<Tensor<T>>>;
-
-/// Lists of numbers, one for each parameter of a network.
-pub type Numbers<T> = Vec<Vec<T>>;
 
 /// A network and its numbers, about to be run.
 pub struct Pass<'a, T> {
@@ -308,7 +306,7 @@ impl<T: Real> Pass<'_, T> {
         &mut self,
         tape: &Tape<T>,
         output: Tensor<T>,
-        mut gradients: Option<&mut Numbers<T>>,
+        mut gradients: Option<&mut Gradients<T>>,
         inputs: bool,
         all: bool,
     ) -> Result<Adjoints<T>> {
@@ -333,7 +331,7 @@ impl<T: Real> Pass<'_, T> {
         tape: &Tape<T>,
         i: usize,
         delta: &Tensor<T>,
-        gradients: Option<&mut Numbers<T>>,
+        gradients: Option<&mut Gradients<T>>,
         reaches: &[bool],
         adjoints: &mut Adjoints<T>,
     ) -> Result<()> {
@@ -343,10 +341,8 @@ impl<T: Real> Pass<'_, T> {
             let after = after(self.numbers, *scale, *shift, *slope);
             let (found, sums) = n.back(self.workspace, &tape.values[node.inputs[0]], after, delta)?;
             if let Some(gradients) = gradients {
-                let [scales, shifts] = gradients.get_disjoint_mut([*scale, *shift]).expect("two parameters");
-                for ((scale, shift), [along, sum]) in scales.iter_mut().zip(shifts).zip(sums) {
-                    *scale += T::of(along);
-                    *shift += T::of(sum);
+                for (parameter, which) in [(*scale, 0), (*shift, 1)] {
+                    gradients.sums(parameter).iter_mut().zip(&sums).for_each(|(g, sums)| *g += T::of(sums[which]));
                 }
             }
             return match reaches[node.inputs[0]] {
@@ -478,7 +474,7 @@ impl<T: Real> Pass<'_, T> {
         i: usize,
         delta: &Tensor<T>,
         tangent: Option<&Tensor<T>>,
-        gradients: &mut Numbers<T>,
+        gradients: &mut Gradients<T>,
     ) -> Result<()> {
         let node = &self.graph.nodes[i];
         let workspace = &mut *self.workspace;
@@ -487,36 +483,37 @@ impl<T: Real> Pass<'_, T> {
             Op::Dense { weight, bias } => {
                 let (x, samples) = (x(), delta.samples);
                 let places = rows(x.channels, samples);
+                let (found, there) = gradients.place(*weight);
                 let of = Product {
                     rows: node.channels,
                     columns: x.channels,
                     terms: samples,
                     left: Left { values: delta.all(), first: LEAD, row: samples, step: 1 },
                     right: Right::Columns { values: x.all(), columns: &places },
-                    sums: Sums::Added,
+                    sums: if there { Sums::Added } else { Sums::Written },
                     out_row: x.channels,
                 };
-                workspace.product(&of, &mut gradients[*weight])?;
+                workspace.product(&of, found)?;
                 if let (Some(bias), None) = (bias, tangent) {
-                    sum_channels(workspace, delta, &mut gradients[*bias])?;
+                    sum_channels(workspace, delta, gradients.sums(*bias))?;
                 }
             }
             Op::Convolution { weight, bias, step } => {
                 let x = x();
+                let (found, there) = gradients.place(*weight);
                 match step {
                     // What the walk gathers is the output here: the two change places.
-                    Step::Up { .. } => {
-                        correlate(workspace, step.walk().back(), x, delta, &mut gradients[*weight])?;
-                    }
-                    _ => correlate(workspace, step.walk(), delta, x, &mut gradients[*weight])?,
+                    Step::Up { .. } => correlate(workspace, step.walk().back(), x, delta, found, there)?,
+                    _ => correlate(workspace, step.walk(), delta, x, found, there)?,
                 }
                 if let (Some(bias), None) = (bias, tangent) {
-                    sum_channels(workspace, delta, &mut gradients[*bias])?;
+                    sum_channels(workspace, delta, gradients.sums(*bias))?;
                 }
             }
             Op::Location { values } => {
+                let gradient = gradients.sums(*values);
                 for c in 0..node.channels {
-                    let sums = &mut gradients[*values][c * node.length..][..node.length];
+                    let sums = &mut gradient[c * node.length..][..node.length];
                     for n in 0..delta.samples {
                         sums.iter_mut().zip(delta.positions(c, n)).for_each(|(sum, d)| *sum += *d);
                     }
@@ -527,11 +524,11 @@ impl<T: Real> Pass<'_, T> {
         Ok(())
     }
 
-    /// Adds to `gradients` those of `v' g` with respect to the parameters, where g is the gradient of the outputs' sum
-    /// with respect to input `input`, and `v` is held fixed. `adjoints` are those of [`Pass::backward`] with `all`, from
-    /// whatever seed at the output that does not depend on the parameters (ones, say).
+    /// Adds to `gradients` those of `v' g` with respect to the parameters, where g is the gradient of a weighted sum of the
+    /// outputs with respect to input `input`, and `v` is held fixed. `adjoints` are those of [`Pass::backward`] with `all`,
+    /// from these weights, which are constants: ones at all outputs, say, or at the channel that a penalty is on alone.
     ///
-    /// `v' g` is the change of the output when the input moves along v, so tangents go forward, and their way back is
+    /// `v' g` is the change of that sum when the input moves along v, so tangents go forward, and their way back is
     /// known: it is that of the network itself. What is new comes from layers that are not linear between kinks:
     /// normalisations, tanh and sigmoid, whose second derivatives send gradients back of their own (`bent`).
     ///
@@ -543,7 +540,7 @@ impl<T: Real> Pass<'_, T> {
         adjoints: &Adjoints<T>,
         input: usize,
         v: &Tensor<T>,
-        gradients: &mut Numbers<T>,
+        gradients: &mut Gradients<T>,
     ) -> Result<()> {
         let count = self.graph.nodes.len();
         let mut tangents: Vec<Option<Tensor<T>>> = Vec::with_capacity(count);
@@ -627,7 +624,7 @@ impl<T: Real> Pass<'_, T> {
         i: usize,
         delta: &Tensor<T>,
         u: &Tensor<T>,
-        gradients: &mut Numbers<T>,
+        gradients: &mut Gradients<T>,
     ) -> Result<Option<Tensor<T>>> {
         let workspace = &mut *self.workspace;
         let (y, one) = (&tape.values[i], T::of(1.0));
@@ -637,7 +634,7 @@ impl<T: Real> Pass<'_, T> {
                 let after = after(self.numbers, *scale, *shift, *slope);
                 let x = &tape.values[self.graph.nodes[i].inputs[0]];
                 let (found, of_scales) = n.second(workspace, x, after, delta, u)?;
-                gradients[*scale].iter_mut().zip(of_scales).for_each(|(g, f)| *g += T::of(f));
+                gradients.sums(*scale).iter_mut().zip(of_scales).for_each(|(g, f)| *g += T::of(f));
                 Ok(found)
             }
             // f' = 1 - y^2, f'' = -2 y f'.

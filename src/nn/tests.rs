@@ -66,20 +66,20 @@ impl Case {
 
     fn gradients(&mut self) -> (Numbers, Vec<Tensor<f64>>) {
         let mode = self.mode;
-        let mut gradients: Numbers = self.numbers.iter().map(|n| vec![0.0; n.len()]).collect();
+        let mut gradients = Gradients::new(&self.graph.parameters);
         let (mut pass, inputs, weights) = self.pass();
         let tape = pass.forward(mode, &inputs).unwrap();
         let seed = pass.workspace.copy(weights);
         let adjoints = pass.backward(&tape, seed, Some(&mut gradients), true, false).unwrap();
         let of_inputs = (0..self.graph.nodes.len()).filter(|i| matches!(self.graph.nodes[*i].op, Op::Input(_)));
         let mut adjoints = adjoints;
-        (gradients, of_inputs.map(|i| adjoints[i].take().unwrap()).collect())
+        (gradients.lists().to_vec(), of_inputs.map(|i| adjoints[i].take().unwrap()).collect())
     }
 
     /// `v' g`, g the gradient of input `which`, and its gradient with respect to the parameters.
     fn along(&mut self, which: usize, v: &Tensor<f64>) -> (f64, Numbers) {
         let mode = self.mode;
-        let mut gradients: Numbers = self.numbers.iter().map(|n| vec![0.0; n.len()]).collect();
+        let mut gradients = Gradients::new(&self.graph.parameters);
         let (mut pass, inputs, weights) = self.pass();
         let tape = pass.forward(mode, &inputs).unwrap();
         let seed = pass.workspace.copy(weights);
@@ -88,7 +88,7 @@ impl Case {
         let g = adjoints[node].as_ref().unwrap();
         let along = g.rows().iter().zip(v.rows()).map(|(g, v)| g * v).sum();
         pass.penalty(&tape, &adjoints, which, v, &mut gradients).unwrap();
-        (along, gradients)
+        (along, gradients.lists().to_vec())
     }
 }
 

@@ -1,11 +1,13 @@
 //! The one table of option keys. It feeds the Rust API, the command line (`--set key=value`), the C library and the docs.
 
+mod spec;
 mod table;
 
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 
-pub use table::{Bounds, Reader, Spec, TABLE};
+pub use spec::{Bounds, Reader, Spec};
+pub use table::TABLE;
 
 /// Values of options. What is not set has its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -80,7 +80,8 @@ pub fn readers(kind: ModelKind) -> &'static [Reader] {
 /// Trains a model on a complete panel.
 ///
 /// # Errors
-/// `Empty`, `Missing`, `Unphased` for a panel that is not complete; `Diverged`; `Cancelled` (after writing a checkpoint,
+/// `Empty`, `Missing`, `Unphased` for a panel that is not complete; `InvalidOption` for options that contradict each other,
+/// the kind of model or the panel; `Diverged`; `Cancelled` (after writing a checkpoint,
 /// where there is a place for one); `CheckpointMismatch`; `Io`; `OutOfMemory`.
 pub fn train(
     panel: &Panel,
@@ -221,6 +222,10 @@ fn train_rbm(
     provenance: &mut Provenance,
     progress: &mut Progress,
 ) -> Result<SampledRbm> {
+    if options.text("optimiser") == "rmsprop" {
+        return Err(Error::new(ErrorKind::InvalidOption, "optimiser=rmsprop is for a neural generator")
+            .remedy("an RBM learns by sgd or adam"));
+    }
     let (data, held_out) = split(panel, options.number("held_out"), settings.seed)?;
     let of_run = Settings::new(options, settings.seed, data.rows(), data.columns());
     // Weights in a dozen copies (packed for both half-steps, moments, gradients, as they are written), and states.

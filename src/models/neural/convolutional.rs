@@ -129,9 +129,9 @@ impl Convolutional {
         b.graph
     }
 
-    /// `pack` haplotypes as channels, and the codes of their labels if there are labels, to one number.
-    pub fn critic(&self, pack: usize, labels: usize) -> Graph {
-        self.down(pack, labels * pack, Norm::Instance, 1)
+    /// `pack` haplotypes as channels, and the codes of their labels if it reads labels, to `outputs` numbers.
+    pub fn critic(&self, pack: usize, labels: usize, outputs: usize) -> Graph {
+        self.down(pack, labels * pack, Norm::Instance, outputs)
     }
 
     /// A haplotype to `outputs` numbers: the critic's body with batch normalisation (Yelmen et al. 2023).
@@ -163,7 +163,7 @@ impl Convolutional {
             m += BLOCK;
         }
         x = b.graph.join(&[places[stages - 1], x]);
-        // One channel is left for a critic's one number; an encoder's many get as many.
+        // One channel is left for a critic's one number; an encoder or an auxiliary classifier gets more.
         let last = if outputs == 1 { 1 } else { 2 * u };
         x = b.block("last", x, [(m + 2) * u, (m + 4) * u, (m + 6) * u, last], [same, down0, same, down1]);
         let flat = b.graph.flatten(x);
@@ -181,7 +181,7 @@ mod tests {
         for (depth, generator, critic) in [(12, 4_955_477, 4_606_772), (14, 8_320_892, 8_318_147)] {
             let body = Convolutional { unit: 10, lowest: 4, depth, noise: 2, slope: 0.01 };
             assert_eq!(body.top(), (4 << depth) - 1);
-            let (made, judged) = (body.generator(0), body.critic(3, 0));
+            let (made, judged) = (body.generator(0), body.critic(3, 0, 1));
             made.check().unwrap();
             judged.check().unwrap();
             assert_eq!(made.trained_size(), generator);
@@ -195,7 +195,7 @@ mod tests {
             for depth in [4, 6, 8] {
                 let body = Convolutional::for_sites(sites, depth, 2);
                 assert!(body.top() >= sites && body.lowest >= 2);
-                for graph in [body.generator(5), body.critic(2, 5), body.encoder(32)] {
+                for graph in [body.generator(5), body.critic(2, 5, 1), body.critic(2, 0, 11), body.encoder(32)] {
                     graph.check().unwrap();
                 }
                 assert_eq!(body.generator(0).nodes.last().unwrap().length, body.top());

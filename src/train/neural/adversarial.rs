@@ -1,13 +1,14 @@
 //! A generator and the critic that it learns from.
 
 use super::data::{Data, straight_through};
+use super::label_loss::LabelLoss;
 use super::settings::{Loss, Settings};
 use crate::compute::activation::{logistic, softplus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::neural::dense::Dense;
 use crate::models::neural::{Body, Inputs, codes, normals};
-use crate::nn::optimiser::{Optimiser, Rule};
-use crate::nn::{Mode, Network, Pass, Tape, Tensor, Workspace};
+use crate::nn::optimiser::Optimiser;
+use crate::nn::{Gradients, Mode, Network, Pass, Tape, Tensor, Workspace};
 use crate::rng::{Purpose, Stream};
 
 /// What a step measured.
@@ -19,6 +20,9 @@ pub struct Losses {
     pub gradient: f64,
     /// The generator's loss.
     pub generator: f64,
+    /// The shares of real and of artificial haplotypes that an auxiliary classifier takes for what they are labelled or
+    /// were asked to be, from what the critic sees of them; nothing where there is none.
+    pub labels: Option<[f64; 2]>,
 }
 
 /// A run of adversarial training.
@@ -35,8 +39,10 @@ pub struct Adversarial {
     pub critic_steps: Optimiser,
     settings: Settings,
     inputs: Inputs,
+    /// The critic's auxiliary classifier, if it has one.
+    classifier: Option<LabelLoss>,
     /// Gradients of generator and critic.
-    gradients: [Vec<Vec<f32>>; 2],
+    gradients: [Gradients<f32>; 2],
 }
 
 /// Artificial haplotypes of a batch.
@@ -52,14 +58,17 @@ impl Adversarial {
     /// Before the first step. The bias of the last layer begins at the log odds of the frequencies.
     pub fn new(settings: &Settings, data: &Data, frequencies: &[f64]) -> Result<Self> {
         let labels = data.labels.len();
+        let classifier = settings.classifier(labels);
+        // A critic that tells labels does not read them.
+        let (read, told) = classifier.map_or((labels, 1), |classifier| (0, classifier.outputs()));
         let outputs = if settings.components > 0 { settings.components } else { data.bits.columns() };
         let graph = settings.body.generator(outputs, labels);
         let critic = match &settings.body {
             Body::Dense(body) => {
-                let (inputs, labels) = (settings.pack * outputs, settings.pack * labels);
-                Dense::critic(inputs, labels, &settings.critic_widths, body.slope, settings.unseen, 1)
+                let (inputs, read) = (settings.pack * outputs, settings.pack * read);
+                Dense::critic(inputs, read, &settings.critic_widths, body.slope, settings.unseen, told)
             }
-            Body::Convolutional(body) => body.critic(settings.pack, labels),
+            Body::Convolutional(body) => body.critic(settings.pack, read, told),
         };
         graph.check()?;
         critic.check()?;
@@ -68,16 +77,16 @@ impl Adversarial {
         if settings.components == 0 {
             super::start_at(&mut generator, frequencies);
         }
-        let rule = Rule::Adam { betas: settings.betas };
         Ok(Adversarial {
             inputs: Inputs::of(&generator.graph, labels),
-            generator_steps: Optimiser::new(rule, 0.0, &generator.graph.parameters),
-            critic_steps: Optimiser::new(rule, 0.0, &critic.graph.parameters),
+            generator_steps: Optimiser::new(settings.rule, 0.0, &generator.graph.parameters),
+            critic_steps: Optimiser::new(settings.rule, 0.0, &critic.graph.parameters),
             average: generator.clone(),
-            gradients: [generator.zeros(), critic.zeros()],
+            gradients: [&generator, &critic].map(|network| Gradients::new(&network.graph.parameters)),
             generator,
             critic,
             settings: settings.clone(),
+            classifier,
         })
     }
 
@@ -142,7 +151,7 @@ impl Adversarial {
         Ok(Made { tape, alleles, slopes, labels })
     }
 
-    /// Rows of a batch as the critic reads them: `pack` at once, with their labels' codes.
+    /// Rows of a batch as the critic reads them: `pack` at once, with their labels' codes where it reads labels.
     fn packed(
         &self,
         workspace: &mut Workspace<f32>,
@@ -152,7 +161,7 @@ impl Adversarial {
     ) -> Vec<Tensor<f32>> {
         let (pack, length) = (self.settings.pack, rows.length);
         let mut inputs = vec![pack_rows(workspace, rows, pack)];
-        if names > 0 {
+        if names > 0 && self.classifier.is_none() {
             let codes = codes(workspace, labels, names, length);
             inputs.push(pack_rows(workspace, codes, pack));
         }
@@ -175,7 +184,7 @@ impl Adversarial {
         let rows = data.rows((update * settings.critic_steps as u64 + step) * count as u64, count);
         let real = data.tensor(workspace, &rows)?;
         let labels: Vec<usize> = rows.iter().map(|row| data.numbers[*row]).collect();
-        let mut gradients = cleared(&mut self.gradients[1]);
+        self.gradients[1].clear();
         // Samples that the penalty looks at: real ones, or points between real and artificial ones.
         let mut judged = workspace.copy(&real);
         if settings.loss == Loss::Wasserstein {
@@ -188,35 +197,42 @@ impl Adversarial {
                 *x += shares[i / segment % samples] * (fake - *x);
             }
         }
-        let count = samples as f64;
-        let real = self.packed(workspace, real, &labels, names);
+        let mut inputs = Vec::new();
         let fake = self.packed(workspace, made.alleles, &made.labels, names);
+        for (real, fake) in self.packed(workspace, real, &labels, names).into_iter().zip(fake) {
+            inputs.push(beside(workspace, real, fake));
+        }
         let judged = self.packed(workspace, judged, &labels, names);
         made.slopes.into_iter().for_each(|slopes| workspace.give_tensor(slopes));
-        for (inputs, sign) in [(real, 1.0f64), (fake, -1.0)] {
-            let mut pass = Pass { graph: &self.critic.graph, numbers: &self.critic.numbers, workspace };
-            let mode = Mode::Train(Stream::new(settings.seed, Purpose::Batch, 4 * batch + 3));
-            let tape = pass.forward(mode, &inputs.iter().collect::<Vec<_>>())?;
-            let outputs = tape.output().rows();
-            losses.critic +=
-                sign * outputs.iter().map(|o| f64::from(*o)).sum::<f64>() / count / settings.critic_steps as f64;
+        // Real samples and then artificial ones, in one pass: weights are laid out once.
+        let mut pass = Pass { graph: &self.critic.graph, numbers: &self.critic.numbers, workspace };
+        let mode = Mode::Train(Stream::new(settings.seed, Purpose::Batch, 4 * batch + 3));
+        let tape = pass.forward(mode, &inputs.iter().collect::<Vec<_>>())?;
+        let mut seed = pass.workspace.zeros(tape.output().channels, 2 * samples, 1);
+        let (count, steps) = (samples as f64, settings.critic_steps as f64);
+        for (n, (s, o)) in seed.rows_mut().iter_mut().zip(tape.output().channel(0)).enumerate() {
+            let sign = if n < samples { 1.0 } else { -1.0 };
+            losses.critic += sign * f64::from(*o) / count / steps;
             // The critic's loss falls as real samples rise and artificial ones fall.
-            let mut seed = pass.workspace.zeros(1, samples, 1);
-            for (s, o) in seed.rows_mut().iter_mut().zip(outputs) {
-                *s = match settings.loss {
-                    Loss::Wasserstein => -sign / count,
-                    Loss::Classifier => -sign * f64::from(logistic(-sign as f32 * o)) / count,
-                } as f32;
-            }
-            pass.backward(&tape, seed, Some(&mut gradients), false, false)?;
-            tape.release(pass.workspace);
-            inputs.into_iter().for_each(|input| workspace.give_tensor(input));
+            *s = match settings.loss {
+                Loss::Wasserstein => -sign / count,
+                Loss::Classifier => -sign * f64::from(logistic(-sign as f32 * o)) / count,
+            } as f32;
         }
-        losses.gradient += self.penalise(workspace, judged, batch, &mut gradients)? / settings.critic_steps as f64;
+        if let Some(classifier) = self.classifier {
+            let shares = losses.labels.get_or_insert_default();
+            for (side, labels) in [&labels, &made.labels].into_iter().enumerate() {
+                let found = classifier.add(tape.output(), side * samples, labels, &mut seed);
+                shares[side] += found.right / steps;
+            }
+        }
+        pass.backward(&tape, seed, Some(&mut self.gradients[1]), false, false)?;
+        tape.release(pass.workspace);
+        inputs.into_iter().for_each(|input| workspace.give_tensor(input));
+        losses.gradient += self.penalise(workspace, judged, batch)? / steps;
         let rate = (settings.critic_rate * settings.pace(update)) as f32;
-        self.critic_steps.descend(&workspace.threads().clone(), &mut self.critic.numbers, &gradients, rate)?;
-        self.gradients[1] = gradients;
-        Ok(())
+        let gradients = self.gradients[1].lists();
+        self.critic_steps.descend(workspace.threads(), &mut self.critic.numbers, gradients, rate, None)
     }
 
     /// Adds the gradient of the penalty; gives the mean length of the critic's gradient.
@@ -225,14 +241,14 @@ impl Adversarial {
         workspace: &mut Workspace<f32>,
         judged: Vec<Tensor<f32>>,
         batch: u64,
-        gradients: &mut Vec<Vec<f32>>,
     ) -> Result<f64> {
         let (settings, samples) = (&self.settings, self.settings.batch);
         let mut pass = Pass { graph: &self.critic.graph, numbers: &self.critic.numbers, workspace };
         let mode = Mode::Train(Stream::new(settings.seed, Purpose::Batch, 4 * batch + 3));
         let tape = pass.forward(mode, &judged.iter().collect::<Vec<_>>())?;
-        let mut ones = pass.workspace.zeros(1, samples, 1);
-        ones.rows_mut().fill(1.0);
+        // The penalty is on what says real or artificial alone, not on an auxiliary classifier's logits.
+        let mut ones = pass.workspace.zeros(tape.output().channels, samples, 1);
+        ones.rows_mut()[..samples].fill(1.0);
         let adjoints = pass.backward(&tape, ones, None, true, true)?;
         let g = adjoints[pass.graph.input_node(0)].as_ref().expect("the gradient of the input was asked for");
         let segment = g.segment();
@@ -257,7 +273,7 @@ impl Adversarial {
         for (i, x) in v.rows_mut().iter_mut().enumerate() {
             *x *= factors[i / segment % samples];
         }
-        pass.penalty(&tape, &adjoints, 0, &v, gradients)?;
+        pass.penalty(&tape, &adjoints, 0, &v, &mut self.gradients[1])?;
         adjoints.into_iter().flatten().for_each(|adjoint| pass.workspace.give_tensor(adjoint));
         tape.release(pass.workspace);
         workspace.give_tensor(v);
@@ -280,8 +296,8 @@ impl Adversarial {
         let mut pass = Pass { graph: &self.critic.graph, numbers: &self.critic.numbers, workspace };
         let mode = Mode::Train(Stream::new(settings.seed, Purpose::Batch, 4 * batch + 3));
         let tape = pass.forward(mode, &inputs.iter().collect::<Vec<_>>())?;
-        let mut seed = pass.workspace.zeros(1, samples, 1);
-        for (s, o) in seed.rows_mut().iter_mut().zip(tape.output().rows()) {
+        let mut seed = pass.workspace.zeros(tape.output().channels, samples, 1);
+        for (s, o) in seed.rows_mut().iter_mut().zip(tape.output().channel(0)) {
             let (loss, slope) = match settings.loss {
                 Loss::Wasserstein => (f64::from(-o), -1.0),
                 Loss::Classifier => (f64::from(softplus(-o)), -f64::from(logistic(-o))),
@@ -289,10 +305,14 @@ impl Adversarial {
             losses.generator += loss / samples as f64;
             *s = (slope / samples as f64) as f32;
         }
+        if let Some(classifier) = self.classifier {
+            losses.generator += classifier.add(tape.output(), 0, &made.labels, &mut seed).loss;
+        }
         let mut adjoints = pass.backward(&tape, seed, None, true, false)?;
         tape.release(pass.workspace);
         inputs.into_iter().for_each(|input| workspace.give_tensor(input));
-        let of_packs = adjoints[self.critic.graph.input_node(0)].take().expect("the gradient of the input was asked for");
+        let of_packs =
+            adjoints[self.critic.graph.input_node(0)].take().expect("the gradient of the input was asked for");
         adjoints.into_iter().flatten().for_each(|adjoint| workspace.give_tensor(adjoint));
         let of_alleles = unpack_rows(workspace, of_packs, settings.pack);
         let of_odds = match made.slopes {
@@ -305,28 +325,35 @@ impl Adversarial {
             None => of_alleles,
         };
         let tape = made.tape.expect("kept");
-        let mut gradients = cleared(&mut self.gradients[0]);
+        let gradients = &mut self.gradients[0];
+        gradients.clear();
         Pass { graph: &self.generator.graph, numbers: &self.generator.numbers, workspace }.backward(
             &tape,
             of_odds,
-            Some(&mut gradients),
+            Some(gradients),
             false,
             false,
         )?;
         tape.release(workspace);
         let rate = (settings.rate * settings.pace(update)) as f32;
-        let threads = workspace.threads().clone();
-        self.generator_steps.descend(&threads, &mut self.generator.numbers, &gradients, rate)?;
-        self.gradients[0] = gradients;
-        super::follow(&mut self.average.numbers, &self.generator.numbers, settings.kept(update), &threads)
+        let average = Some((&mut self.average.numbers[..], settings.kept(update)));
+        let numbers = &mut self.generator.numbers;
+        self.generator_steps.descend(workspace.threads(), numbers, gradients.lists(), rate, average)
     }
 }
 
-/// Takes gradients out and sets them to 0.
-fn cleared(gradients: &mut Vec<Vec<f32>>) -> Vec<Vec<f32>> {
-    let mut taken = std::mem::take(gradients);
-    taken.iter_mut().for_each(|numbers| numbers.fill(0.0));
-    taken
+/// The samples of one tensor, and then those of another.
+fn beside(workspace: &mut Workspace<f32>, one: Tensor<f32>, other: Tensor<f32>) -> Tensor<f32> {
+    let mut out = workspace.tensor(one.channels, one.samples + other.samples, one.length);
+    let row = out.row();
+    for (c, out) in out.rows_mut().chunks_exact_mut(row).enumerate() {
+        let (near, far) = out.split_at_mut(one.row());
+        near.copy_from_slice(one.channel(c));
+        far.copy_from_slice(other.channel(c));
+    }
+    workspace.give_tensor(one);
+    workspace.give_tensor(other);
+    out
 }
 
 /// Samples of `pack` rows each: row p x samples + n becomes channels of sample n.

@@ -198,6 +198,10 @@ impl Look {
         if let Some(accuracy) = label_accuracy {
             line["label_accuracy"] = json!(round(accuracy));
         }
+        if let Some([real, artificial]) = losses.labels {
+            line["critic_labels_real"] = json!(round(real));
+            line["critic_labels_artificial"] = json!(round(artificial));
+        }
         line
     }
 }

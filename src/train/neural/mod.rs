@@ -4,12 +4,12 @@ pub mod adversarial;
 mod checkpoint;
 pub mod data;
 mod judge;
+pub mod label_loss;
 mod scores;
 pub mod settings;
 pub mod variational;
 
 use super::TrainSettings;
-use crate::compute::real::wide;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io;
 use crate::memory;
@@ -23,7 +23,6 @@ use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
 use crate::panel::sites::Sites;
 use crate::progress::{Event, Progress};
-use crate::threads::Threads;
 use adversarial::{Adversarial, Losses};
 use data::Data;
 use judge::{Judge, Look};
@@ -121,6 +120,13 @@ pub fn fit(
         }
         _ => of_run,
     };
+    if of_run.label_weight.is_some() && data.labels.is_empty() {
+        return Err(Error::new(
+            ErrorKind::InvalidOption,
+            "label_critic=auxiliary without labels: there is nothing to tell",
+        )
+        .remedy("give the panel labels and leave option conditional as it is, or leave option label_critic out"));
+    }
     data.length = match &of_run.body {
         Body::Dense(_) => 1,
         Body::Convolutional(body) => body.top(),
@@ -443,16 +449,4 @@ fn start_at(generator: &mut Network, frequencies: &[f64]) {
             *b = (f / (1.0 - f)).ln() as f32;
         }
     }
-}
-
-/// `average = keep average + (1 - keep) current`.
-fn follow(average: &mut [Vec<f32>], current: &[Vec<f32>], keep: f32, threads: &Threads) -> Result<()> {
-    const PIECE: usize = 1 << 15;
-    for (average, current) in average.iter_mut().zip(current) {
-        threads.for_each_piece(average, PIECE, |piece, average| {
-            let current = &current[piece * PIECE..];
-            wide(|| average.iter_mut().zip(current).for_each(|(a, c)| *a += (1.0 - keep) * (c - *a)));
-        })?;
-    }
-    Ok(())
 }

@@ -1,10 +1,12 @@
 //! What a run of a neural generator is asked to do.
 
+use super::label_loss::LabelLoss;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::ModelKind;
 use crate::models::neural::Body;
 use crate::models::neural::convolutional::Convolutional;
 use crate::models::neural::dense::Dense;
+use crate::nn::optimiser::Rule;
 use crate::options::Options;
 
 /// What a generator learns from.
@@ -46,8 +48,8 @@ pub struct Settings {
     pub rate: f64,
     /// Size of the critic's steps.
     pub critic_rate: f64,
-    /// How much of Adam's moments stays.
-    pub betas: (f32, f32),
+    /// How gradients become steps.
+    pub rule: Rule,
     /// How much of the running average of the generator's parameters stays at a step.
     pub average: f64,
     /// Weight of the Kullback-Leibler divergence (variational).
@@ -62,6 +64,8 @@ pub struct Settings {
     pub judges: f64,
     /// Whether labels of the panel are learned, if it has any.
     pub conditional: bool,
+    /// Weight of an auxiliary classifier of labels beside the critic's verdict; nothing where the critic reads labels.
+    pub label_weight: Option<f64>,
     /// Whether alleles are drawn with their chance.
     pub drawn: bool,
     /// Whether a row is a person's unphased genotypes.
@@ -132,6 +136,12 @@ impl Settings {
             _ => kind == ModelKind::Wgan,
         };
         let standard = defaults(kind, convolutional);
+        let rule = Self::rule(options, standard.betas)?;
+        let label_weight = Self::label_weight(options, kind)?;
+        let standard = match (rule, kind) {
+            (Rule::RmsProp, ModelKind::Gan | ModelKind::Wgan) => Defaults { rate: 1e-4, critic_rate: 8e-4, ..standard },
+            _ => standard,
+        };
         if convolutional && (kind == ModelKind::PcaGan || genotypes) {
             let what = "convolutions run along sites: neither scores of principal components nor unphased genotypes have such an order";
             return Err(Error::new(ErrorKind::InvalidOption, what).remedy("take option body=dense"));
@@ -184,7 +194,7 @@ impl Settings {
             penalty: number("penalty", standard.penalty),
             rate: number("learning_rate", standard.rate),
             critic_rate: number("critic_rate", standard.critic_rate),
-            betas: standard.betas,
+            rule,
             average: options.number("average"),
             beta: options.number("beta"),
             latent_clusters: options.whole("latent_clusters"),
@@ -192,10 +202,45 @@ impl Settings {
             patience: options.whole("look_patience") as u64,
             judges: options.number("judges"),
             conditional: options.flag("conditional"),
+            label_weight,
             drawn: options.text("alleles") == "drawn",
             genotypes,
             seed,
         })
+    }
+
+    /// How gradients become steps; `betas` are Adam's.
+    fn rule(options: &Options, betas: (f32, f32)) -> Result<Rule> {
+        match options.text("optimiser") {
+            "rmsprop" => Ok(Rule::RmsProp),
+            "sgd" => Err(Error::new(ErrorKind::InvalidOption, "optimiser=sgd is for an RBM")
+                .remedy("a neural generator learns by adam or rmsprop")),
+            _ => Ok(Rule::Adam { betas }),
+        }
+    }
+
+    /// The weight of an auxiliary classifier, if the critic is to have one.
+    fn label_weight(options: &Options, kind: ModelKind) -> Result<Option<f64>> {
+        if options.text("label_critic") == "joined" {
+            let default = Options::spec("label_weight")?.default;
+            return match options.text("label_weight") == default {
+                true => Ok(None),
+                false => Err(Error::new(ErrorKind::InvalidOption, "label_weight is for label_critic=auxiliary alone")
+                    .remedy("set both, or neither")),
+            };
+        }
+        match kind {
+            ModelKind::Gan | ModelKind::Wgan => Ok(Some(options.number("label_weight"))),
+            _ => {
+                let what = format!("label_critic=auxiliary: a {} model does not learn labels", kind.name());
+                Err(Error::new(ErrorKind::InvalidOption, what).remedy("gan and wgan do"))
+            }
+        }
+    }
+
+    /// The critic's auxiliary classifier of so many labels, if it has one.
+    pub fn classifier(&self, labels: usize) -> Option<LabelLoss> {
+        self.label_weight.map(|weight| LabelLoss { names: labels, pack: self.pack, weight })
     }
 
     /// Doublings of a convolutional body: the bottom has 4 to 16 positions, few enough for its noise to reach all sites.

@@ -6,8 +6,8 @@ use super::settings::Settings;
 use crate::compute::activation::{exp, logistic, softplus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::neural::{Clusters, Neural, normals};
-use crate::nn::optimiser::{Optimiser, Rule};
-use crate::nn::{Mode, Network, Pass, Workspace};
+use crate::nn::optimiser::Optimiser;
+use crate::nn::{Gradients, Mode, Network, Pass, Workspace};
 use crate::rng::{Purpose, Stream};
 
 /// A run of variational training.
@@ -22,6 +22,8 @@ pub struct Variational {
     pub decoder_steps: Optimiser,
     /// How the encoder steps.
     pub encoder_steps: Optimiser,
+    /// Gradients of decoder and encoder.
+    gradients: [Gradients<f32>; 2],
     settings: Settings,
     latent: usize,
 }
@@ -41,12 +43,12 @@ impl Variational {
         let mut decoder = Network::initial(decoder, Stream::new(settings.seed, Purpose::Initial, 1));
         let encoder = Network::initial(encoder, Stream::new(settings.seed, Purpose::Initial, 2));
         super::start_at(&mut decoder, frequencies);
-        let rule = Rule::Adam { betas: settings.betas };
         Ok(Variational {
             latent: model.latent_size(),
-            decoder_steps: Optimiser::new(rule, 0.0, &decoder.graph.parameters),
-            encoder_steps: Optimiser::new(rule, 0.0, &encoder.graph.parameters),
+            decoder_steps: Optimiser::new(settings.rule, 0.0, &decoder.graph.parameters),
+            encoder_steps: Optimiser::new(settings.rule, 0.0, &encoder.graph.parameters),
             average: decoder.clone(),
+            gradients: [&decoder, &encoder].map(|network| Gradients::new(&network.graph.parameters)),
             decoder,
             encoder,
             settings: settings.clone(),
@@ -91,9 +93,11 @@ impl Variational {
                 *s = -x * logistic(-o * x) / count as f32;
             }
         }
-        let mut of_decoder = self.decoder.zeros();
+        let [of_decoder, of_encoder] = &mut self.gradients;
+        of_decoder.clear();
+        of_encoder.clear();
         let mut pass = Pass { graph: &self.decoder.graph, numbers: &self.decoder.numbers, workspace };
-        let mut adjoints = pass.backward(&decoded, seed, Some(&mut of_decoder), true, false)?;
+        let mut adjoints = pass.backward(&decoded, seed, Some(of_decoder), true, false)?;
         let of_input = adjoints[0].take().expect("the gradient of the input was asked for");
         let of_z = match of_input.length {
             1 => of_input,
@@ -115,21 +119,20 @@ impl Variational {
             of_means[i] = g + share * m;
             of_logs[i] = 0.5 * (g * deviation * noise[i] + share * (deviation * deviation - 1.0));
         }
-        let mut of_encoder = self.encoder.zeros();
         let mut pass = Pass { graph: &self.encoder.graph, numbers: &self.encoder.numbers, workspace };
-        pass.backward(&encoded, of_code, Some(&mut of_encoder), false, false)?;
+        pass.backward(&encoded, of_code, Some(of_encoder), false, false)?;
         encoded.release(workspace);
         decoded.release(workspace);
         workspace.give(noise);
         [x, z, input, of_z].into_iter().for_each(|tensor| workspace.give_tensor(tensor));
         let threads = workspace.threads().clone();
         let rate = (settings.rate * settings.pace(update)) as f32;
-        self.decoder_steps.descend(&threads, &mut self.decoder.numbers, &of_decoder, rate)?;
-        self.encoder_steps.descend(&threads, &mut self.encoder.numbers, &of_encoder, rate)?;
-        super::follow(&mut self.average.numbers, &self.decoder.numbers, settings.kept(update), &threads)?;
+        let average = Some((&mut self.average.numbers[..], settings.kept(update)));
+        self.decoder_steps.descend(&threads, &mut self.decoder.numbers, of_decoder.lists(), rate, average)?;
+        self.encoder_steps.descend(&threads, &mut self.encoder.numbers, of_encoder.lists(), rate, None)?;
         let (reconstruction, divergence) = (reconstruction / count as f64, divergence / count as f64);
         match reconstruction.is_finite() && divergence.is_finite() {
-            true => Ok(Losses { critic: divergence, gradient: 0.0, generator: reconstruction }),
+            true => Ok(Losses { critic: divergence, generator: reconstruction, ..Losses::default() }),
             false => Err(Error::new(ErrorKind::Diverged, format!("training diverged at update {update}"))
                 .remedy("a smaller learning_rate holds it")),
         }

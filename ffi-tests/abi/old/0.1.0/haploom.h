@@ -72,6 +72,7 @@
  *     updates          0; a whole number from 0 to 100000000
  *     batch            0; a whole number from 0 to 65536
  *     learning_rate    0; a number from 0 to 10
+ *     optimiser        auto; one of auto, sgd, adam, rmsprop
  *   training, RBM:
  *     hidden_type      relu; one of relu, bernoulli
  *     hidden           0; a whole number from 0 to 65536
@@ -82,7 +83,6 @@
  *     sweeps           5; a whole number from 1 to 1000000
  *     clusters         64; a whole number from 1 to 4096
  *     cluster_size     20; a whole number from 1 to 1000000
- *     optimiser        sgd; one of sgd, adam
  *     momentum         0; a number from 0 to 0.9999
  *     l2               0.5; a number from 0 to 10
  *     stop             never; one of never, aats, held_out
@@ -98,6 +98,7 @@
  *   training, neural:
  *     body             auto; one of auto, dense, convolutional
  *     latent           0; a whole number from 0 to 65536
+ *     unseen           0.4; a number from 0 to 0.95
  *     unit             0; a whole number from 0 to 1024
  *     depth            0; a whole number from 0 to 24
  *     pca_components   0; a whole number from 0 to 65536
@@ -113,6 +114,8 @@
  *     judges           0.1; a number from 0 to 0.5
  *     log              ""; a file
  *     conditional      true; true or false
+ *     label_critic     joined; one of joined, auxiliary
+ *     label_weight     0.1; a number from 0 to 1000
  *     alleles          drawn; one of drawn, likelier
  *     genotypes        phased; one of phased, unphased
  *   training, Markov:
@@ -128,6 +131,9 @@
  *     impute_chains    64; a whole number from 2 to 65536
  *     impute_sweeps    0; a whole number from 0 to 1000000
  *     tolerance        0.1; a number from 0.000001 to 1
+ *     latent_pool      2000; a whole number from 1 to 16777216
+ *     latent_chains    16; a whole number from 1 to 65536
+ *     latent_steps     60; a whole number from 0 to 1000000
  *     typed_error      0; a number from 0 to 0.5
  *   imputation of files:
  *     contigs          as-written; one of as-written, match
@@ -395,7 +401,7 @@
 /** A flag that stops calls; any thread may set it. */
 typedef struct haploom_cancel haploom_cancel;
 
-/** Haplotypes in the latent space of an RBM. Immutable. */
+/** Haplotypes in the latent space of an RBM or of a variational autoencoder. Immutable. */
 typedef struct haploom_encoding haploom_encoding;
 
 /** The numbers of an evaluation. Immutable. */
@@ -1429,14 +1435,16 @@ haploom_status haploom_imputer_paint_file(const haploom_imputer *imputer,
  *  @{ */
 
 /**
- * Encodes the haplotypes of a panel, which has to have all sites of the model (an RBM): means of
- * the hidden units, and their projections on the leading right singular vectors of the weights.
- * Sites that only the panel has are left out.
+ * Encodes the haplotypes of a panel, which has to have all sites of the model. An RBM: means of the
+ * hidden units, and their projections on the leading right singular vectors of the weights. A
+ * variational autoencoder (vae): means of the latent numbers, which take the place of hidden units
+ * in what follows, and their projections, from the mean of the latent distribution that the model
+ * draws from, on its leading principal axes. Sites that only the panel has are left out.
  *
  * Options: group `encoding`. On success `*encoding` is a handle that you free with
  * haploom_encoding_free(); else it is NULL. Errors: NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH,
  * EMPTY, MISSING, UNPHASED; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT (also for a
- * model without hidden units). Any thread. Since 0.1.
+ * model without hidden units or an encoder). Any thread. Since 0.1.
  */
 haploom_status haploom_encode(const haploom_model *model,
                               const haploom_panel *panel,
@@ -1459,8 +1467,8 @@ size_t haploom_encoding_hidden_units(const haploom_encoding *encoding);
 size_t haploom_encoding_components(const haploom_encoding *encoding);
 
 /**
- * Means of the hidden units, haplotypes x hidden units, a row a haplotype: 0 to 1, or at least 0
- * for ReLU units. They belong to the encoding and end with it; NULL for NULL. Any thread.
+ * Means of the hidden units, haplotypes x hidden units, a row a haplotype: 0 to 1, at least 0 for
+ * ReLU units, any number for a vae. They belong to the encoding and end with it; NULL for NULL. Any thread.
  * Since 0.1.
  */
 const float *haploom_encoding_hidden(const haploom_encoding *encoding);
@@ -1472,7 +1480,8 @@ const float *haploom_encoding_hidden(const haploom_encoding *encoding);
 const float *haploom_encoding_projections(const haploom_encoding *encoding);
 
 /**
- * Singular values of the weights, one for each component, in decreasing order. They belong to the
+ * Singular values of the weights, or standard deviations of a vae's latent distribution along its
+ * axes, one for each component, in decreasing order. They belong to the
  * encoding and end with it; NULL for NULL. Any thread. Since 0.1.
  */
 const double *haploom_encoding_singular_values(const haploom_encoding *encoding);
