@@ -58,11 +58,13 @@ fn steps(kind: ModelKind, options: &str, body: Body, sites: usize, threads: usiz
     set.set_text(options).unwrap();
     let mut settings = Settings::new(&set, kind, 1, 512, sites).unwrap();
     settings.body = body;
+    settings.decoding = 0;
     let mut data = data(sites, length);
     let mut workspace = Workspace::new(Threads::new(threads));
     let mut time = |critic_steps: usize| {
         settings.critic_steps = critic_steps;
-        let mut run = Adversarial::new(&settings, &data, &vec![0.25; sites]).unwrap();
+        let model = generator(settings.body.clone(), sites);
+        let mut run = Adversarial::new(&settings, &model, &data, &vec![0.25; sites]).unwrap();
         let mut update = 0;
         median(threads, repetitions, || {
             run.step(&mut workspace, &mut data, update).unwrap();
@@ -96,7 +98,7 @@ fn main() {
         let widths = vec![(805.0 / 1.2) as usize, (805.0 / 1.1) as usize];
         Body::Dense(Dense { latent: 600, widths, normalised: false, slope: 0.01 })
     };
-    let published = || Body::Convolutional(Convolutional { unit: 10, lowest: 4, depth: 12, noise: 2, slope: 0.01 });
+    let published = || Body::Convolutional(Convolutional { unit: 10, lowest: 4, depth: 12, noise: 2, slope: 0.01, latent: 0 });
     let (critic, made) = steps(ModelKind::Gan, "batch=32,pack=1", dense(), 805, threads, 51);
     println!("gan_805_critic_step\t{critic:.6}");
     println!("gan_805_generator_step\t{made:.6}");

@@ -26,6 +26,7 @@ pub(crate) fn body_json(body: &Body) -> Value {
             "lowest": b.lowest,
             "depth": b.depth,
             "noise": b.noise,
+            "latent": b.latent,
             "slope": b.slope,
         }),
     }
@@ -62,6 +63,8 @@ fn read_body(json: &Value) -> Result<Body> {
             lowest: whole(json, "lowest", 2, 1 << 24)?,
             depth: whole(json, "depth", 4, 24)?,
             noise: whole(json, "noise", 1, 4096)?,
+            // Files of imported generators have none.
+            latent: if json["latent"].is_null() { 0 } else { whole(json, "latent", 0, 1 << 20)? },
             slope,
         }))
         .and_then(|body| match &body {
@@ -100,7 +103,7 @@ pub(super) fn write(tensors: &mut TensorWriter, description: &mut Value, model: 
     write_network(tensors, "w0.generator", &model.network.graph, &model.network.numbers);
     tensors.f32("w0.output.bias", &[model.output.bias.len()], &model.output.bias);
     if let Latent::Mixture(c) = &model.latent {
-        let (k, size) = (c.shares.len(), model.latent_size());
+        let (k, size) = (c.shares.len(), model.coded_size());
         tensors.f32("w0.latent.share", &[k], &c.shares);
         tensors.f32("w0.latent.mean", &[k, size], &c.means);
         tensors.f32("w0.latent.root", &[k, size, size], &c.roots);
@@ -139,7 +142,7 @@ pub(super) fn read(file: &TensorReader, kind: ModelKind, sites: usize) -> Result
         genotypes,
         encoder: None,
     };
-    let size = model.latent_size();
+    let size = model.coded_size();
     if let Ok(k) = file.length("w0.latent.share") {
         model.latent = Latent::Mixture(Clusters {
             shares: file.f32("w0.latent.share", &[k])?,

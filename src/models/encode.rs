@@ -122,7 +122,7 @@ impl<'a> Encoder<'a> {
     }
 
     fn latent(model: &'a Neural, components: usize, threads: &Threads) -> Result<Self> {
-        let size = model.latent_size();
+        let size = model.coded_size();
         let (centre, covariance) = moments(&model.latent, size);
         let decomposition = svd(&covariance, size, size, components.min(size))?;
         let values = decomposition.values.iter().map(|variance| variance.max(0.0).sqrt()).collect();

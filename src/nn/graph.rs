@@ -97,6 +97,11 @@ pub enum Op {
     Add,
     /// Channels of several, one after another.
     Join,
+    /// All channels with all channels, at each position by weights of its own: outputs x inputs x positions.
+    Local {
+        /// Its weights.
+        weight: usize,
+    },
     /// The same for all samples: channels x positions that are learned.
     Location {
         /// The values.
@@ -120,6 +125,7 @@ impl Op {
                 Over::Positions => vec![scale, shift],
             },
             Op::Location { values } => vec![values],
+            Op::Local { weight } => vec![weight],
             _ => Vec::new(),
         }
     }
@@ -329,6 +335,59 @@ impl Graph {
         self.push(Op::Location { values }, &[], channels, length)
     }
 
+    /// Node `x` and, at each position of each channel, a number that is learned, 0 at first.
+    pub fn shifted(&mut self, name: &str, x: usize) -> usize {
+        let Node { channels, length, .. } = self.nodes[x];
+        let values = self.parameter(format!("{name}.values"), &[channels, length], Initial::Constant(0.0), true);
+        let shifts = self.push(Op::Location { values }, &[], channels, length);
+        self.add(x, shifts)
+    }
+
+    /// Values that are not learned, channels x length, 0 until they are set.
+    pub fn constant(&mut self, name: &str, channels: usize, length: usize) -> usize {
+        let values = self.parameter(format!("{name}.values"), &[channels, length], Initial::Constant(0.0), false);
+        self.push(Op::Location { values }, &[], channels, length)
+    }
+
+    /// A layer with weights of their own at each position of node `x`, which has more than one.
+    pub fn local(&mut self, name: &str, x: usize, channels: usize, initial: Initial) -> usize {
+        let Node { channels: inputs, length, .. } = self.nodes[x];
+        let weight = self.parameter(format!("{name}.weight"), &[channels, inputs, length], initial, true);
+        self.push(Op::Local { weight }, &[x], channels, length)
+    }
+
+    /// Has dense layers and convolutions begin as He et al. 2015 have them, where LeakyReLU of this slope follows each:
+    /// what goes through keeps its variance. Biases begin at 0.
+    pub fn begin_as_he(&mut self, slope: f64) {
+        for node in &self.nodes {
+            let (weight, bias, reads) = match node.op {
+                Op::Dense { weight, bias } => (weight, bias, self.nodes[node.inputs[0]].channels as f64),
+                // A position that comes out of a transposed convolution has read one or two numbers of each kernel.
+                Op::Convolution { weight, bias, step } => {
+                    let positions = if matches!(step, Step::Up { .. }) { 1.5 } else { 3.0 };
+                    (weight, bias, positions * self.nodes[node.inputs[0]].channels as f64)
+                }
+                _ => continue,
+            };
+            self.parameters[weight].initial = Initial::Normal((2.0 / ((1.0 + slope * slope) * reads)).sqrt());
+            if let Some(bias) = bias {
+                self.parameters[bias].initial = Initial::Constant(0.0);
+            }
+        }
+    }
+
+    /// Has the weights of a layer begin smaller by a factor.
+    pub fn begin_smaller(&mut self, name: &str, factor: f64) {
+        let named = format!("{name}.weight");
+        for parameter in self.parameters.iter_mut().filter(|p| p.name == named) {
+            parameter.initial = match parameter.initial {
+                Initial::Constant(value) => Initial::Constant(factor * value),
+                Initial::Uniform(bound) => Initial::Uniform(factor * bound),
+                Initial::Normal(deviation) => Initial::Normal(factor * deviation),
+            };
+        }
+    }
+
     /// Channels x positions of node `x` as units.
     pub fn flatten(&mut self, x: usize) -> usize {
         let units = self.nodes[x].channels * self.nodes[x].length;
@@ -413,7 +472,7 @@ impl Graph {
                     Op::Convolution { step: Step::Down { .. }, .. } => {
                         first.is_some_and(|r| r.length % 2 == 1 && r.length >= 3)
                     }
-                    Op::Convolution { .. } => first.is_some_and(|r| r.length > 1),
+                    Op::Convolution { .. } | Op::Local { .. } => first.is_some_and(|r| r.length > 1),
                     _ => true,
                 };
             if !fits || node.channels == 0 || node.length == 0 {

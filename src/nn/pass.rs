@@ -223,6 +223,7 @@ impl<T: Real> Pass<'_, T> {
                 }
                 out
             }
+            Op::Local { weight } => local(workspace, &self.numbers[*weight], read(0), node.channels)?,
             Op::Flatten => workspace.flattened(read(0)),
             Op::Fold => workspace.folded(read(0), node.channels, node.length),
         };
@@ -288,7 +289,8 @@ impl<T: Real> Pass<'_, T> {
         for node in &self.graph.nodes {
             let own = match node.op {
                 Op::Input(_) => inputs,
-                Op::Dense { .. } | Op::Convolution { .. } | Op::Normalise { .. } | Op::Location { .. } => parameters,
+                Op::Location { values } => parameters && self.graph.parameters[values].trained,
+                Op::Dense { .. } | Op::Convolution { .. } | Op::Normalise { .. } | Op::Local { .. } => parameters,
                 _ => false,
             };
             let found = own || node.inputs.iter().any(|n| reaches[*n]);
@@ -433,6 +435,7 @@ impl<T: Real> Pass<'_, T> {
                 let kernel = Kernel { values: &self.numbers[*weight], to, from: back };
                 convolve(workspace, step.walk().back(), delta, from.channels, from.length, kernel, None)
             }
+            Op::Local { weight } => local_back(workspace, &self.numbers[*weight], delta, from.channels),
             Op::Normalise { .. } => unreachable!("normalisations go back in `step_back`"),
             Op::Join => {
                 let mut out = workspace.tensor(from.channels, samples, from.length);
@@ -510,7 +513,8 @@ impl<T: Real> Pass<'_, T> {
                     sum_channels(workspace, delta, gradients.sums(*bias))?;
                 }
             }
-            Op::Location { values } => {
+            Op::Local { weight } => local_gradient(workspace, x(), delta, gradients.sums(*weight))?,
+            Op::Location { values } if tangent.is_none() => {
                 let gradient = gradients.sums(*values);
                 for c in 0..node.channels {
                     let sums = &mut gradient[c * node.length..][..node.length];
@@ -609,6 +613,7 @@ impl<T: Real> Pass<'_, T> {
                 }
                 out
             }
+            Op::Local { weight } => local(workspace, &self.numbers[*weight], some, node.channels)?,
             Op::Flatten => workspace.flattened(some),
             Op::Fold => workspace.folded(some, node.channels, node.length),
             Op::Input(_) | Op::Location { .. } => return Ok(None),
@@ -654,6 +659,56 @@ impl<T: Real> Pass<'_, T> {
             _ => Ok(None),
         }
     }
+}
+
+/// `out[m][l] = sum over channels c of weight[m][c][l] x[c][l]`.
+fn local<T: Real>(workspace: &mut Workspace<T>, weight: &[T], x: &Tensor<T>, channels: usize) -> Result<Tensor<T>> {
+    let mut out = workspace.zeros(channels, x.samples, x.length);
+    let (segment, samples, length) = (out.segment(), x.samples, x.length);
+    workspace.threads().clone().for_each_piece(out.rows_mut(), segment, |part, out| {
+        let (m, n) = (part / samples, part % samples);
+        wide(|| {
+            for (c, weight) in weight[m * x.channels * length..].chunks_exact(length).take(x.channels).enumerate() {
+                let terms = weight.iter().zip(x.positions(c, n));
+                out.iter_mut().zip(terms).for_each(|(o, (w, x))| *o += *w * *x);
+            }
+        });
+    })?;
+    Ok(out)
+}
+
+/// The gradient of the inputs of [`local`].
+fn local_back<T: Real>(
+    workspace: &mut Workspace<T>,
+    weight: &[T],
+    delta: &Tensor<T>,
+    inputs: usize,
+) -> Result<Tensor<T>> {
+    let mut out = workspace.zeros(inputs, delta.samples, delta.length);
+    let (segment, samples, length) = (out.segment(), delta.samples, delta.length);
+    workspace.threads().clone().for_each_piece(out.rows_mut(), segment, |part, out| {
+        let (c, n) = (part / samples, part % samples);
+        wide(|| {
+            for m in 0..delta.channels {
+                let terms = weight[(m * inputs + c) * length..][..length].iter().zip(delta.positions(m, n));
+                out.iter_mut().zip(terms).for_each(|(o, (w, d))| *o += *w * *d);
+            }
+        });
+    })?;
+    Ok(out)
+}
+
+/// Adds the gradient of the weights of [`local`].
+fn local_gradient<T: Real>(workspace: &Workspace<T>, x: &Tensor<T>, delta: &Tensor<T>, sums: &mut [T]) -> Result<()> {
+    workspace.threads().clone().for_each_piece(sums, x.length, |part, sums| {
+        let (m, c) = (part / x.channels, part % x.channels);
+        wide(|| {
+            for n in 0..x.samples {
+                let terms = delta.positions(m, n).iter().zip(x.positions(c, n));
+                sums.iter_mut().zip(terms).for_each(|(sum, (d, x))| *sum += *d * *x);
+            }
+        });
+    })
 }
 
 /// Adds the sum of each channel.

@@ -193,7 +193,10 @@ fn convolutional(batch: bool) -> Graph {
         false => graph.instance_norm(name, x),
     };
     let place = graph.location("place", 1, 4);
-    let joined = graph.join(&[x, place]);
+    let mean = graph.constant("mean", 2, 4);
+    let centred = graph.add(x, mean);
+    let own = graph.local("own", centred, 3, Initial::Normal(1.0));
+    let joined = graph.join(&[own, place]);
     let a = graph.convolution("a", joined, 4, Step::Up { pad: 1 }, !batch);
     let a = norm(&mut graph, "a_norm", a);
     let a = graph.leaky_relu(a, 0.2);

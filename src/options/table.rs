@@ -160,7 +160,7 @@ pub const TABLE: &[Spec] = &[
         0,
         65_536,
         "0",
-        "haplotypes in a mini-batch; of a critic, packs of them (0: 500 for an RBM, 128 for a neural generator, 32 if it is convolutional)",
+        "haplotypes in a mini-batch; of a critic, packs of them (0: 500 for an RBM, 128 for a neural generator, 64 if it is convolutional, 32 as published)",
     ),
     number(
         "learning_rate",
@@ -168,7 +168,7 @@ pub const TABLE: &[Spec] = &[
         0.0,
         10.0,
         "0",
-        "size of a step, constant for half of the updates, then falling to 0 (0: of an RBM half of 1 / the largest variance of the panel along a direction, .019 for the 805 sites, and half of that again each time training diverges; of a neural generator 2e-4 for gan and wgan, 5e-4 for pca-gan and a convolutional wgan, 1e-3 for vae)",
+        "size of a step, constant for half of the updates, then falling to 0 (0: of an RBM half of 1 / the largest variance of the panel along a direction, .019 for the 805 sites, and half of that again each time training diverges; of a neural generator 2e-4 for gan and wgan, 5e-4 for pca-gan, 7e-4 for a convolutional wgan, 1e-3 for vae and 2e-3 for a convolutional one)",
     ),
     choice(
         "optimiser",
@@ -258,9 +258,9 @@ pub const TABLE: &[Spec] = &[
     choice(
         "body",
         Reader::Neural,
-        &["auto", "dense", "convolutional"],
+        &["auto", "dense", "convolutional", "published"],
         "auto",
-        "layers: fully connected (Yelmen 2021) or convolutional (Yelmen 2023); auto: convolutional for a wgan of linked sites, else dense",
+        "layers: fully connected (Yelmen 2021), convolutional (the stages of Yelmen 2023, with a latent that all sites share), or published (Yelmen 2023 as it is); auto: convolutional for a wgan of linked sites, else dense",
     ),
     whole(
         "latent",
@@ -268,7 +268,7 @@ pub const TABLE: &[Spec] = &[
         0,
         65_536,
         "0",
-        "numbers of noise (0: 600 for gan as Yelmen 2021, 128 for wgan, 64 for pca-gan, 32 for vae); of a convolutional body, channels of noise at each resolution (0: 2 as Yelmen 2023)",
+        "numbers of noise (0: 600 for gan as Yelmen 2021, 128 for wgan, 64 for pca-gan and a convolutional body, 32 for vae); of body=published, channels of noise at each resolution (0: 2 as Yelmen 2023)",
     ),
     number(
         "unseen",
@@ -276,7 +276,7 @@ pub const TABLE: &[Spec] = &[
         0.0,
         0.95,
         "0.4",
-        "share of the sites that a dense critic does not see of a haplotype, real or artificial, drawn anew each time: it keeps the critic from knowing the panel by heart (on the 805 sites 0.4 brings pairwise W1 from 8 to 6 after 6,000 updates)",
+        "share of the sites that a dense critic (also that beside a convolutional one) does not see of a haplotype, real or artificial, drawn anew each time: it keeps the critic from knowing the panel by heart (on the 805 sites 0.4 brings pairwise W1 from 8 to 6 after 6,000 updates)",
     ),
     whole(
         "unit",
@@ -285,6 +285,22 @@ pub const TABLE: &[Spec] = &[
         1024,
         "0",
         "channels a unit of width of a convolutional body (0: 4; Yelmen 2023: 10)",
+    ),
+    number(
+        "decoding",
+        Reader::Neural,
+        0.0,
+        0.9,
+        "0.4",
+        "share of the updates of a convolutional wgan in which its generator learns as the decoder of a vae first: without them it learned no LD in 300 updates of 2,000 sites",
+    ),
+    whole(
+        "penalty_every",
+        Reader::Neural,
+        0,
+        1000,
+        "0",
+        "steps of a critic from one penalty to the next, which weighs so many times as much (0: 1, or 4 if it is convolutional; Karras 2020)",
     ),
     whole(
         "depth",
@@ -308,7 +324,7 @@ pub const TABLE: &[Spec] = &[
         0,
         64,
         "0",
-        "haplotypes that a critic sees at once (0: 1, or 2 if it is convolutional; Yelmen 2023: 3)",
+        "haplotypes that a critic sees at once (0: 1, or 2 for body=published; Yelmen 2023: 3)",
     ),
     whole(
         "critic_steps",
@@ -324,7 +340,7 @@ pub const TABLE: &[Spec] = &[
         0.0,
         10.0,
         "0",
-        "size of the critic's steps (0: 4e-4 for gan and wgan, 5e-4 for pca-gan and a convolutional wgan)",
+        "size of the critic's steps (0: 4e-4 for gan and wgan, 5e-4 for pca-gan, 7e-4 for a convolutional wgan)",
     ),
     number(
         "penalty",

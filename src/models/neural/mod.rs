@@ -91,10 +91,11 @@ impl Latent {
         found.unwrap_or(clusters.shares.len() - 1)
     }
 
-    /// Standard normal numbers become noise: a cluster's mean, and its root times the numbers.
+    /// Standard normal numbers become noise: a cluster's mean, and its root times the numbers. Those after the clusters'
+    /// stay as they are.
     pub fn place(&self, cluster: usize, noise: &mut [f32]) {
         let Latent::Mixture(clusters) = self else { return };
-        let size = noise.len();
+        let size = clusters.size();
         let (means, root) = clusters.of(cluster, size);
         // From the last number on: each needs those before it.
         for i in (0..size).rev() {
@@ -105,7 +106,7 @@ impl Latent {
     /// A gradient with respect to noise becomes that with respect to the standard normal numbers it was placed from.
     pub fn pull_back(&self, cluster: usize, gradient: &mut [f32]) {
         let Latent::Mixture(clusters) = self else { return };
-        let size = gradient.len();
+        let size = clusters.size();
         let (_, root) = clusters.of(cluster, size);
         for j in 0..size {
             gradient[j] = (j..size).fold(0.0, |sum, i| root[i * size + j].mul_add(gradient[i], sum));
@@ -114,6 +115,11 @@ impl Latent {
 }
 
 impl Clusters {
+    /// Numbers of a point: the first ones of the noise.
+    fn size(&self) -> usize {
+        self.means.len() / self.shares.len().max(1)
+    }
+
     /// Mean and root of a cluster of `size` numbers.
     fn of(&self, cluster: usize, size: usize) -> (&[f32], &[f32]) {
         (&self.means[cluster * size..][..size], &self.roots[cluster * size * size..][..size * size])
@@ -163,7 +169,7 @@ impl Neural {
     /// The layers of the encoder that goes with its body: alleles to means and log variances of the noise, through layers
     /// as wide as the generator's, the other way round.
     pub fn encoder_graph(&self, sites: usize) -> Graph {
-        let outputs = 2 * self.latent_size();
+        let outputs = 2 * self.coded_size();
         match &self.body {
             Body::Dense(body) => {
                 let widths: Vec<usize> = body.widths.iter().rev().copied().collect();
@@ -173,7 +179,7 @@ impl Neural {
         }
     }
 
-    /// What its encoder makes of haplotypes: means of the noise, rows x [`Neural::latent_size`]. `bits` has a row a haplotype
+    /// What its encoder makes of haplotypes: means of the noise, rows x [`Neural::coded_size`]. `bits` has a row a haplotype
     /// and a column a site.
     ///
     /// # Errors
@@ -184,7 +190,7 @@ impl Neural {
         let alleles = alleles(workspace, bits, rows, encoder.graph.nodes[0].length)?;
         let code = encoder.apply(workspace, &[&alleles])?;
         workspace.give_tensor(alleles);
-        let size = self.latent_size();
+        let size = self.coded_size();
         // The log variances come after the means.
         let means = workspace.turned(&code.rows()[..size * rows.len()], size, rows.len())?;
         workspace.give_tensor(code);
@@ -194,6 +200,14 @@ impl Neural {
     /// Numbers that its network makes of noise, a row: a column a site, or two where it makes genotypes.
     pub fn columns(&self, sites: usize) -> usize {
         if self.genotypes { 2 * sites } else { sites }
+    }
+
+    /// Numbers of noise that an encoder makes: all, or the latent of a convolutional body.
+    pub fn coded_size(&self) -> usize {
+        match &self.body {
+            Body::Convolutional(body) if body.latent > 0 => body.latent,
+            _ => self.latent_size(),
+        }
     }
 
     /// Numbers of noise that go into it.
@@ -215,7 +229,7 @@ impl Neural {
             && self.output.bias.len() == columns
             && self.network.numbers.len() == graph.parameters.len()
             && self.network.numbers.iter().zip(&graph.parameters).all(|(n, p)| n.len() == p.size());
-        let latent = self.latent_size();
+        let latent = self.coded_size();
         let clusters = match &self.latent {
             Latent::Normal => true,
             Latent::Mixture(c) => {

@@ -3,10 +3,11 @@
 use super::data::{Data, straight_through};
 use super::label_loss::LabelLoss;
 use super::settings::{Loss, Settings};
+use super::variational::Variational;
 use crate::compute::activation::{logistic, softplus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::neural::dense::Dense;
-use crate::models::neural::{Body, Inputs, codes, normals};
+use crate::models::neural::{Body, Inputs, Neural, codes, normals};
 use crate::nn::optimiser::Optimiser;
 use crate::nn::{Gradients, Mode, Network, Pass, Tape, Tensor, Workspace};
 use crate::rng::{Purpose, Stream};
@@ -16,7 +17,7 @@ use crate::rng::{Purpose, Stream};
 pub struct Losses {
     /// The critic's mean of real samples less that of artificial ones.
     pub critic: f64,
-    /// The length of its gradient, mean over samples.
+    /// The length of its gradient, mean over samples, where a penalty last looked at it in this update; else 0.
     pub gradient: f64,
     /// The generator's loss.
     pub generator: f64,
@@ -33,6 +34,8 @@ pub struct Adversarial {
     pub average: Network,
     /// The critic.
     pub critic: Network,
+    /// The first part of the run, in which the generator learns as a decoder; nothing once that is over.
+    pub first: Option<Box<Variational>>,
     /// How the generator steps.
     pub generator_steps: Optimiser,
     /// How the critic steps.
@@ -56,7 +59,8 @@ struct Made {
 
 impl Adversarial {
     /// Before the first step. The bias of the last layer begins at the log odds of the frequencies.
-    pub fn new(settings: &Settings, data: &Data, frequencies: &[f64]) -> Result<Self> {
+    /// `model` has the generator's layers.
+    pub fn new(settings: &Settings, model: &Neural, data: &Data, frequencies: &[f64]) -> Result<Self> {
         let labels = data.labels.len();
         let classifier = settings.classifier(labels);
         // A critic that tells labels does not read them.
@@ -68,16 +72,22 @@ impl Adversarial {
                 let (inputs, read) = (settings.pack * outputs, settings.pack * read);
                 Dense::critic(inputs, read, &settings.critic_widths, body.slope, settings.unseen, told)
             }
-            Body::Convolutional(body) => body.critic(settings.pack, read, told),
+            Body::Convolutional(body) => body.critic(settings.pack, read, told, settings.unseen),
         };
         graph.check()?;
         critic.check()?;
         let mut generator = Network::initial(graph, Stream::new(settings.seed, Purpose::Initial, 1));
-        let critic = Network::initial(critic, Stream::new(settings.seed, Purpose::Initial, 2));
+        let mut critic = Network::initial(critic, Stream::new(settings.seed, Purpose::Initial, 2));
+        super::centre(&mut critic, frequencies);
         if settings.components == 0 {
             super::start_at(&mut generator, frequencies);
         }
+        let first = match settings.first_part() {
+            Some(of_part) => Some(Box::new(Variational::new(&of_part, model, data, frequencies)?)),
+            None => None,
+        };
         Ok(Adversarial {
+            first,
             inputs: Inputs::of(&generator.graph, labels),
             generator_steps: Optimiser::new(settings.rule, 0.0, &generator.graph.parameters),
             critic_steps: Optimiser::new(settings.rule, 0.0, &critic.graph.parameters),
@@ -95,6 +105,15 @@ impl Adversarial {
     /// # Errors
     /// `Diverged`; the threads could not be started.
     pub fn step(&mut self, workspace: &mut Workspace<f32>, data: &mut Data, update: u64) -> Result<Losses> {
+        self.go_to(update);
+        if let Some(first) = self.first.as_mut().filter(|_| update < self.settings.decoding) {
+            return first.step(workspace, data, update);
+        }
+        if let Some(first) = self.first.take() {
+            // The generator goes on from the decoder.
+            self.generator.numbers.clone_from(&first.average.numbers);
+            self.average.numbers.clone_from(&first.average.numbers);
+        }
         let mut losses = Losses::default();
         for step in 0..self.settings.critic_steps as u64 {
             self.step_critic(workspace, data, update, step, &mut losses)?;
@@ -111,6 +130,13 @@ impl Adversarial {
                 ),
             )
             .remedy("a smaller learning_rate and critic_rate, or a larger penalty, hold it")),
+        }
+    }
+
+    /// Leaves the first part of the run where it is over after `update` updates, and what it gave is in the generator.
+    pub fn go_to(&mut self, update: u64) {
+        if update > self.settings.decoding {
+            self.first = None;
         }
     }
 
@@ -229,7 +255,11 @@ impl Adversarial {
         pass.backward(&tape, seed, Some(&mut self.gradients[1]), false, false)?;
         tape.release(pass.workspace);
         inputs.into_iter().for_each(|input| workspace.give_tensor(input));
-        losses.gradient += self.penalise(workspace, judged, batch)? / steps;
+        // A penalty now and then does as much as a smaller one each time (Karras et al. 2020).
+        match (update * settings.critic_steps as u64 + step).is_multiple_of(settings.penalty_every) {
+            true => losses.gradient = self.penalise(workspace, judged, batch)?,
+            false => judged.into_iter().for_each(|input| workspace.give_tensor(input)),
+        }
         let rate = (settings.critic_rate * settings.pace(update)) as f32;
         let gradients = self.gradients[1].lists();
         self.critic_steps.descend(workspace.threads(), &mut self.critic.numbers, gradients, rate, None)
@@ -266,7 +296,7 @@ impl Adversarial {
                     // Of penalty / 2 length^2.
                     Loss::Classifier => settings.penalty,
                 };
-                (slope / samples as f64) as f32
+                (settings.penalty_every as f64 * slope / samples as f64) as f32
             })
             .collect();
         let mut v = pass.workspace.copy(g);

@@ -102,6 +102,8 @@ fn read(bytes: &[u8], run: &mut Run, learner: &mut Learner) -> Result<()> {
     }
     let network =
         |prefix: &str, like: &Network| crate::model_file::neural::read_network(&file, prefix, like.graph.clone());
+    run.update = file.json_whole("update")?;
+    learner.go_to(run.update);
     let (networks, optimisers) = learner.parts();
     let mut encoder = None;
     for (name, like) in networks {
@@ -119,7 +121,6 @@ fn read(bytes: &[u8], run: &mut Run, learner: &mut Learner) -> Result<()> {
             }
         }
     }
-    run.update = file.json_whole("update")?;
     run.stale = file.json_whole("stale")?;
     let lines = file.json["log"].as_array().map(Vec::as_slice).unwrap_or_default();
     run.log = lines.iter().filter_map(|line| Some(line.as_str()?.to_string())).collect();

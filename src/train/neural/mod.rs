@@ -55,10 +55,17 @@ impl Learner {
 
     fn parts(&mut self) -> Parts<'_> {
         match self {
-            Learner::Adversarial(run) => (
-                vec![("generator", &mut run.generator), ("average", &mut run.average), ("critic", &mut run.critic)],
-                vec![("generator", &mut run.generator_steps), ("critic", &mut run.critic_steps)],
-            ),
+            Learner::Adversarial(run) => {
+                let mut networks =
+                    vec![("generator", &mut run.generator), ("average", &mut run.average), ("critic", &mut run.critic)];
+                let mut optimisers = vec![("generator", &mut run.generator_steps), ("critic", &mut run.critic_steps)];
+                if let Some(first) = &mut run.first {
+                    let own = [("decoder", &mut first.decoder), ("decoded", &mut first.average)];
+                    networks.extend(own.into_iter().chain([("encoder", &mut first.encoder)]));
+                    optimisers.extend([("decoder", &mut first.decoder_steps), ("encoder", &mut first.encoder_steps)]);
+                }
+                (networks, optimisers)
+            }
             Learner::Variational(run) => (
                 vec![("generator", &mut run.decoder), ("average", &mut run.average), ("encoder", &mut run.encoder)],
                 vec![("generator", &mut run.decoder_steps), ("encoder", &mut run.encoder_steps)],
@@ -66,10 +73,20 @@ impl Learner {
         }
     }
 
+    /// Has the parts that a run has after `update` updates.
+    fn go_to(&mut self, update: u64) {
+        if let Learner::Adversarial(run) = self {
+            run.go_to(update);
+        }
+    }
+
     /// The running average of the generator, with the running statistics of the generator itself.
     fn average(&self) -> Network {
         let (average, current) = match self {
-            Learner::Adversarial(run) => (&run.average, &run.generator),
+            Learner::Adversarial(run) => match &run.first {
+                Some(first) => (&first.average, &first.decoder),
+                None => (&run.average, &run.generator),
+            },
             Learner::Variational(run) => (&run.average, &run.decoder),
         };
         let mut network = average.clone();
@@ -162,7 +179,7 @@ pub fn fit(
     };
     let mut learner = match kind {
         ModelKind::Vae => Learner::Variational(Box::new(Variational::new(&of_run, &model, &data, &frequencies)?)),
-        _ => Learner::Adversarial(Box::new(Adversarial::new(&of_run, &data, &frequencies)?)),
+        _ => Learner::Adversarial(Box::new(Adversarial::new(&of_run, &model, &data, &frequencies)?)),
     };
     let mut run = Run {
         identity: format!(
@@ -298,7 +315,7 @@ fn complete(
         model.network.numbers.extend([scores.weights.clone(), scores.bias.clone()]);
     }
     if let Learner::Variational(run) = learner {
-        let size = model.latent_size();
+        let size = model.coded_size();
         let codes = run.codes(workspace, data)?;
         let clusters = fit_clusters(&codes, size, settings.latent_clusters, LEAST_ROWS, settings.seed);
         model.latent = Latent::Mixture(clusters);
@@ -440,13 +457,31 @@ const LAST: f32 = 0.5;
 
 /// Begins the last layer's bias at the log odds of the frequencies, and makes its weights small beside it.
 fn start_at(generator: &mut Network, frequencies: &[f64]) {
+    let log_odds = |biases: &mut [f32]| {
+        for (b, f) in biases.iter_mut().zip(frequencies) {
+            let f = f.clamp(1e-3, 1.0 - 1e-3);
+            *b = (f / (1.0 - f)).ln() as f32;
+        }
+    };
+    // Of a convolutional body with a latent: a bias at each position.
+    if let Some(bias) = generator.named_mut("bias.values") {
+        return log_odds(bias);
+    }
     if let Some(weight) = generator.named_mut("out.weight").filter(|_| !frequencies.is_empty()) {
         weight.iter_mut().for_each(|w| *w *= LAST);
     }
     if let Some(bias) = generator.named_mut("out.bias").filter(|bias| bias.len() == frequencies.len()) {
-        for (b, f) in bias.iter_mut().zip(frequencies) {
-            let f = f.clamp(1e-3, 1.0 - 1e-3);
-            *b = (f / (1.0 - f)).ln() as f32;
+        log_odds(bias);
+    }
+}
+
+/// Takes the means of alleles, which are -1 and 1, away from what a critic or an encoder sees, if it sees it so: of each of
+/// the haplotypes that it sees at once.
+fn centre(network: &mut Network, frequencies: &[f64]) {
+    let length = network.graph.nodes[network.graph.input_node(0)].length;
+    if let Some(mean) = network.named_mut("mean.values") {
+        for mean in mean.chunks_exact_mut(length) {
+            mean.iter_mut().zip(frequencies).for_each(|(m, f)| *m = (1.0 - 2.0 * f) as f32);
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Settings {
     pub components: usize,
     /// Steps of the generator.
     pub updates: u64,
+    /// The first of these, in which the generator of a convolutional wgan learns as a decoder.
+    pub decoding: u64,
     /// What the generator learns from.
     pub loss: Loss,
     /// Samples that a critic sees in a step, each of `pack` haplotypes.
@@ -44,6 +46,8 @@ pub struct Settings {
     pub critic_steps: usize,
     /// Weight of the penalty on the critic's gradient.
     pub penalty: f64,
+    /// Steps of the critic from one penalty to the next, which weighs so many times as much.
+    pub penalty_every: u64,
     /// Size of the generator's steps.
     pub rate: f64,
     /// Size of the critic's steps.
@@ -81,33 +85,63 @@ struct Defaults {
     pack: usize,
     critic_steps: usize,
     penalty: f64,
+    penalty_every: usize,
     rate: f64,
     critic_rate: f64,
     latent: usize,
     betas: (f32, f32),
 }
 
+/// Layers that settings are found for.
+#[derive(Clone, Copy, PartialEq)]
+enum Layers {
+    Dense,
+    /// Convolutions with a latent.
+    Convolutional,
+    /// Convolutions as published.
+    Published,
+}
+
 /// Found on the 805 sites (dense bodies) and on 2,000 sites of chr15 (convolutions): benches/RESULTS.md.
-fn defaults(kind: ModelKind, convolutional: bool) -> Defaults {
+fn defaults(kind: ModelKind, layers: Layers) -> Defaults {
     let dense = Defaults {
         updates: 8_000,
         batch: 128,
         pack: 1,
         critic_steps: 1,
         penalty: 10.0,
+        penalty_every: 1,
         rate: 2e-4,
         critic_rate: 4e-4,
         latent: 128,
         betas: (0.0, 0.9),
     };
-    match kind {
-        ModelKind::Vae => Defaults { rate: 1e-3, latent: 32, betas: (0.9, 0.999), ..dense },
-        ModelKind::PcaGan => Defaults { penalty: 1.0, rate: 5e-4, critic_rate: 5e-4, latent: 64, ..dense },
-        ModelKind::Gan => Defaults { updates: 15_000, penalty: 30.0, latent: 600, ..dense },
-        _ if convolutional => Defaults { updates: 10_000, batch: 32, pack: 2, rate: 5e-4, critic_rate: 5e-4, ..dense },
+    match (kind, layers) {
+        (ModelKind::Vae, Layers::Dense) => Defaults { rate: 1e-3, latent: 32, betas: (0.9, 0.999), ..dense },
+        (ModelKind::Vae, _) => Defaults { rate: 2e-3, batch: 64, latent: 64, betas: (0.9, 0.99), ..dense },
+        (ModelKind::PcaGan, _) => Defaults { penalty: 1.0, rate: 5e-4, critic_rate: 5e-4, latent: 64, ..dense },
+        (_, Layers::Published) => {
+            Defaults { updates: 10_000, batch: 32, pack: 2, rate: 5e-4, critic_rate: 5e-4, latent: 2, ..dense }
+        }
+        (_, Layers::Convolutional) => Defaults {
+            updates: 10_000,
+            batch: 64,
+            penalty_every: 4,
+            rate: 7e-4,
+            critic_rate: 7e-4,
+            latent: 64,
+            betas: (0.0, 0.99),
+            ..dense
+        },
+        (ModelKind::Gan, Layers::Dense) => Defaults { updates: 15_000, penalty: 30.0, latent: 600, ..dense },
         _ => dense,
     }
 }
+
+/// Channels of noise at each resolution of a convolutional body with a latent (Yelmen et al. 2023).
+const NOISE: usize = 2;
+/// Steps over which the size of steps grows at the start of a part of a run of a convolutional wgan.
+const RAMP: f64 = 30.0;
 
 /// Units of the hidden layers where scores are made.
 const SCORE_UNITS: usize = 256;
@@ -130,12 +164,14 @@ impl Settings {
         let columns = if genotypes { 2 * sites } else { sites };
         let share = |divisor: f64| ((columns as f64 / divisor) as usize).max(4);
         let slope = if kind == ModelKind::PcaGan { 0.2 } else { 0.01 };
-        let convolutional = match options.text("body") {
-            "convolutional" => true,
-            "dense" => false,
-            _ => kind == ModelKind::Wgan,
+        let layers = match options.text("body") {
+            "convolutional" => Layers::Convolutional,
+            "published" => Layers::Published,
+            "auto" if kind == ModelKind::Wgan => Layers::Convolutional,
+            _ => Layers::Dense,
         };
-        let standard = defaults(kind, convolutional);
+        let convolutional = layers != Layers::Dense;
+        let standard = defaults(kind, layers);
         let rule = Self::rule(options, standard.betas)?;
         let label_weight = Self::label_weight(options, kind)?;
         let standard = match (rule, kind) {
@@ -145,6 +181,10 @@ impl Settings {
         if convolutional && (kind == ModelKind::PcaGan || genotypes) {
             let what = "convolutions run along sites: neither scores of principal components nor unphased genotypes have such an order";
             return Err(Error::new(ErrorKind::InvalidOption, what).remedy("take option body=dense"));
+        }
+        if layers == Layers::Published && kind == ModelKind::Vae {
+            return Err(Error::new(ErrorKind::InvalidOption, "body=published has noise at every resolution, which no encoder makes")
+                .remedy("take option body=convolutional"));
         }
         let components = match kind {
             ModelKind::PcaGan => whole("pca_components", 32).min(columns).min(haplotypes),
@@ -160,9 +200,10 @@ impl Settings {
                             .remedy(format!("blocks double the length twice: take {} or {}", depth - 1, depth + 1)));
                     }
                 };
-            Body::Convolutional(Convolutional {
-                noise: whole("latent", 2),
-                ..Convolutional::for_sites(columns, depth, whole("unit", 4))
+            let body = Convolutional::for_sites(columns, depth, whole("unit", 4));
+            Body::Convolutional(match layers {
+                Layers::Published => Convolutional { noise: whole("latent", standard.latent), ..body },
+                _ => Convolutional { noise: NOISE, ..body.with_latent(whole("latent", standard.latent)) },
             })
         } else {
             let widths = match (kind, components) {
@@ -177,13 +218,18 @@ impl Settings {
             _ => vec![SCORE_UNITS; 3],
         };
         let pack = whole("pack", standard.pack);
+        let updates = whole("updates", standard.updates) as u64;
+        let decodes = layers == Layers::Convolutional && kind != ModelKind::Vae;
+        let share = if decodes { options.number("decoding") } else { 0.0 };
         Ok(Settings {
             kind,
             body,
+            decoding: (share * updates as f64) as u64,
+            penalty_every: whole("penalty_every", standard.penalty_every) as u64,
             critic_widths,
             unseen: if components > 0 { 0.0 } else { options.number("unseen") },
             components,
-            updates: whole("updates", standard.updates) as u64,
+            updates,
             loss: match kind {
                 ModelKind::Gan => Loss::Classifier,
                 _ => Loss::Wasserstein,
@@ -249,13 +295,31 @@ impl Settings {
         doublings - doublings % 2
     }
 
-    /// How much of the running average stays at update `update`: little at first, when the average is young.
-    pub fn kept(&self, update: u64) -> f32 {
-        self.average.min((1.0 + update as f64) / (10.0 + update as f64)) as f32
+    /// Settings of the first part of a run, if it has one: a decoder's (found on 2,000 sites of chr15).
+    pub fn first_part(&self) -> Option<Settings> {
+        let rule = Rule::Adam { betas: (0.9, 0.99) };
+        (self.decoding > 0).then(|| Settings { rate: 2e-3, beta: 0.5, average: 0.99, rule, ..self.clone() })
     }
 
-    /// The share of the full size of a step at update `update`: 1 for the first half, then falling to 0 in a line.
+    /// The number of an update in its part of the run, and how many there are in that part.
+    pub fn phase(&self, update: u64) -> (u64, u64) {
+        match update < self.decoding {
+            true => (update, self.decoding),
+            false => (update - self.decoding, self.updates.max(self.decoding + 1) - self.decoding),
+        }
+    }
+
+    /// How much of the running average stays at update `update`: little at first, when the average is young.
+    pub fn kept(&self, update: u64) -> f32 {
+        let update = self.phase(update).0 as f64;
+        self.average.min((1.0 + update) / (10.0 + update)) as f32
+    }
+
+    /// The share of the full size of a step at update `update`: 1 for the first half of a part of the run, then falling to 0
+    /// in a line. Where there are two parts, it grows over the first steps of each.
     pub fn pace(&self, update: u64) -> f64 {
-        (2.0 * (1.0 - update as f64 / self.updates.max(1) as f64)).min(1.0)
+        let (done, total) = self.phase(update);
+        let grown = if self.decoding > 0 { ((done + 1) as f64 / RAMP).min(1.0) } else { 1.0 };
+        grown * (2.0 * (1.0 - done as f64 / total as f64)).min(1.0)
     }
 }

@@ -5,7 +5,7 @@ use super::data::Data;
 use super::settings::Settings;
 use crate::compute::activation::{exp, logistic, softplus};
 use crate::error::{Error, ErrorKind, Result};
-use crate::models::neural::{Clusters, Neural, normals};
+use crate::models::neural::{Clusters, Inputs, Neural, normals};
 use crate::nn::optimiser::Optimiser;
 use crate::nn::{Gradients, Mode, Network, Pass, Workspace};
 use crate::rng::{Purpose, Stream};
@@ -25,6 +25,8 @@ pub struct Variational {
     /// Gradients of decoder and encoder.
     gradients: [Gradients<f32>; 2],
     settings: Settings,
+    inputs: Inputs,
+    /// Numbers of noise that are coded.
     latent: usize,
 }
 
@@ -41,10 +43,12 @@ impl Variational {
         let decoder = model.network.graph.clone();
         decoder.check()?;
         let mut decoder = Network::initial(decoder, Stream::new(settings.seed, Purpose::Initial, 1));
-        let encoder = Network::initial(encoder, Stream::new(settings.seed, Purpose::Initial, 2));
+        let mut encoder = Network::initial(encoder, Stream::new(settings.seed, Purpose::Initial, 2));
+        super::centre(&mut encoder, frequencies);
         super::start_at(&mut decoder, frequencies);
         Ok(Variational {
-            latent: model.latent_size(),
+            latent: model.coded_size(),
+            inputs: Inputs::of(&decoder.graph, data.labels.len()),
             decoder_steps: Optimiser::new(settings.rule, 0.0, &decoder.graph.parameters),
             encoder_steps: Optimiser::new(settings.rule, 0.0, &encoder.graph.parameters),
             average: decoder.clone(),
@@ -76,12 +80,17 @@ impl Variational {
         for (((z, m), l), e) in z.rows_mut().iter_mut().zip(means).zip(logs).zip(&noise) {
             *z = m + exp(0.5 * l.clamp(-LOG_VARIANCE, LOG_VARIANCE)) * e;
         }
-        let input = match &self.decoder.graph.nodes[0] {
-            node if node.length == 1 => workspace.copy(&z),
-            node => workspace.folded(&z, node.channels, node.length),
-        };
+        // Noise that is not coded is drawn, and labels are those of the rows.
+        let mut drawn = workspace.numbers(count * self.inputs.size());
+        if self.inputs.size() > latent {
+            normals(&stream(3), 0, &mut drawn);
+        }
+        let labels: Vec<usize> = rows.iter().map(|row| data.numbers[*row]).collect();
+        let mut inputs = self.inputs.tensors(workspace, &drawn, &labels)?;
+        workspace.give(drawn);
+        workspace.give_tensor(std::mem::replace(&mut inputs[0], z));
         let mut pass = Pass { graph: &self.decoder.graph, numbers: &self.decoder.numbers, workspace };
-        let decoded = pass.forward(Mode::Train(stream(2)), &[&input])?;
+        let decoded = pass.forward(Mode::Train(stream(2)), &inputs.iter().collect::<Vec<_>>())?;
         self.decoder.follow_statistics(&decoded);
         // Binary cross entropy, summed over sites, mean over haplotypes; alleles are -1 and 1 in x.
         let odds = decoded.output();
@@ -98,16 +107,10 @@ impl Variational {
         of_encoder.clear();
         let mut pass = Pass { graph: &self.decoder.graph, numbers: &self.decoder.numbers, workspace };
         let mut adjoints = pass.backward(&decoded, seed, Some(of_decoder), true, false)?;
-        let of_input = adjoints[0].take().expect("the gradient of the input was asked for");
-        let of_z = match of_input.length {
-            1 => of_input,
-            _ => {
-                let units = workspace.flattened(&of_input);
-                workspace.give_tensor(of_input);
-                units
-            }
-        };
-        let weight = settings.beta * (update as f64 / (WARMING * settings.updates as f64)).min(1.0);
+        let of_z = adjoints[0].take().expect("the gradient of the input was asked for");
+        adjoints.into_iter().flatten().for_each(|adjoint| workspace.give_tensor(adjoint));
+        let (done, total) = settings.phase(update);
+        let weight = settings.beta * (done as f64 / (WARMING * total as f64)).min(1.0);
         let share = (weight / count as f64) as f32;
         let mut of_code = workspace.tensor(2 * latent, count, 1);
         let (of_means, of_logs) = of_code.rows_mut().split_at_mut(latent * count);
@@ -124,7 +127,7 @@ impl Variational {
         encoded.release(workspace);
         decoded.release(workspace);
         workspace.give(noise);
-        [x, z, input, of_z].into_iter().for_each(|tensor| workspace.give_tensor(tensor));
+        inputs.into_iter().chain([x, of_z]).for_each(|tensor| workspace.give_tensor(tensor));
         let threads = workspace.threads().clone();
         let rate = (settings.rate * settings.pace(update)) as f32;
         let average = Some((&mut self.average.numbers[..], settings.kept(update)));
