@@ -102,7 +102,7 @@ fn main() {
     let (critic, made) = steps(ModelKind::Gan, "batch=32,pack=1", dense(), 805, threads, 51);
     println!("gan_805_critic_step\t{critic:.6}");
     println!("gan_805_generator_step\t{made:.6}");
-    let (critic, made) = steps(ModelKind::Wgan, "batch=3,pack=3", published(), 10_000, threads, 5);
+    let (critic, made) = steps(ModelKind::Wgan, "body=published,batch=3,pack=3", published(), 10_000, threads, 5);
     println!("wgan_10k_critic_step\t{critic:.6}");
     println!("wgan_10k_generator_step\t{made:.6}");
     for (name, body, sites, count) in [("gan_805", dense(), 805, 9600), ("wgan_10k", published(), 10_000, 32)] {

@@ -3,7 +3,8 @@
     python benches/neural_peers.py [THREADS] [PACKED]
 
 THREADS is 2 if it is not given. The fully connected GAN is that of Yelmen et al. 2021 for 805 sites, in batches of 32:
-a step is one of the discriminator on real and fake haplotypes, and one of the generator. The convolutional WGAN is that
+a step is one of the discriminator on real and fake haplotypes, and one of the generator; a second one has a penalty on the
+discriminator's gradient and a running average of the generator, as Haploom's has. The convolutional WGAN is that
 of Yelmen et al. 2023 for 16,383 positions; PACKED is its batch, in packed samples of three haplotypes (3 if it is not
 given). Samples are made without gradients, from drawing noise to alleles in bytes. Lines are `name<TAB>seconds`,
 medians of seven after two that are not counted; those that begin with `#` say what was measured, and the least and
@@ -89,6 +90,29 @@ def gan():
         set_trained(critic, True)
 
     measure("gan_step", step)
+
+    # What Haploom's step does besides: a penalty on the gradient at real haplotypes, and a running average.
+    average = [values.detach().clone() for values in generator.parameters()]
+
+    def penalised():
+        real = people[torch.randint(0, len(people), (BATCH,))].requires_grad_()
+        with torch.no_grad():
+            fake = generator(torch.randn(BATCH, LATENT))
+        judges.zero_grad()
+        real_worth, fake_worth = critic(real), critic(fake)
+        (slope,) = torch.autograd.grad(real_worth.sum(), real, create_graph=True)
+        wrong = functional.softplus(-real_worth).mean() + functional.softplus(fake_worth).mean()
+        (wrong + 15 * slope.pow(2).sum(1).mean()).backward()
+        judges.step()
+
+        set_trained(critic, False)
+        learns.zero_grad()
+        functional.softplus(-critic(generator(torch.randn(BATCH, LATENT)))).mean().backward()
+        learns.step()
+        torch._foreach_lerp_(average, [values.detach() for values in generator.parameters()], 0.001)
+        set_trained(critic, True)
+
+    measure("gan_step_with_penalty_and_average", penalised)
     generator.eval()
 
     def sample():

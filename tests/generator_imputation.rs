@@ -199,7 +199,8 @@ fn haplotypes_do_not_depend_on_each_other_or_on_threads() {
         trained(ModelKind::Vae, ""),
         trained(ModelKind::Gan, ""),
         trained(ModelKind::PcaGan, ",pca_components=8"),
-        trained(ModelKind::Wgan, ",body=convolutional,latent=1"),
+        trained(ModelKind::Wgan, ",body=convolutional,unit=1"),
+        trained(ModelKind::Wgan, ",body=published,latent=1"),
     ] {
         let mut settings = ImputeSettings::default();
         // More chains than a pool of 60 can stand for.

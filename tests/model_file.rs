@@ -27,6 +27,8 @@ fn models() -> Vec<Arc<Model>> {
         model(ModelKind::Rbm, "hidden_type=relu,learning_rate=0.01,method=rdm,output=plain"),
         model(ModelKind::Gan, "updates=2,looks=1,batch=8,latent=3"),
         model(ModelKind::Wgan, "updates=2,looks=1,batch=4,body=convolutional,unit=1,depth=4"),
+        model(ModelKind::Wgan, "updates=2,looks=1,batch=4,body=published,unit=1,depth=4"),
+        model(ModelKind::Vae, "updates=2,looks=1,batch=8,body=convolutional,latent=3,unit=1,depth=4,latent_clusters=2"),
         model(ModelKind::Vae, VAE),
         model(ModelKind::PcaGan, "updates=2,looks=1,batch=8,latent=3,pca_components=4"),
     ]

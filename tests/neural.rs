@@ -20,11 +20,13 @@ use small::{options, panel};
 use std::path::Path;
 use std::sync::Arc;
 
-const KINDS: [(ModelKind, &str); 5] = [
+const KINDS: [(ModelKind, &str); 7] = [
     (ModelKind::Gan, "updates=12,looks=3,batch=16,latent=7"),
     (ModelKind::Wgan, "body=dense,updates=12,looks=3,batch=8,pack=2,latent=7,unseen=0.3"),
     (ModelKind::Wgan, "body=convolutional,updates=6,looks=3,batch=4,pack=2,unit=1,depth=4,critic_steps=2"),
+    (ModelKind::Wgan, "body=published,updates=6,looks=3,batch=4,pack=2,unit=1,depth=4,critic_steps=2"),
     (ModelKind::Vae, "updates=12,looks=3,batch=16,latent=5,latent_clusters=3"),
+    (ModelKind::Vae, "body=convolutional,updates=6,looks=3,batch=8,latent=5,unit=1,depth=4,latent_clusters=3"),
     (ModelKind::PcaGan, "updates=12,looks=3,batch=16,latent=6,pca_components=5"),
 ];
 
@@ -34,7 +36,7 @@ const AUXILIARY: [(ModelKind, &str); 3] = [
     (ModelKind::Wgan, "label_critic=auxiliary,body=dense,updates=12,looks=3,batch=8,pack=2,latent=7,unseen=0.3"),
     (
         ModelKind::Wgan,
-        "label_critic=auxiliary,body=convolutional,updates=6,looks=3,batch=4,pack=2,unit=1,depth=4,optimiser=rmsprop",
+        "label_critic=auxiliary,body=published,updates=6,looks=3,batch=4,pack=2,unit=1,depth=4,optimiser=rmsprop",
     ),
 ];
 

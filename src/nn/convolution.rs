@@ -98,8 +98,8 @@ impl<T: Real> Kernel<'_, T> {
     }
 }
 
-/// `out[m] = bias[m] + sum over channels c and t of kernel(m, c, t) x[c]`, as `walk` reads it; `length` positions come
-/// out. Zeros between samples are in place.
+/// `out[m] = bias[m] + sum over channels c and t of kernel(m, c, t) x[c]`, as `walk` reads it, and that times `slope`
+/// below 0; `length` positions come out. Zeros between samples are in place.
 ///
 /// # Errors
 /// `OutOfMemory`; the threads could not be started.
@@ -111,6 +111,7 @@ pub fn convolve<T: Real>(
     length: usize,
     kernel: Kernel<T>,
     bias: Option<&[T]>,
+    slope: T,
 ) -> Result<Tensor<T>> {
     let inputs = x.channels;
     let threads = workspace.threads().clone();
@@ -132,7 +133,7 @@ pub fn convolve<T: Real>(
             };
             let columns = out.row();
             let right = Right::Rows { values: source.all(), rows: &rows };
-            let of = Product { rows: channels, columns, terms: rows.len(), left, right, sums, out_row: columns };
+            let of = Product { rows: channels, columns, terms: rows.len(), left, right, sums, slope, out_row: columns };
             workspace.product(&of, out.rows_mut())?;
             arranged.into_iter().for_each(|numbers| workspace.give(numbers));
             halves.into_iter().for_each(|halves| workspace.give_tensor(halves));
@@ -148,7 +149,7 @@ pub fn convolve<T: Real>(
                 let rows: Vec<usize> = (0..inputs).flat_map(|c| taps.iter().map(move |t| reads(c, *t))).collect();
                 let left = Left { values: &arranged, first: 0, row: 1, step: channels };
                 let right = Right::Rows { values: x.all(), rows: &rows };
-                let of = Product { rows: channels, columns, terms: rows.len(), left, right, sums, out_row: columns };
+                let of = Product { rows: channels, columns, terms: rows.len(), left, right, sums, slope, out_row: columns };
                 workspace.product(&of, &mut phase)?;
                 let (row, out_segment) = (out.row(), out.segment());
                 threads.for_each_piece(out.rows_mut(), row, |c, out| {
@@ -217,6 +218,7 @@ pub fn correlate<T: Real>(
         left,
         right,
         sums: if there { Sums::Added } else { Sums::Written },
+        slope: T::of(1.0),
         out_row: columns.len(),
     };
     workspace.product(&of, gradient)?;

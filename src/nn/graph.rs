@@ -57,6 +57,8 @@ pub enum Op {
         weight: usize,
         /// Its biases, if any.
         bias: Option<usize>,
+        /// The slope below 0 of the LeakyReLU that follows; 1 where none does.
+        slope: f64,
     },
     /// A convolution with a kernel of three: weights outputs x inputs x 3, transposed ones inputs x outputs x 3.
     Convolution {
@@ -66,6 +68,8 @@ pub enum Op {
         bias: Option<usize>,
         /// How it walks.
         step: Step,
+        /// The slope below 0 of the LeakyReLU that follows; 1 where none does.
+        slope: f64,
     },
     /// `y = scale (x - mean) / sqrt(variance + 1e-5) + shift`, a scale and a shift a channel, and LeakyReLU of it: y above 0,
     /// `slope y` below.
@@ -117,7 +121,7 @@ impl Op {
     /// The places of its parameters.
     fn parameters_mut(&mut self) -> Vec<&mut usize> {
         match self {
-            Op::Dense { weight, bias } | Op::Convolution { weight, bias, .. } => {
+            Op::Dense { weight, bias, .. } | Op::Convolution { weight, bias, .. } => {
                 std::iter::once(weight).chain(bias.as_mut()).collect()
             }
             Op::Normalise { scale, shift, over, .. } => match over {
@@ -242,7 +246,7 @@ impl Graph {
         let initial = Initial::Normal((2.0 / inputs as f64).sqrt());
         let weight = self.parameter(format!("{name}.weight"), &[units, inputs], initial, true);
         let bias = bias.then(|| self.parameter(format!("{name}.bias"), &[units], Initial::Constant(0.0), true));
-        self.push(Op::Dense { weight, bias }, &[x], units, 1)
+        self.push(Op::Dense { weight, bias, slope: 1.0 }, &[x], units, 1)
     }
 
     /// A convolution after node `x`.
@@ -257,7 +261,7 @@ impl Graph {
         let weight = self.parameter(format!("{name}.weight"), &shape, within(reads), true);
         let bias = bias.then(|| self.parameter(format!("{name}.bias"), &[channels], within(reads), true));
         let length = step.walk().length(length);
-        self.push(Op::Convolution { weight, bias, step }, &[x], channels, length)
+        self.push(Op::Convolution { weight, bias, step, slope: 1.0 }, &[x], channels, length)
     }
 
     fn normalisation(&mut self, name: &str, x: usize, batch: bool) -> usize {
@@ -289,11 +293,12 @@ impl Graph {
         self.push(op, &[x], channels, length)
     }
 
-    /// LeakyReLU after node `x`. A normalisation that was just added takes it over: one pass through memory does both, and
-    /// what it gave without the slope can be read no more.
+    /// LeakyReLU after node `x`. A normalisation, a dense layer or a convolution that was just added takes it over: one pass
+    /// through memory does both, and what it gave without the slope can be read no more.
     pub fn leaky_relu(&mut self, x: usize, slope: f64) -> usize {
         if x == self.output()
-            && let Op::Normalise { slope: own, .. } = &mut self.nodes[x].op
+            && let Op::Normalise { slope: own, .. } | Op::Dense { slope: own, .. } | Op::Convolution { slope: own, .. } =
+                &mut self.nodes[x].op
         {
             *own *= slope;
             return x;
@@ -361,9 +366,9 @@ impl Graph {
     pub fn begin_as_he(&mut self, slope: f64) {
         for node in &self.nodes {
             let (weight, bias, reads) = match node.op {
-                Op::Dense { weight, bias } => (weight, bias, self.nodes[node.inputs[0]].channels as f64),
+                Op::Dense { weight, bias, .. } => (weight, bias, self.nodes[node.inputs[0]].channels as f64),
                 // A position that comes out of a transposed convolution has read one or two numbers of each kernel.
-                Op::Convolution { weight, bias, step } => {
+                Op::Convolution { weight, bias, step, .. } => {
                     let positions = if matches!(step, Step::Up { .. }) { 1.5 } else { 3.0 };
                     (weight, bias, positions * self.nodes[node.inputs[0]].channels as f64)
                 }
@@ -422,11 +427,12 @@ impl Graph {
         self.push(op, inputs, node.channels, node.length);
     }
 
-    /// Makes `factor x output + term` of each channel part of a dense layer or a convolution; false if node `i` is neither.
+    /// Makes `factor x output + term` of each channel part of a dense layer or a convolution; false if node `i` is
+    /// neither, or has a slope.
     pub(super) fn absorb(&mut self, i: usize, factors: &[(f32, f32)], numbers: &mut Vec<Vec<f32>>) -> bool {
         let (weight, bias, transposed) = match &self.nodes[i].op {
-            Op::Dense { weight, bias } => (*weight, *bias, false),
-            Op::Convolution { weight, bias, step } => (*weight, *bias, matches!(step, Step::Up { .. })),
+            Op::Dense { weight, bias, slope: 1.0 } => (*weight, *bias, false),
+            Op::Convolution { weight, bias, step, slope: 1.0 } => (*weight, *bias, matches!(step, Step::Up { .. })),
             _ => return false,
         };
         let shape = &self.parameters[weight].shape;

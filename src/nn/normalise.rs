@@ -87,6 +87,69 @@ impl<T: Real> Map<T> {
     }
 }
 
+impl<T: Real> Map<T> {
+    /// See [`Normalised::back`]; `share` is 1 / n, or 0 where mean and variance are given.
+    #[inline(always)]
+    fn back(&self, out: &mut [T], u: &[T], x: &[T], share: f64) -> [f64; 2] {
+        let found = sums(u, x, |u, x| {
+            let hat = self.hat(x);
+            let u = self.sloped(hat, u);
+            [u * hat, u]
+        });
+        let (along, mean) = (T::of(found[0] * share), T::of(found[1] * share));
+        let factor = self.scale * self.inverse;
+        for (o, (u, x)) in out.iter_mut().zip(u.iter().zip(x)) {
+            let hat = self.hat(*x);
+            *o = factor * (self.sloped(hat, *u) - mean - hat * along);
+        }
+        found
+    }
+
+    /// See [`Normalised::tangent`].
+    #[inline(always)]
+    fn tangent(&self, out: &mut [T], u: &[T], x: &[T], share: f64) {
+        let [along, sum] = sums(u, x, |u, x| [u * self.hat(x), u]);
+        let (along, mean) = (T::of(along * share), T::of(sum * share));
+        let factor = self.scale * self.inverse;
+        for (o, (u, x)) in out.iter_mut().zip(u.iter().zip(x)) {
+            let hat = self.hat(*x);
+            *o = self.sloped(hat, factor * (*u - mean - hat * along));
+        }
+    }
+
+    /// See [`Normalised::second`]; `count` is nothing where mean and variance are given. Gives the gradient of the scale.
+    #[inline(always)]
+    fn second(&self, out: &mut [T], delta: &[T], u: &[T], x: &[T], count: Option<f64>, inverse: f64) -> f64 {
+        let [along_b, b_sum] = sums(delta, x, |d, x| {
+            let hat = self.hat(x);
+            let d = self.sloped(hat, d);
+            [d * hat, d]
+        });
+        let [along_w, w_sum] = sums(u, x, |u, x| [u * self.hat(x), u]);
+        // The product of the two, in lanes as other sums are.
+        let mut lanes = [T::default(); LANES];
+        for ((x, d), u) in x.chunks(LANES).zip(delta.chunks(LANES)).zip(u.chunks(LANES)) {
+            for (lane, ((x, d), u)) in lanes.iter_mut().zip(x.iter().zip(d).zip(u)) {
+                *lane += self.sloped(self.hat(*x), *d) * *u;
+            }
+        }
+        let both: f64 = lanes.iter().map(|lane| lane.wide()).sum();
+        let Some(count) = count else { return inverse * both };
+        let (b_mean, w_mean) = (b_sum / count, w_sum / count);
+        // hat sums to 0, so that it does not matter for products with it whether the other is centred.
+        let product = both - count * b_mean * w_mean;
+        let factor = -self.scale.wide() * inverse * inverse / count;
+        let of_hat = T::of(factor * (product - 3.0 * along_b * along_w / count));
+        let (of_b, of_w) = (T::of(factor * along_w), T::of(factor * along_b));
+        let constant = T::of(-factor * (along_w * b_mean + along_b * w_mean));
+        for (o, ((x, d), u)) in out.iter_mut().zip(x.iter().zip(delta).zip(u)) {
+            let hat = self.hat(*x);
+            *o = of_hat * hat + of_b * self.sloped(hat, *d) + of_w * *u + constant;
+        }
+        inverse * (product - along_b * along_w / count)
+    }
+}
+
 /// Numbers that are added beside each other.
 const LANES: usize = 64;
 
@@ -155,17 +218,15 @@ pub fn normalise<T: Real>(
     let (row, length, segment) = (x.row(), x.length, x.segment());
     let tasks: Vec<_> = out.rows_mut().chunks_mut(row).zip(groups.chunks_mut(per_channel)).enumerate().collect();
     workspace.threads().for_each_item(tasks, |(c, (out, groups))| {
-        wide(|| {
-            let parts = out.chunks_exact_mut(width).zip(x.channel(c).chunks_exact(width));
-            for ((out, part), group) in parts.zip(groups) {
-                *group = match given {
-                    Some((mean, variance)) => Group::new(mean[c].wide(), variance[c].wide().max(0.0)),
-                    None => measured(part, length, segment, n),
-                };
-                let map = Map::new(group, after, c);
-                out.iter_mut().zip(part).for_each(|(o, x)| *o = map.y(map.hat(*x)));
-            }
-        });
+        let parts = out.chunks_exact_mut(width).zip(x.channel(c).chunks_exact(width));
+        for ((out, part), group) in parts.zip(groups) {
+            *group = match given {
+                Some((mean, variance)) => Group::new(mean[c].wide(), variance[c].wide().max(0.0)),
+                None => wide(|| measured(part, length, segment, n)),
+            };
+            let map = Map::new(group, after, c);
+            wide(|| out.iter_mut().zip(part).for_each(|(o, x)| *o = map.y(map.hat(*x))));
+        }
     })?;
     out.close_gaps();
     Ok((out, Normalised { groups, batch, fixed: given.is_some(), size: n }))
@@ -190,26 +251,14 @@ impl Normalised {
         let tasks: Vec<_> = out.rows_mut().chunks_mut(x.row()).zip(&mut found).enumerate().collect();
         workspace.threads().for_each_item(tasks, |(c, (out, found))| {
             let groups = &self.groups[c * per_channel..][..per_channel];
-            wide(|| {
-                let sources = u.channel(c).chunks_exact(width).zip(x.channel(c).chunks_exact(width));
-                for ((out, (u, x)), group) in out.chunks_exact_mut(width).zip(sources).zip(groups) {
-                    let map = Map::new(group, after, c);
-                    let [along, sum] = sums(u, x, |u, x| {
-                        let hat = map.hat(x);
-                        let u = map.sloped(hat, u);
-                        [u * hat, u]
-                    });
-                    found[0] += along;
-                    found[1] += sum;
-                    let taken = if self.fixed { 0.0 } else { 1.0 / n as f64 };
-                    let (mean, along) = (T::of(sum * taken), T::of(along * taken));
-                    let factor = map.scale * map.inverse;
-                    for (o, (u, x)) in out.iter_mut().zip(u.iter().zip(x)) {
-                        let hat = map.hat(*x);
-                        *o = factor * (map.sloped(hat, *u) - mean - hat * along);
-                    }
-                }
-            });
+            let sources = u.channel(c).chunks_exact(width).zip(x.channel(c).chunks_exact(width));
+            for ((out, (u, x)), group) in out.chunks_exact_mut(width).zip(sources).zip(groups) {
+                let map = Map::new(group, after, c);
+                let share = if self.fixed { 0.0 } else { 1.0 / n as f64 };
+                let [along, sum] = wide(|| map.back(out, u, x, share));
+                found[0] += along;
+                found[1] += sum;
+            }
         })?;
         out.close_gaps();
         Ok((out, found))
@@ -231,22 +280,11 @@ impl Normalised {
         let row = x.row();
         workspace.threads().clone().for_each_piece(out.rows_mut(), row, |c, out| {
             let groups = &self.groups[c * per_channel..][..per_channel];
-            wide(|| {
-                let sources = u.channel(c).chunks_exact(width).zip(x.channel(c).chunks_exact(width));
-                for ((out, (u, x)), group) in out.chunks_exact_mut(width).zip(sources).zip(groups) {
-                    let map = Map::new(group, after, c);
-                    let [along, sum] = match self.fixed {
-                        true => [0.0; 2],
-                        false => sums(u, x, |u, x| [u * map.hat(x), u]),
-                    };
-                    let (mean, along) = (T::of(sum / n as f64), T::of(along / n as f64));
-                    let factor = map.scale * map.inverse;
-                    for (o, (u, x)) in out.iter_mut().zip(u.iter().zip(x)) {
-                        let hat = map.hat(*x);
-                        *o = map.sloped(hat, factor * (*u - mean - hat * along));
-                    }
-                }
-            });
+            let sources = u.channel(c).chunks_exact(width).zip(x.channel(c).chunks_exact(width));
+            for ((out, (u, x)), group) in out.chunks_exact_mut(width).zip(sources).zip(groups) {
+                let share = if self.fixed { 0.0 } else { 1.0 / n as f64 };
+                wide(|| Map::new(group, after, c).tangent(out, u, x, share));
+            }
         })?;
         out.close_gaps();
         Ok(out)
@@ -279,42 +317,11 @@ impl Normalised {
                 let begins = of.begins(c) + g * width;
                 begins..begins + width
             };
-            wide(|| {
-                for (g, (out, group)) in out.chunks_exact_mut(width).zip(groups).enumerate() {
-                    let (x, delta, u) = (&x.all()[part(x, g)], &delta.all()[part(delta, g)], &u.all()[part(u, g)]);
-                    let map = Map::new(group, after, c);
-                    let [along_b, b_sum] = sums(delta, x, |d, x| {
-                        let hat = map.hat(x);
-                        let d = map.sloped(hat, d);
-                        [d * hat, d]
-                    });
-                    let [along_w, w_sum] = sums(u, x, |u, x| [u * map.hat(x), u]);
-                    // The product of the two, in lanes as other sums are.
-                    let mut lanes = [T::default(); LANES];
-                    for ((x, d), u) in x.chunks(LANES).zip(delta.chunks(LANES)).zip(u.chunks(LANES)) {
-                        for (lane, ((x, d), u)) in lanes.iter_mut().zip(x.iter().zip(d).zip(u)) {
-                            *lane += map.sloped(map.hat(*x), *d) * *u;
-                        }
-                    }
-                    let both: f64 = lanes.iter().map(|lane| lane.wide()).sum();
-                    if self.fixed {
-                        *found += group.inverse * both;
-                        continue;
-                    }
-                    let (b_mean, w_mean) = (b_sum / count, w_sum / count);
-                    // hat sums to 0, so that it does not matter for products with it whether the other is centred.
-                    let product = both - count * b_mean * w_mean;
-                    *found += group.inverse * (product - along_b * along_w / count);
-                    let factor = -map.scale.wide() * group.inverse * group.inverse / count;
-                    let of_hat = T::of(factor * (product - 3.0 * along_b * along_w / count));
-                    let (of_b, of_w) = (T::of(factor * along_w), T::of(factor * along_b));
-                    let constant = T::of(-factor * (along_w * b_mean + along_b * w_mean));
-                    for (o, ((x, d), u)) in out.iter_mut().zip(x.iter().zip(delta).zip(u)) {
-                        let hat = map.hat(*x);
-                        *o = of_hat * hat + of_b * map.sloped(hat, *d) + of_w * *u + constant;
-                    }
-                }
-            });
+            for (g, (out, group)) in out.chunks_exact_mut(width).zip(groups).enumerate() {
+                let (x, delta, u) = (&x.all()[part(x, g)], &delta.all()[part(delta, g)], &u.all()[part(u, g)]);
+                let map = Map::new(group, after, c);
+                *found += wide(|| map.second(out, delta, u, x, (!self.fixed).then_some(count), group.inverse));
+            }
         })?;
         if self.fixed {
             workspace.give_tensor(out);

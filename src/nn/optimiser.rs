@@ -33,6 +33,8 @@ pub struct Optimiser {
 }
 
 const EPSILON: f32 = 1e-8;
+/// How much of RMSprop's moment stays.
+const KEPT: f32 = 0.99;
 /// Parameters a task.
 const PIECE: usize = 1 << 11;
 
@@ -68,10 +70,9 @@ impl Optimiser {
                 let left = |beta: f32| 1.0 - f64::from(beta).powi(self.steps.min(1 << 30) as i32);
                 (b1, b2, (f64::from(rate) / left(b1)) as f32, (1.0 / left(b2).sqrt()) as f32)
             }
-            Rule::RmsProp => (0.0, 0.99, rate, 1.0),
+            Rule::RmsProp => (0.0, KEPT, rate, 1.0),
         };
         let decay = self.decay;
-        let (use_first, use_second) = (1.0 - keep_first, 1.0 - keep_second);
         let mut pieces = Vec::new();
         let (averages, keep) = match average {
             Some((lists, keep)) => (lists.iter_mut().map(|list| &mut list[..]).collect(), keep),
@@ -93,24 +94,44 @@ impl Optimiser {
             }
         }
         threads.for_each_item(pieces, |(x, (first, second, average), g)| {
-            wide(|| {
-                if first.is_empty() {
-                    for ((x, s), g) in x.iter_mut().zip(second).zip(g) {
-                        let g = g + decay * *x;
-                        *s = keep_second * *s + use_second * g * g;
-                        *x -= rate * g / (s.sqrt() + EPSILON);
-                    }
-                } else {
-                    for (((x, m), s), g) in x.iter_mut().zip(first).zip(second).zip(g) {
-                        let g = g + decay * *x;
-                        *m = keep_first * *m + use_first * g;
-                        *s = keep_second * *s + use_second * g * g;
-                        *x -= rate * *m / (s.sqrt() * correction + EPSILON);
-                    }
-                }
-                // A piece is still in the first-level cache.
-                average.iter_mut().zip(x).for_each(|(a, x)| *a += (1.0 - keep) * (*x - *a));
-            })
+            wide(|| match first.is_empty() {
+                true => rms_prop(x, second, g, decay, rate),
+                false => adam(x, first, second, g, decay, rate, (keep_first, keep_second), correction),
+            });
+            // A piece is still in the first-level cache.
+            wide(|| average.iter_mut().zip(x).for_each(|(a, x)| *a += (1.0 - keep) * (*x - *a)));
         })
+    }
+}
+
+/// A step of RMSprop.
+#[inline(always)]
+fn rms_prop(x: &mut [f32], second: &mut [f32], g: &[f32], decay: f32, rate: f32) {
+    for ((x, s), g) in x.iter_mut().zip(second).zip(g) {
+        let g = g + decay * *x;
+        *s = KEPT * *s + (1.0 - KEPT) * g * g;
+        *x -= rate * g / (s.sqrt() + EPSILON);
+    }
+}
+
+/// A step of Adam; `keep` is how much of both moments stays.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+fn adam(
+    x: &mut [f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    g: &[f32],
+    decay: f32,
+    rate: f32,
+    keep: (f32, f32),
+    correction: f32,
+) {
+    let (use_first, use_second) = (1.0 - keep.0, 1.0 - keep.1);
+    for (((x, m), s), g) in x.iter_mut().zip(first).zip(second).zip(g) {
+        let g = g + decay * *x;
+        *m = keep.0 * *m + use_first * g;
+        *s = keep.1 * *s + use_second * g * g;
+        *x -= rate * *m / (s.sqrt() * correction + EPSILON);
     }
 }

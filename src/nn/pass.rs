@@ -164,11 +164,11 @@ impl<T: Real> Pass<'_, T> {
         let workspace = &mut *self.workspace;
         let value = match &node.op {
             Op::Input(which) => workspace.copy(inputs[*which]),
-            Op::Dense { weight, bias } => {
-                self.dense(node, *weight, *bias, read(0))?
+            Op::Dense { weight, bias, slope } => {
+                self.dense(node, *weight, *bias, *slope, read(0))?
             }
-            Op::Convolution { weight, bias, step } => {
-                self.convolution(node, *weight, *bias, *step, read(0))?
+            Op::Convolution { weight, bias, step, slope } => {
+                self.convolution(node, *weight, *bias, *step, *slope, read(0))?
             }
             Op::Normalise { scale, shift, over, slope } => {
                 let given = match (over, mode) {
@@ -231,7 +231,14 @@ impl<T: Real> Pass<'_, T> {
     }
 
     /// A dense layer's weights times `x`, and its biases if they are asked for: of its inputs, or of how they move.
-    fn dense(&mut self, node: &Node, weight: usize, bias: Option<usize>, x: &Tensor<T>) -> Result<Tensor<T>> {
+    fn dense(
+        &mut self,
+        node: &Node,
+        weight: usize,
+        bias: Option<usize>,
+        slope: f64,
+        x: &Tensor<T>,
+    ) -> Result<Tensor<T>> {
         let mut out = self.workspace.tensor(node.channels, x.samples, 1);
         let left = Left { values: &self.numbers[weight], first: 0, row: x.channels, step: 1 };
         let places = rows(x.channels, x.samples);
@@ -242,6 +249,7 @@ impl<T: Real> Pass<'_, T> {
             left,
             right: Right::Rows { values: x.all(), rows: &places },
             sums: bias.map_or(Sums::Written, |bias| Sums::Shifted(&self.numbers[bias])),
+            slope: T::of(slope),
             out_row: x.samples,
         };
         self.workspace.product(&of, out.rows_mut())?;
@@ -255,6 +263,7 @@ impl<T: Real> Pass<'_, T> {
         weight: usize,
         bias: Option<usize>,
         step: Step,
+        slope: f64,
         x: &Tensor<T>,
     ) -> Result<Tensor<T>> {
         let (to, from) = match step {
@@ -263,7 +272,7 @@ impl<T: Real> Pass<'_, T> {
         };
         let kernel = Kernel { values: &self.numbers[weight], to, from };
         let bias = bias.map(|bias| &self.numbers[bias][..]);
-        convolve(self.workspace, step.walk(), x, node.channels, node.length, kernel, bias)
+        convolve(self.workspace, step.walk(), x, node.channels, node.length, kernel, bias, T::of(slope))
     }
 
     /// 0 for what is dropped, 1 / (1 - share) for the rest.
@@ -300,7 +309,7 @@ impl<T: Real> Pass<'_, T> {
     }
 
     /// Gradients of parameters, which are added to `gradients`, and of nodes, from that of the output. Those of inputs are
-    /// kept if `inputs`, those of all nodes if `all`.
+    /// kept if `inputs`, those of all nodes if `all`; of a dense layer or a convolution it is that before its slope.
     ///
     /// # Errors
     /// The threads could not be started.
@@ -316,7 +325,8 @@ impl<T: Real> Pass<'_, T> {
         let mut adjoints: Adjoints<T> = self.graph.nodes.iter().map(|_| None).collect();
         *adjoints.last_mut().expect("a network has layers") = Some(output);
         for i in (0..self.graph.nodes.len()).rev() {
-            let Some(delta) = adjoints[i].take() else { continue };
+            let Some(mut delta) = adjoints[i].take() else { continue };
+            self.slope(tape, i, &mut delta)?;
             self.step_back(tape, i, &delta, gradients.as_deref_mut(), &reaches, &mut adjoints)?;
             if all || (inputs && matches!(self.graph.nodes[i].op, Op::Input(_))) {
                 adjoints[i] = Some(delta);
@@ -422,6 +432,7 @@ impl<T: Real> Pass<'_, T> {
                     left,
                     right: Right::Rows { values: delta.all(), rows: &places },
                     sums: Sums::Written,
+                    slope: T::of(1.0),
                     out_row: samples,
                 };
                 workspace.product(&of, out.rows_mut())?;
@@ -433,7 +444,7 @@ impl<T: Real> Pass<'_, T> {
                     _ => (KERNEL, from.channels * KERNEL),
                 };
                 let kernel = Kernel { values: &self.numbers[*weight], to, from: back };
-                convolve(workspace, step.walk().back(), delta, from.channels, from.length, kernel, None)
+                convolve(workspace, step.walk().back(), delta, from.channels, from.length, kernel, None, T::of(1.0))
             }
             Op::Local { weight } => local_back(workspace, &self.numbers[*weight], delta, from.channels),
             Op::Normalise { .. } => unreachable!("normalisations go back in `step_back`"),
@@ -449,6 +460,19 @@ impl<T: Real> Pass<'_, T> {
             Op::Fold => Ok(workspace.flattened(delta)),
             Op::LeakyRelu { .. } | Op::Tanh | Op::Sigmoid | Op::Dropout { .. } => self.sloped(tape, i, delta),
         }
+    }
+
+    /// Multiplies by the slopes of a dense layer or a convolution that a LeakyReLU follows.
+    fn slope(&mut self, tape: &Tape<T>, i: usize, delta: &mut Tensor<T>) -> Result<()> {
+        let (Op::Dense { slope, .. } | Op::Convolution { slope, .. }) = self.graph.nodes[i].op else { return Ok(()) };
+        if slope == 1.0 {
+            return Ok(());
+        }
+        let (slope, y) = (T::of(slope), tape.values[i].rows());
+        self.workspace.threads().clone().for_each_piece(delta.rows_mut(), PIECE, |piece, delta| {
+            let y = &y[piece * PIECE..];
+            wide(|| delta.iter_mut().zip(y).for_each(|(d, y)| *d = if *y > T::default() { *d } else { slope * *d }));
+        })
     }
 
     /// `delta` times the slope of an elementwise node.
@@ -483,7 +507,7 @@ impl<T: Real> Pass<'_, T> {
         let workspace = &mut *self.workspace;
         let x = || tangent.unwrap_or_else(|| &tape.values[node.inputs[0]]);
         match &node.op {
-            Op::Dense { weight, bias } => {
+            Op::Dense { weight, bias, .. } => {
                 let (x, samples) = (x(), delta.samples);
                 let places = rows(x.channels, samples);
                 let (found, there) = gradients.place(*weight);
@@ -494,6 +518,7 @@ impl<T: Real> Pass<'_, T> {
                     left: Left { values: delta.all(), first: LEAD, row: samples, step: 1 },
                     right: Right::Columns { values: x.all(), columns: &places },
                     sums: if there { Sums::Added } else { Sums::Written },
+                    slope: T::of(1.0),
                     out_row: x.channels,
                 };
                 workspace.product(&of, found)?;
@@ -501,7 +526,7 @@ impl<T: Real> Pass<'_, T> {
                     sum_channels(workspace, delta, gradients.sums(*bias))?;
                 }
             }
-            Op::Convolution { weight, bias, step } => {
+            Op::Convolution { weight, bias, step, .. } => {
                 let x = x();
                 let (found, there) = gradients.place(*weight);
                 match step {
@@ -563,7 +588,8 @@ impl<T: Real> Pass<'_, T> {
                     self.deposit(&mut bent[node.inputs[0]], found)?;
                 }
             }
-            if let Some(e) = bent[i].take() {
+            if let Some(mut e) = bent[i].take() {
+                self.slope(tape, i, &mut e)?;
                 self.step_back(tape, i, &e, Some(gradients), &reaches, &mut bent)?;
                 self.workspace.give_tensor(e);
             }
@@ -589,8 +615,16 @@ impl<T: Real> Pass<'_, T> {
         let workspace = &mut *self.workspace;
         let samples = some.samples;
         let found = match &node.op {
-            Op::Dense { weight, .. } => self.dense(node, *weight, None, some)?,
-            Op::Convolution { weight, step, .. } => self.convolution(node, *weight, None, *step, some)?,
+            Op::Dense { weight, .. } => {
+                let mut out = self.dense(node, *weight, None, 1.0, some)?;
+                self.slope(tape, i, &mut out)?;
+                return Ok(Some(out));
+            }
+            Op::Convolution { weight, step, .. } => {
+                let mut out = self.convolution(node, *weight, None, *step, 1.0, some)?;
+                self.slope(tape, i, &mut out)?;
+                return Ok(Some(out));
+            }
             Op::Normalise { scale, shift, slope, .. } => match &tape.saved[i] {
                 Saved::Normalised(n) => {
                     let after = after(self.numbers, *scale, *shift, *slope);

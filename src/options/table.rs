@@ -151,7 +151,7 @@ pub const TABLE: &[Spec] = &[
         0,
         100_000_000,
         "0",
-        "number of gradient steps (0: of an RBM as many as epochs make; of a neural generator's, 15,000 for gan, 10,000 for a convolutional wgan, else 8,000)",
+        "number of gradient steps (0: of an RBM as many as epochs make; of a neural generator's, 15,000 for gan, 10,000 for body=published, else 8,000)",
     ),
     // More than 65,536 rows could carry a sum over them past 32 bits.
     whole(

@@ -73,7 +73,7 @@ pub fn multiply(
     product: &Product<f32>,
     out: &mut [f32],
 ) -> Result<()> {
-    let Product { rows, columns, terms, left, right, sums, out_row } = *product;
+    let Product { rows, columns, terms, left, right, sums, slope, out_row } = *product;
     let pieces = terms.div_ceil(PIECE).max(1);
     let depth = |piece: usize| (terms - piece * PIECE).min(PIECE).div_ceil(BLOCK);
     let deepest = depth(0).max(1);
@@ -161,24 +161,16 @@ pub fn multiply(
                         let right = &own_right[(n - some) / TILE_COLUMNS * right_lines..][..right_lines];
                         tile::multiply(unit, left, right, blocks, tile_height, &mut found);
                         let width = (end - n).min(TILE_COLUMNS);
-                        wide(|| {
-                            for (r, found) in found.rows().take(tile_height).enumerate() {
-                                let row = first_row + m + r;
-                                let at = if several { (piece * rows + row) * columns } else { row * target_row };
-                                // SAFETY: inside the output by the assertions of `product`, or inside the sums of
-                                // pieces; the rows and columns of different tasks are disjoint.
-                                let out = unsafe { target.part(at + n, width) };
-                                match sums {
-                                    Sums::Shifted(shifts) if !several => {
-                                        out.iter_mut().zip(found).for_each(|(o, f)| *o = f + shifts[row]);
-                                    }
-                                    Sums::Added if !several => {
-                                        out.iter_mut().zip(found).for_each(|(o, f)| *o += f);
-                                    }
-                                    _ => out.copy_from_slice(&found[..width]),
-                                }
-                            }
-                        });
+                        for (r, found) in found.rows().take(tile_height).enumerate() {
+                            let row = first_row + m + r;
+                            let at = if several { (piece * rows + row) * columns } else { row * target_row };
+                            // SAFETY: inside the output by the assertions of `product`, or inside the sums of pieces;
+                            // the rows and columns of different tasks are disjoint.
+                            let out = unsafe { target.part(at + n, width) };
+                            let sums = if several { Sums::Written } else { sums };
+                            let slope = if several { 1.0 } else { slope };
+                            wide(|| finish(out, &found[..width], row, sums, slope));
+                        }
                     }
                 }
             }
@@ -188,22 +180,43 @@ pub fn multiply(
         // A task writes one row, piece after piece.
         let found = &piece_sums[..];
         threads.for_each_piece(&mut out[..(rows - 1) * out_row + columns], out_row, |m, out| {
-            wide(|| {
-                let out = &mut out[..columns];
-                let (first, others) = found.split_at(rows * columns);
-                let first = &first[m * columns..][..columns];
-                match sums {
-                    Sums::Written => out.copy_from_slice(first),
-                    Sums::Shifted(shifts) => out.iter_mut().zip(first).for_each(|(o, f)| *o = f + shifts[m]),
-                    Sums::Added => out.iter_mut().zip(first).for_each(|(o, f)| *o += f),
-                }
-                for piece in others.chunks_exact(rows * columns) {
-                    out.iter_mut().zip(&piece[m * columns..]).for_each(|(o, f)| *o += f);
-                }
-            });
+            wide(|| add_up(&mut out[..columns], found, m, rows, sums, slope));
         })?;
     }
     Ok(())
+}
+
+/// Sums of a row become what they are to become.
+#[inline(always)]
+fn finish(out: &mut [f32], found: &[f32], row: usize, sums: Sums<f32>, slope: f32) {
+    let pairs = out.iter_mut().zip(found);
+    match sums {
+        Sums::Shifted(shifts) => {
+            let shift = shifts[row];
+            pairs.for_each(|(o, f)| *o = sloped(f + shift, slope));
+        }
+        Sums::Added => pairs.for_each(|(o, f)| *o += f),
+        Sums::Written => pairs.for_each(|(o, f)| *o = sloped(*f, slope)),
+    }
+}
+
+#[inline(always)]
+fn sloped(x: f32, slope: f32) -> f32 {
+    if x < 0.0 { slope * x } else { x }
+}
+
+/// A row of the sums of all pieces.
+#[inline(always)]
+fn add_up(out: &mut [f32], found: &[f32], m: usize, rows: usize, sums: Sums<f32>, slope: f32) {
+    let columns = out.len();
+    for (piece, found) in found.chunks_exact(rows * columns).enumerate() {
+        let found = &found[m * columns..][..columns];
+        let sums = if piece == 0 { sums } else { Sums::Added };
+        finish(out, found, m, sums, 1.0);
+    }
+    if !matches!(sums, Sums::Added) {
+        out.iter_mut().for_each(|o| *o = sloped(*o, slope));
+    }
 }
 
 impl Unit {

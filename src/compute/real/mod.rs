@@ -152,7 +152,8 @@ impl Unit {
 }
 
 /// Runs `work` compiled for the widest vectors that the processor has: plain loops inside become vector code, with the
-/// same bits (nothing is fused that is not written so).
+/// same bits (nothing is fused that is not written so). What is more than a few lines has to stand in a function that is
+/// always inlined: a closure that the compiler leaves on its own is compiled for the plainest processor.
 #[inline]
 pub fn wide<R>(work: impl FnOnce() -> R) -> R {
     match Path::best() {
@@ -246,6 +247,8 @@ pub struct Product<'a, T> {
     pub right: Right<'a, T>,
     /// What becomes of the sums.
     pub sums: Sums<'a, T>,
+    /// What sums below 0 are multiplied by (LeakyReLU) where they are written; 1 leaves them.
+    pub slope: T,
     /// From a row of the output to the next.
     pub out_row: usize,
 }
@@ -260,7 +263,7 @@ pub(super) const PIECE: usize = 2048;
 /// Factors are rounded ([`Real::factor`]). Terms are taken in pieces of 2,048 and these in blocks of 32. In a block terms
 /// of even and of odd number are summed apart, in their order from 0; the sum of these two sums is the block's. Blocks of
 /// a piece are added in order to 0. The first piece's sum is written, with the number of the row added where sums are
-/// shifted, or added to what is there; those of other pieces are added after it in order.
+/// shifted, or added to what is there; those of other pieces are added after it in order. The slope comes last.
 ///
 /// # Errors
 /// The threads could not be started, or `OutOfMemory`.
@@ -273,7 +276,7 @@ pub fn product<T: Real>(
     product: &Product<T>,
     out: &mut [T],
 ) -> Result<()> {
-    let Product { rows, columns, terms, left, right, sums, out_row } = *product;
+    let Product { rows, columns, terms, left, right, sums, out_row, .. } = *product;
     if rows == 0 || columns == 0 {
         return Ok(());
     }
@@ -297,7 +300,7 @@ pub fn product<T: Real>(
 
 /// The product as it is defined, number by number.
 fn plain<T: Real>(product: &Product<T>, out: &mut [T]) {
-    let Product { rows, columns, terms, left, right, sums, out_row } = *product;
+    let Product { rows, columns, terms, left, right, sums, out_row, .. } = *product;
     for m in 0..rows {
         for n in 0..columns {
             let out = &mut out[m * out_row + n];
@@ -316,6 +319,9 @@ fn plain<T: Real>(product: &Product<T>, out: &mut [T]) {
                     (0, Sums::Shifted(shifts)) => sum + shifts[m],
                     _ => *out + sum,
                 };
+            }
+            if !matches!(sums, Sums::Added) && *out < T::default() {
+                *out = product.slope * *out;
             }
         }
     }
@@ -365,7 +371,7 @@ mod tests {
                 let before: Vec<f32> = (0..rows * (columns + 1)).map(|i| number(i + 5)).collect();
                 for (sums, threads) in [(Sums::Written, 1), (Sums::Added, 3), (Sums::Shifted(&before), 2)] {
                     let left = Left { values: &left, first: 0, row, step };
-                    let of = Product { rows, columns, terms, left, right, sums, out_row: columns + 1 };
+                    let of = Product { rows, columns, terms, left, right, sums, slope: 0.2, out_row: columns + 1 };
                     let mut defined = before.clone();
                     plain(&of, &mut defined);
                     for unit in Unit::all() {
@@ -403,6 +409,7 @@ mod tests {
                     left: Left { values: &values, first: 0, row: 40, step: 1 },
                     right: Right::Rows { values: &[1.0; 41], rows: &places },
                     sums: Sums::Written,
+                    slope: 1.0,
                     out_row: 1,
                 };
                 let mut out = [0.0];
@@ -423,6 +430,7 @@ mod tests {
             left: Left { values: &values, first: 0, row: 3, step: 1 },
             right: Right::Rows { values: &values, rows: &[0, 2, 4] },
             sums: Sums::Written,
+            slope: 1.0,
             out_row: 2,
         };
         let _ = product(&Threads::single(), &mut Scratch::default(), &of, &mut [0.0; 6]);

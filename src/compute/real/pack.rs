@@ -47,23 +47,23 @@ pub fn pack_left(
         return super::amx::pack_left(left, first_row, rows, first_term, terms, out);
     }
     let _ = unit;
-    let depth = terms.next_multiple_of(BLOCK);
     let begins = left.first + first_row * left.row + first_term * left.step;
-    wide(|| {
-        for (m, out) in numbers_mut(out).chunks_exact_mut(depth).enumerate() {
-            if m >= rows {
-                // Never read: a tile has as many rows as there are.
-                break;
-            }
-            let source = &left.values[begins + m * left.row..];
-            if left.step == 1 {
-                out.iter_mut().zip(&source[..terms]).for_each(|(o, x)| *o = x.factor());
-            } else {
-                out.iter_mut().take(terms).enumerate().for_each(|(k, o)| *o = source[k * left.step].factor());
-            }
-            out[terms..].fill(0.0);
+    wide(|| rows_of_terms(left, begins, rows, terms, numbers_mut(out)));
+}
+
+/// Rows of a left factor from element `begins` on, for vectors. Rows that are not there are never read: a tile has as many as
+/// there are.
+#[inline(always)]
+fn rows_of_terms(left: &Left<f32>, begins: usize, rows: usize, terms: usize, out: &mut [f32]) {
+    for (m, out) in out.chunks_exact_mut(terms.next_multiple_of(BLOCK)).take(rows).enumerate() {
+        let source = &left.values[begins + m * left.row..];
+        if left.step == 1 {
+            out.iter_mut().zip(&source[..terms]).for_each(|(o, x)| *o = x.factor());
+        } else {
+            out.iter_mut().take(terms).enumerate().for_each(|(k, o)| *o = source[k * left.step].factor());
         }
-    });
+        out[terms..].fill(0.0);
+    }
 }
 
 /// Lays `width` columns (at most 32) of a right factor out, from `first_column` on.
@@ -84,25 +84,34 @@ pub fn pack_right(
         return super::amx::pack_right(right, first_column, width, first_term, terms, out);
     }
     let _ = unit;
-    wide(|| {
-        let out = numbers_mut(out);
-        match right {
-            Right::Rows { values, rows } => {
-                for (out, row) in out.chunks_exact_mut(32).zip(&rows[first_term..first_term + terms]) {
-                    let source = &values[row + first_column..][..width];
-                    out.iter_mut().zip(source).for_each(|(o, x)| *o = x.factor());
-                    out[width..].fill(0.0);
-                }
-            }
-            Right::Columns { values, columns } => {
-                out[..terms * 32].fill(0.0);
-                for (n, column) in columns[first_column..first_column + width].iter().enumerate() {
-                    let source = &values[column + first_term..][..terms];
-                    source.iter().enumerate().for_each(|(k, x)| out[k * 32 + n] = x.factor());
-                }
+    wide(|| terms_of_columns(right, first_column, width, first_term, terms, numbers_mut(out)));
+}
+
+/// Columns of a right factor, for vectors.
+#[inline(always)]
+fn terms_of_columns(
+    right: &Right<f32>,
+    first_column: usize,
+    width: usize,
+    first_term: usize,
+    terms: usize,
+    out: &mut [f32],
+) {
+    match right {
+        Right::Rows { values, rows } => {
+            for (out, row) in out.chunks_exact_mut(32).zip(&rows[first_term..first_term + terms]) {
+                let source = &values[row + first_column..][..width];
+                out.iter_mut().zip(source).for_each(|(o, x)| *o = x.factor());
+                out[width..].fill(0.0);
             }
         }
-        let depth = terms.next_multiple_of(BLOCK);
-        out[terms * 32..depth * 32].fill(0.0);
-    });
+        Right::Columns { values, columns } => {
+            out[..terms * 32].fill(0.0);
+            for (n, column) in columns[first_column..first_column + width].iter().enumerate() {
+                let source = &values[column + first_term..][..terms];
+                source.iter().enumerate().for_each(|(k, x)| out[k * 32 + n] = x.factor());
+            }
+        }
+    }
+    out[terms * 32..terms.next_multiple_of(BLOCK) * 32].fill(0.0);
 }

@@ -61,7 +61,7 @@ impl Decoder {
         decoder.columns = columns.iter().map(|c| self.columns[*c]).collect();
         let (graph, numbers) = (&mut decoder.network.graph, &mut decoder.network.numbers);
         let last = graph.output();
-        if let Op::Dense { weight, bias } = graph.nodes[last].op {
+        if let Op::Dense { weight, bias, .. } = graph.nodes[last].op {
             let width = graph.nodes[graph.nodes[last].inputs[0]].channels;
             let rows = decoder.columns.iter().flat_map(|c| &self.network.numbers[weight][c * width..][..width]);
             numbers[weight] = rows.copied().collect();

@@ -293,14 +293,17 @@ pub fn codes(workspace: &mut Workspace<f32>, labels: &[usize], names: usize, len
 
 /// Standard normal numbers from the words of chunk `chunk` on, one from each word.
 pub fn normals(stream: &Stream, chunk: u64, out: &mut [f32]) {
-    let mut words = [0; CHUNK];
     for (c, out) in out.chunks_mut(CHUNK).enumerate() {
-        wide(|| {
-            stream.chunk(chunk + c as u64, &mut words);
-            for (o, word) in out.iter_mut().zip(words) {
-                *o = activation::normal_quantile(activation::uniform(word));
-            }
-        });
+        wide(|| chunk_of_normals(stream, chunk + c as u64, out));
+    }
+}
+
+#[inline(always)]
+fn chunk_of_normals(stream: &Stream, chunk: u64, out: &mut [f32]) {
+    let mut words = [0; CHUNK];
+    stream.chunk(chunk, &mut words);
+    for (o, word) in out.iter_mut().zip(words) {
+        *o = activation::normal_quantile(activation::uniform(word));
     }
 }
 

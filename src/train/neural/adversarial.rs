@@ -256,7 +256,7 @@ impl Adversarial {
         tape.release(pass.workspace);
         inputs.into_iter().for_each(|input| workspace.give_tensor(input));
         // A penalty now and then does as much as a smaller one each time (Karras et al. 2020).
-        match (update * settings.critic_steps as u64 + step).is_multiple_of(settings.penalty_every) {
+        match (update * settings.critic_steps as u64 + step + 1).is_multiple_of(settings.penalty_every) {
             true => losses.gradient = self.penalise(workspace, judged, batch)?,
             false => judged.into_iter().for_each(|input| workspace.give_tensor(input)),
         }

@@ -190,11 +190,13 @@ impl Look {
             "frequency_mae": round(self.frequency_mae),
             "fixed_sites": round(self.fixed),
             "critic": round(losses.critic),
-            "critic_gradient": round(losses.gradient),
             "generator": round(losses.generator),
             "sharpness": round(f64::from(self.output.sharpness)),
             "distance": round(self.distance()),
         });
+        if losses.gradient > 0.0 {
+            line["critic_gradient"] = json!(round(losses.gradient));
+        }
         if let Some(accuracy) = label_accuracy {
             line["label_accuracy"] = json!(round(accuracy));
         }

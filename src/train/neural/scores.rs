@@ -79,6 +79,7 @@ impl Scores {
                     left: Left { values: coefficients, first: 0, row: width, step: 1 },
                     right: Right::Rows { values: &turned, rows: &rows_of_turned },
                     sums: Sums::Written,
+                    slope: 1.0,
                     out_row: n,
                 };
                 product(threads, &mut scratch, &of, &mut odds)?;
@@ -95,6 +96,7 @@ impl Scores {
                     left: Left { values: &odds, first: 0, row: n, step: 1 },
                     right: Right::Rows { values: &design, rows: &rows_of_design },
                     sums: Sums::Written,
+                    slope: 1.0,
                     out_row: width,
                 };
                 product(threads, &mut scratch, &of, &mut gradient)?;

@@ -124,7 +124,6 @@ fn defaults(kind: ModelKind, layers: Layers) -> Defaults {
             Defaults { updates: 10_000, batch: 32, pack: 2, rate: 5e-4, critic_rate: 5e-4, latent: 2, ..dense }
         }
         (_, Layers::Convolutional) => Defaults {
-            updates: 10_000,
             batch: 64,
             penalty_every: 4,
             rate: 7e-4,
