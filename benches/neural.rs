@@ -98,7 +98,8 @@ fn main() {
         let widths = vec![(805.0 / 1.2) as usize, (805.0 / 1.1) as usize];
         Body::Dense(Dense { latent: 600, widths, normalised: false, slope: 0.01 })
     };
-    let published = || Body::Convolutional(Convolutional { unit: 10, lowest: 4, depth: 12, noise: 2, slope: 0.01, latent: 0 });
+    let published =
+        || Body::Convolutional(Convolutional { unit: 10, lowest: 4, depth: 12, noise: 2, slope: 0.01, latent: 0 });
     let (critic, made) = steps(ModelKind::Gan, "batch=32,pack=1", dense(), 805, threads, 51);
     println!("gan_805_critic_step\t{critic:.6}");
     println!("gan_805_generator_step\t{made:.6}");

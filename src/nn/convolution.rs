@@ -103,6 +103,7 @@ impl<T: Real> Kernel<'_, T> {
 ///
 /// # Errors
 /// `OutOfMemory`; the threads could not be started.
+#[allow(clippy::too_many_arguments)]
 pub fn convolve<T: Real>(
     workspace: &mut Workspace<T>,
     walk: Walk,
@@ -149,7 +150,8 @@ pub fn convolve<T: Real>(
                 let rows: Vec<usize> = (0..inputs).flat_map(|c| taps.iter().map(move |t| reads(c, *t))).collect();
                 let left = Left { values: &arranged, first: 0, row: 1, step: channels };
                 let right = Right::Rows { values: x.all(), rows: &rows };
-                let of = Product { rows: channels, columns, terms: rows.len(), left, right, sums, slope, out_row: columns };
+                let of =
+                    Product { rows: channels, columns, terms: rows.len(), left, right, sums, slope, out_row: columns };
                 workspace.product(&of, &mut phase)?;
                 let (row, out_segment) = (out.row(), out.segment());
                 threads.for_each_piece(out.rows_mut(), row, |c, out| {

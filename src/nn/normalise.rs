@@ -6,7 +6,7 @@
 //! back: hat and D are made of it again, which costs less than to read them from memory.
 
 use super::tensor::{Tensor, Workspace};
-use crate::compute::real::{Real, wide};
+use crate::compute::real::{Real, Work, wide};
 use crate::error::Result;
 
 /// Added to variances (PyTorch's default).
@@ -87,50 +87,89 @@ impl<T: Real> Map<T> {
     }
 }
 
-impl<T: Real> Map<T> {
-    /// See [`Normalised::back`]; `share` is 1 / n, or 0 where mean and variance are given.
+/// [`Normalised::back`] of a group; `share` is 1 / n, or 0 where mean and variance are given. Gives the two sums.
+struct Back<'a, T> {
+    map: Map<T>,
+    out: &'a mut [T],
+    u: &'a [T],
+    x: &'a [T],
+    share: f64,
+}
+
+impl<T: Real> Work for Back<'_, T> {
+    type Found = [f64; 2];
+
     #[inline(always)]
-    fn back(&self, out: &mut [T], u: &[T], x: &[T], share: f64) -> [f64; 2] {
-        let found = sums(u, x, |u, x| {
-            let hat = self.hat(x);
-            let u = self.sloped(hat, u);
+    fn run(self) -> [f64; 2] {
+        let map = self.map;
+        let found = sums(self.u, self.x, |u, x| {
+            let hat = map.hat(x);
+            let u = map.sloped(hat, u);
             [u * hat, u]
         });
-        let (along, mean) = (T::of(found[0] * share), T::of(found[1] * share));
-        let factor = self.scale * self.inverse;
-        for (o, (u, x)) in out.iter_mut().zip(u.iter().zip(x)) {
-            let hat = self.hat(*x);
-            *o = factor * (self.sloped(hat, *u) - mean - hat * along);
+        let (along, mean) = (T::of(found[0] * self.share), T::of(found[1] * self.share));
+        let factor = map.scale * map.inverse;
+        for (o, (u, x)) in self.out.iter_mut().zip(self.u.iter().zip(self.x)) {
+            let hat = map.hat(*x);
+            *o = factor * (map.sloped(hat, *u) - mean - hat * along);
         }
         found
     }
+}
 
-    /// See [`Normalised::tangent`].
+/// [`Normalised::tangent`] of a group.
+struct Tangent<'a, T> {
+    map: Map<T>,
+    out: &'a mut [T],
+    u: &'a [T],
+    x: &'a [T],
+    share: f64,
+}
+
+impl<T: Real> Work for Tangent<'_, T> {
+    type Found = ();
+
     #[inline(always)]
-    fn tangent(&self, out: &mut [T], u: &[T], x: &[T], share: f64) {
-        let [along, sum] = sums(u, x, |u, x| [u * self.hat(x), u]);
-        let (along, mean) = (T::of(along * share), T::of(sum * share));
-        let factor = self.scale * self.inverse;
-        for (o, (u, x)) in out.iter_mut().zip(u.iter().zip(x)) {
-            let hat = self.hat(*x);
-            *o = self.sloped(hat, factor * (*u - mean - hat * along));
+    fn run(self) {
+        let map = self.map;
+        let [along, sum] = sums(self.u, self.x, |u, x| [u * map.hat(x), u]);
+        let (along, mean) = (T::of(along * self.share), T::of(sum * self.share));
+        let factor = map.scale * map.inverse;
+        for (o, (u, x)) in self.out.iter_mut().zip(self.u.iter().zip(self.x)) {
+            let hat = map.hat(*x);
+            *o = map.sloped(hat, factor * (*u - mean - hat * along));
         }
     }
+}
 
-    /// See [`Normalised::second`]; `count` is nothing where mean and variance are given. Gives the gradient of the scale.
+/// [`Normalised::second`] of a group; `count` is nothing where mean and variance are given. Gives the gradient of the scale.
+struct Second<'a, T> {
+    map: Map<T>,
+    out: &'a mut [T],
+    delta: &'a [T],
+    u: &'a [T],
+    x: &'a [T],
+    count: Option<f64>,
+    inverse: f64,
+}
+
+impl<T: Real> Work for Second<'_, T> {
+    type Found = f64;
+
     #[inline(always)]
-    fn second(&self, out: &mut [T], delta: &[T], u: &[T], x: &[T], count: Option<f64>, inverse: f64) -> f64 {
+    fn run(self) -> f64 {
+        let Second { map, out, delta, u, x, count, inverse } = self;
         let [along_b, b_sum] = sums(delta, x, |d, x| {
-            let hat = self.hat(x);
-            let d = self.sloped(hat, d);
+            let hat = map.hat(x);
+            let d = map.sloped(hat, d);
             [d * hat, d]
         });
-        let [along_w, w_sum] = sums(u, x, |u, x| [u * self.hat(x), u]);
+        let [along_w, w_sum] = sums(u, x, |u, x| [u * map.hat(x), u]);
         // The product of the two, in lanes as other sums are.
         let mut lanes = [T::default(); LANES];
         for ((x, d), u) in x.chunks(LANES).zip(delta.chunks(LANES)).zip(u.chunks(LANES)) {
             for (lane, ((x, d), u)) in lanes.iter_mut().zip(x.iter().zip(d).zip(u)) {
-                *lane += self.sloped(self.hat(*x), *d) * *u;
+                *lane += map.sloped(map.hat(*x), *d) * *u;
             }
         }
         let both: f64 = lanes.iter().map(|lane| lane.wide()).sum();
@@ -138,15 +177,32 @@ impl<T: Real> Map<T> {
         let (b_mean, w_mean) = (b_sum / count, w_sum / count);
         // hat sums to 0, so that it does not matter for products with it whether the other is centred.
         let product = both - count * b_mean * w_mean;
-        let factor = -self.scale.wide() * inverse * inverse / count;
+        let factor = -map.scale.wide() * inverse * inverse / count;
         let of_hat = T::of(factor * (product - 3.0 * along_b * along_w / count));
         let (of_b, of_w) = (T::of(factor * along_w), T::of(factor * along_b));
         let constant = T::of(-factor * (along_w * b_mean + along_b * w_mean));
         for (o, ((x, d), u)) in out.iter_mut().zip(x.iter().zip(delta).zip(u)) {
-            let hat = self.hat(*x);
-            *o = of_hat * hat + of_b * self.sloped(hat, *d) + of_w * *u + constant;
+            let hat = map.hat(*x);
+            *o = of_hat * hat + of_b * map.sloped(hat, *d) + of_w * *u + constant;
         }
         inverse * (product - along_b * along_w / count)
+    }
+}
+
+/// [`measured`] of a group.
+struct Measured<'a, T> {
+    part: &'a [T],
+    length: usize,
+    segment: usize,
+    size: usize,
+}
+
+impl<T: Real> Work for Measured<'_, T> {
+    type Found = Group;
+
+    #[inline(always)]
+    fn run(self) -> Group {
+        measured(self.part, self.length, self.segment, self.size)
     }
 }
 
@@ -222,7 +278,7 @@ pub fn normalise<T: Real>(
         for ((out, part), group) in parts.zip(groups) {
             *group = match given {
                 Some((mean, variance)) => Group::new(mean[c].wide(), variance[c].wide().max(0.0)),
-                None => wide(|| measured(part, length, segment, n)),
+                None => Measured { part, length, segment, size: n }.run_wide(),
             };
             let map = Map::new(group, after, c);
             wide(|| out.iter_mut().zip(part).for_each(|(o, x)| *o = map.y(map.hat(*x))));
@@ -255,7 +311,7 @@ impl Normalised {
             for ((out, (u, x)), group) in out.chunks_exact_mut(width).zip(sources).zip(groups) {
                 let map = Map::new(group, after, c);
                 let share = if self.fixed { 0.0 } else { 1.0 / n as f64 };
-                let [along, sum] = wide(|| map.back(out, u, x, share));
+                let [along, sum] = Back { map, out, u, x, share }.run_wide();
                 found[0] += along;
                 found[1] += sum;
             }
@@ -283,7 +339,7 @@ impl Normalised {
             let sources = u.channel(c).chunks_exact(width).zip(x.channel(c).chunks_exact(width));
             for ((out, (u, x)), group) in out.chunks_exact_mut(width).zip(sources).zip(groups) {
                 let share = if self.fixed { 0.0 } else { 1.0 / n as f64 };
-                wide(|| Map::new(group, after, c).tangent(out, u, x, share));
+                Tangent { map: Map::new(group, after, c), out, u, x, share }.run_wide();
             }
         })?;
         out.close_gaps();
@@ -320,7 +376,8 @@ impl Normalised {
             for (g, (out, group)) in out.chunks_exact_mut(width).zip(groups).enumerate() {
                 let (x, delta, u) = (&x.all()[part(x, g)], &delta.all()[part(delta, g)], &u.all()[part(u, g)]);
                 let map = Map::new(group, after, c);
-                *found += wide(|| map.second(out, delta, u, x, (!self.fixed).then_some(count), group.inverse));
+                let (count, inverse) = ((!self.fixed).then_some(count), group.inverse);
+                *found += Second { map, out, delta, u, x, count, inverse }.run_wide();
             }
         })?;
         if self.fixed {

@@ -36,7 +36,7 @@ const EPSILON: f32 = 1e-8;
 /// How much of RMSprop's moment stays.
 const KEPT: f32 = 0.99;
 /// Parameters a task.
-const PIECE: usize = 1 << 11;
+const PIECE: usize = 1 << 14;
 
 impl Optimiser {
     /// At its start.
@@ -98,7 +98,7 @@ impl Optimiser {
                 true => rms_prop(x, second, g, decay, rate),
                 false => adam(x, first, second, g, decay, rate, (keep_first, keep_second), correction),
             });
-            // A piece is still in the first-level cache.
+            // A piece is still in the second-level cache.
             wide(|| average.iter_mut().zip(x).for_each(|(a, x)| *a += (1.0 - keep) * (*x - *a)));
         })
     }

@@ -164,9 +164,7 @@ impl<T: Real> Pass<'_, T> {
         let workspace = &mut *self.workspace;
         let value = match &node.op {
             Op::Input(which) => workspace.copy(inputs[*which]),
-            Op::Dense { weight, bias, slope } => {
-                self.dense(node, *weight, *bias, *slope, read(0))?
-            }
+            Op::Dense { weight, bias, slope } => self.dense(node, *weight, *bias, *slope, read(0))?,
             Op::Convolution { weight, bias, step, slope } => {
                 self.convolution(node, *weight, *bias, *step, *slope, read(0))?
             }
@@ -747,7 +745,8 @@ fn local_gradient<T: Real>(workspace: &Workspace<T>, x: &Tensor<T>, delta: &Tens
 
 /// Adds the sum of each channel.
 fn sum_channels<T: Real>(workspace: &Workspace<T>, delta: &Tensor<T>, sums: &mut [T]) -> Result<()> {
-    let found = workspace.threads().map(delta.channels, |c| total(delta.channel(c)))?;
+    let threads = workspace.threads_for(delta.rows().len());
+    let found = threads.map(delta.channels, |c| total(delta.channel(c)))?;
     sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += T::of(found));
     Ok(())
 }

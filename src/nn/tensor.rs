@@ -107,6 +107,11 @@ impl<T: Real> Workspace<T> {
         &self.threads
     }
 
+    /// The threads for elementwise work on so many numbers: what is little is done before others have woken.
+    pub fn threads_for(&self, numbers: usize) -> Threads {
+        if numbers <= PIECE { Threads::single() } else { self.threads.clone() }
+    }
+
     /// A product of factors: see [`product`].
     ///
     /// # Errors

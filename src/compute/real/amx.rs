@@ -260,10 +260,8 @@ fn turned(rows: [__m512i; SIDE]) -> [__m512i; SIDE] {
     // b[4 g + j] holds, in its quarter q, column 4 q + j of rows 4 g to 4 g + 3.
     let mut c = b;
     for j in 0..4 {
-        let low = [
-            _mm512_shuffle_i32x4::<0b1000_1000>(b[j], b[4 + j]),
-            _mm512_shuffle_i32x4::<0b1101_1101>(b[j], b[4 + j]),
-        ];
+        let low =
+            [_mm512_shuffle_i32x4::<0b1000_1000>(b[j], b[4 + j]), _mm512_shuffle_i32x4::<0b1101_1101>(b[j], b[4 + j])];
         let high = [
             _mm512_shuffle_i32x4::<0b1000_1000>(b[8 + j], b[12 + j]),
             _mm512_shuffle_i32x4::<0b1101_1101>(b[8 + j], b[12 + j]),
@@ -279,14 +277,7 @@ fn turned(rows: [__m512i; SIDE]) -> [__m512i; SIDE] {
 /// # Safety
 /// Element (m, k) is inside for `m < rows`, `k < terms`; `out` has 32 lines for each block of terms.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn pack_left_vector(
-    values: *const f32,
-    row: usize,
-    step: usize,
-    rows: usize,
-    terms: usize,
-    out: &mut [Line],
-) {
+unsafe fn pack_left_vector(values: *const f32, row: usize, step: usize, rows: usize, terms: usize, out: &mut [Line]) {
     let blocks = terms.div_ceil(BLOCK);
     for tile in 0..2 {
         let height = rows.saturating_sub(tile * SIDE).min(SIDE);

@@ -35,6 +35,9 @@ const OWN_ROWS: usize = 256;
 /// Columns that a task takes.
 const TASK_COLUMNS: usize = 512;
 
+/// Work that is done before other threads have woken, in numbers that are laid out.
+const LITTLE: usize = 1 << 20;
+
 /// Memory that tasks write disjoint parts of.
 struct Shared(*mut f32);
 // SAFETY: tasks write disjoint tiles, and the slice outlives them (`multiply` waits for all).
@@ -74,6 +77,8 @@ pub fn multiply(
     out: &mut [f32],
 ) -> Result<()> {
     let Product { rows, columns, terms, left, right, sums, slope, out_row } = *product;
+    let alone = Threads::single();
+    let threads = if unit.work(rows, terms, columns) < LITTLE { &alone } else { threads };
     let pieces = terms.div_ceil(PIECE).max(1);
     let depth = |piece: usize| (terms - piece * PIECE).min(PIECE).div_ceil(BLOCK);
     let deepest = depth(0).max(1);
@@ -220,6 +225,14 @@ fn add_up(out: &mut [f32], found: &[f32], m: usize, rows: usize, sums: Sums<f32>
 }
 
 impl Unit {
+    /// Numbers that are laid out or written, and products in numbers that could be laid out meanwhile.
+    fn work(self, rows: usize, terms: usize, columns: usize) -> usize {
+        let at_once = if self == Unit::Amx { 256 } else { 16 };
+        let laid_out = rows.saturating_mul(terms).saturating_add(terms.saturating_mul(columns));
+        let products = rows.saturating_mul(terms).saturating_mul(columns) / at_once;
+        laid_out.saturating_add(rows.saturating_mul(columns)).saturating_add(products)
+    }
+
     /// Lines of so many rows of a packed left factor.
     fn left_lines(self, rows: usize, blocks: usize) -> usize {
         rows.next_multiple_of(TILE_ROWS) * blocks * if self == Unit::Amx { 1 } else { 2 }

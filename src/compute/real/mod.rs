@@ -152,8 +152,8 @@ impl Unit {
 }
 
 /// Runs `work` compiled for the widest vectors that the processor has: plain loops inside become vector code, with the
-/// same bits (nothing is fused that is not written so). What is more than a few lines has to stand in a function that is
-/// always inlined: a closure that the compiler leaves on its own is compiled for the plainest processor.
+/// same bits (nothing is fused that is not written so). For a few lines: a longer closure, which the compiler leaves on its own,
+/// is compiled for the plainest processor. [`Work`] is for these.
 #[inline]
 pub fn wide<R>(work: impl FnOnce() -> R) -> R {
     match Path::best() {
@@ -165,6 +165,43 @@ pub fn wide<R>(work: impl FnOnce() -> R) -> R {
         Path::Avx2 => unsafe { wide_avx2(work) },
         _ => work(),
     }
+}
+
+/// Loops of more than a few lines, to be compiled for every width of vectors.
+pub trait Work {
+    /// What comes of it.
+    type Found;
+    /// Runs. Implementations are always inlined.
+    fn run(self) -> Self::Found;
+
+    /// Runs compiled for the widest vectors that the processor has: see [`wide`].
+    #[inline]
+    fn run_wide(self) -> Self::Found
+    where
+        Self: Sized,
+    {
+        match Path::best() {
+            // SAFETY: the processor has what the path needs.
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => unsafe { run_avx512(self) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => unsafe { run_avx2(self) },
+            _ => self.run(),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn run_avx512<W: Work>(work: W) -> W::Found {
+    work.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn run_avx2<W: Work>(work: W) -> W::Found {
+    work.run()
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -270,12 +307,7 @@ pub(super) const PIECE: usize = 2048;
 ///
 /// # Panics
 /// If a factor or the output is too short for the shape.
-pub fn product<T: Real>(
-    threads: &Threads,
-    scratch: &mut Scratch,
-    product: &Product<T>,
-    out: &mut [T],
-) -> Result<()> {
+pub fn product<T: Real>(threads: &Threads, scratch: &mut Scratch, product: &Product<T>, out: &mut [T]) -> Result<()> {
     let Product { rows, columns, terms, left, right, sums, out_row, .. } = *product;
     if rows == 0 || columns == 0 {
         return Ok(());
@@ -350,6 +382,7 @@ mod tests {
             (40, 2100, 70),
             (5, 4200, 3),
             (33, 31, 300),
+            (300, 2500, 600),
         ];
         for (rows, terms, columns) in shapes {
             for (turned_left, turned_right) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -378,7 +411,11 @@ mod tests {
                         let mut out = before.clone();
                         engine::multiply(unit, &Threads::new(threads), &mut Scratch::default(), &of, &mut out).unwrap();
                         for (at, (o, d)) in out.iter().zip(&defined).enumerate() {
-                            assert_eq!(o.to_bits(), d.to_bits(), "{unit:?} {rows} x {terms} x {columns} at {at}: {o} {d}");
+                            assert_eq!(
+                                o.to_bits(),
+                                d.to_bits(),
+                                "{unit:?} {rows} x {terms} x {columns} at {at}: {o} {d}"
+                            );
                         }
                     }
                 }

@@ -172,9 +172,8 @@ impl Convolutional {
         }
         // The last layer as published reads a location vector of its own.
         let count = stages + usize::from(latent.is_none());
-        let place = |k: usize, graph: &mut Graph| {
-            graph.location(&format!("location.{k}"), self.places(), self.length(2 * k))
-        };
+        let place =
+            |k: usize, graph: &mut Graph| graph.location(&format!("location.{k}"), self.places(), self.length(2 * k));
         let places: Vec<usize> = (0..count).map(|k| place(k, &mut b.graph)).collect();
         let (up1, up0, same) = (Step::Up { pad: 1 }, Step::Up { pad: 0 }, Step::Same);
         let mut bottom = vec![noise[0], places[0]];

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::nn::{Graph, Network, Op, Tensor, Workspace};
 use crate::panel::bits::BitMatrix;
 use crate::rng::{CHUNK, Purpose, Stream};
+use crate::threads::Threads;
 
 /// Numbers of the largest layer that are worked on at a time: they stay in the second-level cache.
 const NUMBERS: usize = 1 << 18;
@@ -67,7 +68,7 @@ impl Inputs {
         for (channels, length) in &self.noise {
             let mut input = workspace.zeros(*channels, count, *length);
             let (row, segment) = (input.row(), input.segment());
-            workspace.threads().clone().for_each_piece(input.rows_mut(), row, |c, out| {
+            workspace.threads_for(channels * row).for_each_piece(input.rows_mut(), row, |c, out| {
                 for (n, out) in out.chunks_exact_mut(segment).enumerate() {
                     let from = n * size + first + c * length;
                     out[..*length].copy_from_slice(&noise[from..][..*length]);
@@ -175,20 +176,40 @@ impl Drawer {
         Ok(out)
     }
 
-    /// Rows, packed: a row each, a column a column of the network.
+    /// Rows, packed: a row each, a column a column of the network. Each thread makes rows of its own.
     fn packed(&self, workspace: &mut Workspace<f32>, rows: Rows) -> Result<BitMatrix> {
         let mut out = BitMatrix::zeros(rows.count, self.columns)?;
         let stride = out.stride();
+        let threads = workspace.threads().clone();
+        let share = rows.count.div_ceil(threads.count()).max(1);
+        if share == rows.count {
+            self.fill(workspace, rows, out.words_mut())?;
+            return Ok(out);
+        }
+        let mut shares: Vec<_> = out.words_mut().chunks_mut(share * stride).map(|words| (words, Ok(()))).collect();
+        threads.for_each_piece(&mut shares, 1, |i, part| {
+            for (words, done) in part {
+                let (first, count) = (rows.first + (i * share) as u64, words.len() / stride);
+                let mut own = Workspace::new(Threads::single());
+                *done = self.fill(&mut own, Rows { first, count, ..rows }, words);
+            }
+        })?;
+        shares.into_iter().try_for_each(|(_, done)| done).map(|()| out)
+    }
+
+    /// The words of rows.
+    fn fill(&self, workspace: &mut Workspace<f32>, rows: Rows, words: &mut [u64]) -> Result<()> {
+        let stride = words.len() / rows.count.max(1);
         for begin in (0..rows.count).step_by(self.rows) {
             let some = Rows { first: rows.first + begin as u64, count: (rows.count - begin).min(self.rows), ..rows };
             let labels = self.labels(some);
             let noise = self.noise(workspace, some)?;
             let odds = self.log_odds(workspace, &noise, &labels)?;
-            let words = &mut out.words_mut()[begin * stride..][..some.count * stride];
+            let words = &mut words[begin * stride..][..some.count * stride];
             self.decide(workspace, &odds, some, words, stride)?;
             workspace.give(odds);
         }
-        Ok(out)
+        Ok(())
     }
 
     /// The label of each row; 0 where there are none.

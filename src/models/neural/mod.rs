@@ -22,8 +22,8 @@ pub use draw::{Drawer, Inputs, Rows, codes, normals};
 /// # Errors
 /// The threads could not be started.
 pub fn alleles(workspace: &mut Workspace<f32>, bits: &BitMatrix, rows: &[usize], length: usize) -> Result<Tensor<f32>> {
-    let threads = workspace.threads().clone();
     let columns = bits.columns();
+    let threads = workspace.threads_for(rows.len() * columns);
     let sign = |row: usize, column: usize| if bits.get(row, column) { 1.0 } else { -1.0 };
     if length == 1 {
         let mut out = workspace.tensor(columns, rows.len(), 1);

@@ -266,12 +266,7 @@ impl Adversarial {
     }
 
     /// Adds the gradient of the penalty; gives the mean length of the critic's gradient.
-    fn penalise(
-        &mut self,
-        workspace: &mut Workspace<f32>,
-        judged: Vec<Tensor<f32>>,
-        batch: u64,
-    ) -> Result<f64> {
+    fn penalise(&mut self, workspace: &mut Workspace<f32>, judged: Vec<Tensor<f32>>, batch: u64) -> Result<f64> {
         let (settings, samples) = (&self.settings, self.settings.batch);
         let mut pass = Pass { graph: &self.critic.graph, numbers: &self.critic.numbers, workspace };
         let mode = Mode::Train(Stream::new(settings.seed, Purpose::Batch, 4 * batch + 3));

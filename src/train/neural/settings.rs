@@ -182,8 +182,11 @@ impl Settings {
             return Err(Error::new(ErrorKind::InvalidOption, what).remedy("take option body=dense"));
         }
         if layers == Layers::Published && kind == ModelKind::Vae {
-            return Err(Error::new(ErrorKind::InvalidOption, "body=published has noise at every resolution, which no encoder makes")
-                .remedy("take option body=convolutional"));
+            return Err(Error::new(
+                ErrorKind::InvalidOption,
+                "body=published has noise at every resolution, which no encoder makes",
+            )
+            .remedy("take option body=convolutional"));
         }
         let components = match kind {
             ModelKind::PcaGan => whole("pca_components", 32).min(columns).min(haplotypes),

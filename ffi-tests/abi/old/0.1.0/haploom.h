@@ -96,10 +96,12 @@
  *     rung_acceptance  0.3; a number from 0.05 to 0.95
  *     centred          true; true or false
  *   training, neural:
- *     body             auto; one of auto, dense, convolutional
+ *     body             auto; one of auto, dense, convolutional, published
  *     latent           0; a whole number from 0 to 65536
  *     unseen           0.4; a number from 0 to 0.95
  *     unit             0; a whole number from 0 to 1024
+ *     decoding         0.4; a number from 0 to 0.9
+ *     penalty_every    0; a whole number from 0 to 1000
  *     depth            0; a whole number from 0 to 24
  *     pca_components   0; a whole number from 0 to 65536
  *     pack             0; a whole number from 0 to 64
