@@ -26,7 +26,7 @@ bcftools query -f '%ID\t%AC\t%AN\n' reference.bcf | awk '{
 }' > array.txt
 bcftools view -i 'ID=@array.txt' -Ob -o array.bcf people.bcf
 for model in ${MODELS:-vae gan rbm}; do
-    case $model in rbm) set -- ;; *) set -- --set "updates=${UPDATES:-3000}" ;; esac
+    case $model in rbm) set -- ;; vae) set -- --set "updates=${UPDATES:-3000},latent=32" ;; *) set -- --set "updates=${UPDATES:-3000}" ;; esac
     file=$model.safetensors
     [ -e "$file" ] || "$HAPLOOM" train -q reference.bcf --model "$model" "$@" --threads "${THREADS:-1}" -o "$file"
     "$HAPLOOM" impute -q array.bcf --model "$file" --threads "${THREADS:-1}" -o "$model.bcf"

@@ -151,7 +151,7 @@ pub const TABLE: &[Spec] = &[
         0,
         100_000_000,
         "0",
-        "number of gradient steps (0: of an RBM as many as epochs make; of a neural generator's, 15,000 for gan, 10,000 for body=published, else 8,000)",
+        "number of gradient steps (0: of an RBM as many as epochs make; of a neural generator's, 15,000 for gan, 2,000 for a dense vae, 10,000 for body=published, else 8,000)",
     ),
     // More than 65,536 rows could carry a sum over them past 32 bits.
     whole(
@@ -268,7 +268,7 @@ pub const TABLE: &[Spec] = &[
         0,
         65_536,
         "0",
-        "numbers of noise (0: 600 for gan as Yelmen 2021, 128 for wgan, 64 for pca-gan and a convolutional body, 32 for vae); of body=published, channels of noise at each resolution (0: 2 as Yelmen 2023)",
+        "numbers of noise (0: 600 for gan as Yelmen 2021, 128 for wgan, 64 for pca-gan and a convolutional body, 16 for vae); of body=published, channels of noise at each resolution (0: 2 as Yelmen 2023)",
     ),
     number(
         "unseen",

@@ -117,7 +117,9 @@ fn defaults(kind: ModelKind, layers: Layers) -> Defaults {
         betas: (0.0, 0.9),
     };
     match (kind, layers) {
-        (ModelKind::Vae, Layers::Dense) => Defaults { rate: 1e-3, latent: 32, betas: (0.9, 0.999), ..dense },
+        (ModelKind::Vae, Layers::Dense) => {
+            Defaults { updates: 2_000, rate: 1e-3, latent: 16, betas: (0.9, 0.999), ..dense }
+        }
         (ModelKind::Vae, _) => Defaults { rate: 2e-3, batch: 64, latent: 64, betas: (0.9, 0.99), ..dense },
         (ModelKind::PcaGan, _) => Defaults { penalty: 1.0, rate: 5e-4, critic_rate: 5e-4, latent: 64, ..dense },
         (_, Layers::Published) => {
