@@ -4,9 +4,9 @@
 #
 # Usage: HAPLOOM_DATA=FOLDER benches/neural_window.sh NAME KIND [OPTIONS]
 #   benches/neural_window.sh rbm rbm                      # beside it
-#   benches/neural_window.sh wgan wgan                    # the convolutional WGAN, some 30 minutes of two processors
+#   benches/neural_window.sh wgan wgan                    # the convolutional WGAN, some 55 minutes of processor time
 #   REGION=all benches/neural_window.sh all wgan unit=10,updates=40000,batch=128
-#                                                         # the whole 10K: days of two processors, a GPU's work
+#                                                         # the whole 10K: never run, a GPU's work
 # Settings, as variables: WORK (target/neural), HAPLOOM, THREADS (2), SEED (1), REGION (the first 2,000 sites; all).
 set -eu
 cd "$(dirname "$0")/.."

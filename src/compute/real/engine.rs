@@ -17,13 +17,6 @@ pub struct Scratch {
     pieces: Vec<f32>,
 }
 
-impl Clone for Scratch {
-    /// Memory of its own, none yet.
-    fn clone(&self) -> Self {
-        Scratch::default()
-    }
-}
-
 /// Columns of a tile.
 pub const TILE_COLUMNS: usize = 32;
 /// Rows of a tile.
@@ -55,21 +48,26 @@ impl Shared {
     }
 }
 
-/// At least `lines` lines.
-fn grown(lines: &mut Vec<Line>, count: usize) -> Result<&mut [Line]> {
-    if lines.len() < count {
-        let more = count - lines.len();
-        lines.try_reserve(more).map_err(|_| {
-            let bytes = count as f64 * size_of::<Line>() as f64;
-            Error::new(ErrorKind::OutOfMemory, format!("no memory for {:.1} MiB of factors", bytes / (1 << 20) as f64))
+/// The first `count` of at least so many values.
+fn grown<T: Copy + Default>(values: &mut Vec<T>, count: usize) -> Result<&mut [T]> {
+    if values.len() < count {
+        values.try_reserve(count - values.len()).map_err(|_| {
+            let bytes = count as f64 * size_of::<T>() as f64;
+            Error::new(
+                ErrorKind::OutOfMemory,
+                format!("no memory for {:.1} MiB of a product", bytes / (1 << 20) as f64),
+            )
         })?;
-        lines.resize(count, Line::default());
+        values.resize(count, T::default());
     }
-    Ok(&mut lines[..count])
+    Ok(&mut values[..count])
 }
 
 /// See [`super::product`].
-pub fn multiply(
+///
+/// # Safety
+/// Factors and output are long enough for the shape, as [`super::product`] asserts.
+pub unsafe fn multiply(
     unit: Unit,
     threads: &Threads,
     scratch: &mut Scratch,
@@ -115,10 +113,8 @@ pub fn multiply(
     let own = grown(own, workers * own_lines)?;
 
     let several = pieces > 1;
-    if several {
-        piece_sums.resize(pieces * rows * columns, 0.0);
-    }
-    let (target, target_row) = if several { (&mut piece_sums[..], columns) } else { (&mut *out, out_row) };
+    let piece_sums = grown(piece_sums, if several { pieces * rows * columns } else { 0 })?;
+    let (target, target_row) = if several { (&mut *piece_sums, columns) } else { (&mut *out, out_row) };
     let target = Shared(target.as_mut_ptr());
     let target = &target;
     let next = AtomicUsize::new(0);

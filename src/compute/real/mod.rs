@@ -45,15 +45,24 @@ pub trait Real:
     fn of(value: f64) -> Self;
     /// The same number in double precision.
     fn wide(self) -> f64;
-    /// The square root.
-    fn root(self) -> Self;
     /// The logistic function.
     fn logistic(self) -> Self;
     /// The number as a factor of a product: `f32` rounded to bfloat16, numbers below 2^-56 to 0 (so that no sum of
     /// products is too small to be a normal number, which processors treat each in their own way); `f64` as it is.
     fn factor(self) -> Self;
-    /// See [`product`], whose arguments these are; lengths have been checked.
-    fn multiply(threads: &Threads, scratch: &mut Scratch, product: &Product<Self>, out: &mut [Self]) -> Result<()>;
+    /// See [`product`], whose arguments these are.
+    ///
+    /// # Errors
+    /// As [`product`].
+    ///
+    /// # Safety
+    /// Factors and output are long enough for the shape, as [`product`] asserts.
+    unsafe fn multiply(
+        threads: &Threads,
+        scratch: &mut Scratch,
+        product: &Product<Self>,
+        out: &mut [Self],
+    ) -> Result<()>;
 
     /// The hyperbolic tangent.
     fn tanh(self) -> Self {
@@ -72,10 +81,6 @@ impl Real for f32 {
         f64::from(self)
     }
     #[inline(always)]
-    fn root(self) -> Self {
-        self.sqrt()
-    }
-    #[inline(always)]
     fn logistic(self) -> Self {
         super::activation::logistic(self)
     }
@@ -88,8 +93,14 @@ impl Real for f32 {
         let kept = if size < SMALLEST.to_bits() { 0 } else { rounded };
         f32::from_bits(if size > f32::INFINITY.to_bits() { f32::NAN.to_bits() } else { kept })
     }
-    fn multiply(threads: &Threads, scratch: &mut Scratch, product: &Product<Self>, out: &mut [Self]) -> Result<()> {
-        engine::multiply(Unit::best(), threads, scratch, product, out)
+    unsafe fn multiply(
+        threads: &Threads,
+        scratch: &mut Scratch,
+        product: &Product<Self>,
+        out: &mut [Self],
+    ) -> Result<()> {
+        // SAFETY: the caller's.
+        unsafe { engine::multiply(Unit::best(), threads, scratch, product, out) }
     }
 }
 
@@ -103,16 +114,13 @@ impl Real for f64 {
     fn wide(self) -> f64 {
         self
     }
-    fn root(self) -> Self {
-        self.sqrt()
-    }
     fn logistic(self) -> Self {
         1.0 / (1.0 + (-self).exp())
     }
     fn factor(self) -> Self {
         self
     }
-    fn multiply(_: &Threads, _: &mut Scratch, product: &Product<Self>, out: &mut [Self]) -> Result<()> {
+    unsafe fn multiply(_: &Threads, _: &mut Scratch, product: &Product<Self>, out: &mut [Self]) -> Result<()> {
         plain(product, out);
         Ok(())
     }
@@ -327,7 +335,8 @@ pub fn product<T: Real>(threads: &Threads, scratch: &mut Scratch, product: &Prod
         let last_right = places.iter().max().copied().unwrap_or(0) + length;
         assert!(last_right <= values.len(), "the right factor is too short");
     }
-    T::multiply(threads, scratch, product, out)
+    // SAFETY: all lengths are asserted above.
+    unsafe { T::multiply(threads, scratch, product, out) }
 }
 
 /// The product as it is defined, number by number.
@@ -409,7 +418,11 @@ mod tests {
                     plain(&of, &mut defined);
                     for unit in Unit::all() {
                         let mut out = before.clone();
-                        engine::multiply(unit, &Threads::new(threads), &mut Scratch::default(), &of, &mut out).unwrap();
+                        // SAFETY: the factors were made for the shape.
+                        unsafe {
+                            engine::multiply(unit, &Threads::new(threads), &mut Scratch::default(), &of, &mut out)
+                        }
+                        .unwrap();
                         for (at, (o, d)) in out.iter().zip(&defined).enumerate() {
                             assert_eq!(
                                 o.to_bits(),
@@ -450,7 +463,8 @@ mod tests {
                     out_row: 1,
                 };
                 let mut out = [0.0];
-                engine::multiply(unit, &Threads::single(), &mut Scratch::default(), &of, &mut out).unwrap();
+                // SAFETY: as above.
+                unsafe { engine::multiply(unit, &Threads::single(), &mut Scratch::default(), &of, &mut out) }.unwrap();
                 assert!(!out[0].is_finite(), "{unit:?}: {odd} became {}", out[0]);
             }
         }
