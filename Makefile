@@ -1,6 +1,8 @@
 # make demo: builds, and goes the whole way on an embedded simulated panel
 # make test: formatting, lints, every test, the documentation
 # make libraries: the shared library and the static one, for programs in C and C++
+# make ptx: the CUDA kernels (cuda/*.cu) compiled anew, after a change of them
+# make test-gpu: the tests that need an NVIDIA GPU, on the one that is here
 # make install: the program, both libraries, the header, and what pkg-config and CMake read, under PREFIX
 # make uninstall, make docs, make clean: as usual
 # What is missing on Debian or Ubuntu is installed, or the line that installs it is printed (.ci/packages).
@@ -23,7 +25,7 @@ ifeq ($(CLANG_HEADERS)$(BINDGEN_EXTRA_CLANG_ARGS),)
 export BINDGEN_EXTRA_CLANG_ARGS = -I$(shell cc -print-file-name=include)
 endif
 
-.PHONY: demo build libraries test ffi-test lint docs install uninstall packages test-packages third-party clean
+.PHONY: demo build libraries test test-gpu ptx ffi-test lint docs install uninstall packages test-packages third-party clean
 .DEFAULT_GOAL := build
 
 build: packages
@@ -42,6 +44,14 @@ packages:
 test: $(PYTHON)/ready lint docs
 	HAPLOOM_PYTHON=$(abspath $(PYTHON)/bin/python3) $(CARGO) test --release --locked
 	$(MAKE) ffi-test
+
+test-gpu: packages
+	HAPLOOM_TEST_GPU=1 $(CARGO) test --release --locked --test cuda_device -- --nocapture
+
+# cuda/ptx, of cuda/*.cu. Needs no GPU and no CUDA toolkit. What kernels then take is in cuda/bounds.json: where `make test`
+# finds more, and that is meant, `$(PYTHON)/bin/python3 cuda/compile.py --bounds` writes it anew.
+ptx: $(PYTHON)/ready
+	$(PYTHON)/bin/python3 cuda/compile.py
 
 # Programs that link the libraries, as installed by somebody else's packager: staged, then used where the stage lies.
 FFI := $(abspath target/ffi-tests)
@@ -65,10 +75,10 @@ docs: build
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --no-deps
 	packaging/docs.sh
 
-# Python with what the tests open model files with.
-$(PYTHON)/ready: | test-packages
+# Python with what the tests open model files with, and with what kernels are compiled with.
+$(PYTHON)/ready: cuda/requirements.txt | test-packages
 	python3 -m venv $(PYTHON)
-	$(PYTHON)/bin/pip install --quiet --disable-pip-version-check safetensors numpy
+	$(PYTHON)/bin/pip install --quiet --disable-pip-version-check safetensors numpy -r cuda/requirements.txt
 	touch $@
 
 test-packages:

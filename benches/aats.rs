@@ -1,6 +1,7 @@
 //! Adversarial accuracy of 5,000 against 5,000 haplotypes at 10,000 sites on one thread: median of five runs.
 //! `cargo bench --bench aats`; `-- N SITES` for other sizes.
 
+use haploom::compute::Device;
 use haploom::compute::hamming::Kernel;
 use haploom::evaluate::adversarial::aats;
 use haploom::panel::bits::{BitMatrix, words_for};
@@ -21,7 +22,7 @@ fn main() -> haploom::Result<()> {
     let mut times = Vec::new();
     for _ in 0..5 {
         let start = Instant::now();
-        let found = aats(&truth, &synthetic, &Threads::single())?;
+        let found = aats(&truth, &synthetic, &Device::cpu(Threads::single()))?;
         times.push(start.elapsed().as_secs_f64());
         assert!(found.mean().is_finite());
     }

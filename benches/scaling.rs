@@ -3,6 +3,7 @@
 //!
 //! Haplotypes are mosaics of sixteen simulated founders; what they are does not change the time.
 
+use haploom::compute::Device;
 use haploom::options::Options;
 use haploom::panel::bits::BitMatrix;
 use haploom::rng::{Purpose, Stream};
@@ -39,8 +40,12 @@ fn main() {
     let mut trainers: Vec<Trainer> = SIZES
         .iter()
         .map(|sites| {
-            Trainer::new(simulated(*sites), Settings::new(&options, 1, HAPLOTYPES, *sites), threads.clone())
-                .expect("memory")
+            Trainer::new(
+                simulated(*sites),
+                Settings::new(&options, 1, HAPLOTYPES, *sites),
+                &Device::cpu(threads.clone()),
+            )
+            .expect("memory")
         })
         .collect();
     // Sizes take turns, so that a busy machine is busy for all of them.

@@ -89,6 +89,15 @@ error_kinds! {
     Diverged = -400, "DIVERGED";
     /// A checkpoint belongs to another panel or to other options.
     CheckpointMismatch = -401, "CHECKPOINT_MISMATCH";
+
+    /// There is no driver for GPUs, or it is too old.
+    NoDriver = -500, "NO_DRIVER";
+    /// There is no such GPU, or it is too old.
+    NoDevice = -501, "NO_DEVICE";
+    /// The GPU has no memory left.
+    OutOfDeviceMemory = -502, "OUT_OF_DEVICE_MEMORY";
+    /// The GPU or its driver failed.
+    DeviceFailed = -503, "DEVICE_FAILED";
 }
 
 /// Where something went wrong, as far as it is known.

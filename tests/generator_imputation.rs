@@ -2,6 +2,7 @@
 
 mod small;
 
+use haploom::compute::Device;
 use haploom::error::ErrorKind;
 use haploom::impute::{ImputeFileOptions, ImputeSettings, Imputer, Typed, impute_file};
 use haploom::io::{WriteOptions, read_panel, write_panel};
@@ -264,7 +265,7 @@ fn a_vae_encodes() {
     let vae = trained(ModelKind::Vae, "");
     let bits = panel(1).bits().clone();
     let run = |bits: &BitMatrix, components: usize, threads: usize| {
-        encode(&vae, bits, components, &Threads::new(threads), &mut Progress::none())
+        encode(&vae, bits, components, &Device::cpu(Threads::new(threads)), &mut Progress::none())
     };
     let all = run(&bits, 3, 1).unwrap();
     assert_eq!((all.hidden_units, all.components, all.hidden.len()), (4, 3, 80 * 4));
@@ -281,7 +282,7 @@ fn a_vae_encodes() {
         "axes are orthonormal"
     );
     let gan = trained(ModelKind::Gan, "");
-    let error = encode(&gan, &bits, 3, &Threads::single(), &mut Progress::none()).unwrap_err().to_string();
+    let error = encode(&gan, &bits, 3, &Device::cpu(Threads::single()), &mut Progress::none()).unwrap_err().to_string();
     assert!(error.contains("gan") && error.contains("vae"), "{error}");
 }
 

@@ -1,6 +1,6 @@
 //! The RBM and its trainer against what small machines allow to compute exactly.
 
-use haploom::compute::{Device, Noise, States};
+use haploom::compute::{Buffer, Device, Noise, States};
 use haploom::error::ErrorKind;
 use haploom::models::conditional::conditionals;
 use haploom::models::mixture::Mixture;
@@ -138,8 +138,9 @@ fn all_states(sites: usize) -> States {
 
 fn histogram(states: &States) -> Vec<f64> {
     let mut counts = vec![0.0; 1 << states.columns()];
+    let rows = states.to_host().unwrap();
     for r in 0..states.rows() {
-        counts[states.row(r).iter().enumerate().map(|(i, s)| (*s as usize) << i).sum::<usize>()] += 1.0;
+        counts[rows.row(r).iter().enumerate().map(|(i, s)| (*s as usize) << i).sum::<usize>()] += 1.0;
     }
     counts.iter().map(|c| c / states.rows() as f64).collect()
 }
@@ -184,6 +185,7 @@ fn conditional_means_agree_with_enumeration() {
         let steps = HalfSteps::new(&device(), &rbm).unwrap();
         let mut means = States::zeros(&device(), 128, 5).unwrap();
         steps.hidden_means(&device(), &all_states(7), &mut means).unwrap();
+        let means = means.to_host().unwrap();
         for v in 0..128 {
             for (j, mean) in means.row(v).iter().enumerate() {
                 let (found, expected) = (f64::from(*mean) * steps.mean_step(), Exact(&rbm).mean(v, j));
@@ -283,7 +285,7 @@ fn settings(text: &str) -> Settings {
 }
 
 fn trained(text: &str) -> Trainer {
-    let mut trainer = Trainer::new(planted(), settings(text), Threads::single()).unwrap();
+    let mut trainer = Trainer::new(planted(), settings(text), &Device::cpu(Threads::single())).unwrap();
     while !trainer.is_done() {
         trainer.step().unwrap();
     }
@@ -300,7 +302,7 @@ fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
 fn reaches_the_data(text: &str) {
     let data = distribution_of(&planted());
     let trainer = trained(text);
-    let rbm = trainer.rbm().rounded();
+    let rbm = trainer.rbm().unwrap().rounded();
     let exact = Exact(&rbm);
     let model = exact.distribution();
     let frequencies: Vec<f64> =
@@ -351,7 +353,7 @@ fn relu_units_reach_the_data() {
 #[test]
 fn random_starts_learn_the_distribution_after_k_sweeps() {
     let trainer = trained("method=rdm,k=2,learning_rate=1");
-    let rbm = trainer.rbm().rounded();
+    let rbm = trainer.rbm().unwrap().rounded();
     let exact = Exact(&rbm);
     let data = distribution_of(&planted());
     let shown = exact.sweep(&exact.sweep(&vec![1.0 / 32.0; 32]));
@@ -367,10 +369,10 @@ fn a_step_is_the_gradient_centred_or_not() {
     for (kind, tolerance) in [("bernoulli", 2e-4), ("relu", 2e-3)] {
         let step = |centred: bool| {
             let text = format!("method=pcd,learning_rate=1,updates=2,centred={centred},hidden_type={kind}");
-            let mut trainer = Trainer::new(planted(), settings(&text), Threads::single()).unwrap();
-            let before = trainer.rbm().clone();
+            let mut trainer = Trainer::new(planted(), settings(&text), &Device::cpu(Threads::single())).unwrap();
+            let before = trainer.rbm().unwrap();
             trainer.step().unwrap();
-            let after = trainer.rbm();
+            let after = trainer.rbm().unwrap();
             let moved = |a: &[f32], b: &[f32]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| f64::from(a - b)).collect() };
             let mut change = moved(&after.visible_bias, &before.visible_bias);
             change.extend(moved(&after.hidden_bias, &before.hidden_bias));
@@ -408,12 +410,14 @@ fn steps_of_optimisers_are_those_of_their_definitions() {
     let mut random = Stream::new(8, Purpose::Evaluate, 0).reader(0);
     let n = 20_000;
     for rule in [Rule::Sgd { momentum: 0.0 }, Rule::Sgd { momentum: 0.9 }, Rule::Adam] {
-        let mut moments = Moments::new(rule, n);
-        let mut parameters = vec![0.0f32; n];
+        let device = Device::cpu(Threads::new(2));
+        let mut moments = Moments::new(&device, rule, n).unwrap();
+        let mut parameters = Buffer::zeros(&device, n).unwrap();
         let (mut p, mut first, mut second) = (vec![0.0f64; n], vec![0.0f64; n], vec![0.0f64; n]);
         for step in 1..=20u64 {
             let gradient: Vec<f32> = (0..n).map(|_| random.normal() as f32).collect();
-            moments.ascend(&Threads::new(2), &mut parameters, &gradient, 0.01, step).unwrap();
+            let on_device = Buffer::upload(&device, gradient.clone()).unwrap();
+            moments.ascend(&device, &mut parameters, &on_device, 0.01, step).unwrap();
             for i in 0..n {
                 let g = f64::from(gradient[i]);
                 match rule {
@@ -430,6 +434,7 @@ fn steps_of_optimisers_are_those_of_their_definitions() {
                 }
             }
         }
+        let parameters = parameters.to_host().unwrap();
         let worst = parameters.iter().zip(&p).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
         assert!(worst < 1e-4, "{rule:?}: {worst}");
     }

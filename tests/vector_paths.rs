@@ -2,7 +2,7 @@
 
 use haploom::compute::activation;
 use haploom::compute::cpu::{Cpu, Path};
-use haploom::compute::{Device, Matrix, Noise, States, Unit, WEIGHT_STEPS, Weights};
+use haploom::compute::{Device, Matrix, Noise, Number, States, Unit, WEIGHT_STEPS, Weights};
 use haploom::rng::{Purpose, Reader, Stream};
 use haploom::threads::Threads;
 use sha2::{Digest, Sha256};
@@ -83,16 +83,19 @@ impl Layer {
 
 fn states(device: &Device, rows: &[Vec<i16>]) -> States {
     let mut states = States::zeros(device, rows.len(), rows[0].len()).unwrap();
-    rows.iter().enumerate().for_each(|(r, row)| states.row_mut(r).copy_from_slice(row));
+    states.write_rows(|r, row| row.copy_from_slice(&rows[r])).unwrap();
     states
 }
 
-fn rows_of<T: Copy + Default>(matrix: &Matrix<T>) -> Vec<Vec<T>> {
-    (0..matrix.rows()).map(|r| matrix.row(r).to_vec()).collect()
+fn rows_of<T: Number>(matrix: &Matrix<T>) -> Vec<Vec<T>> {
+    let rows = matrix.to_host().unwrap();
+    (0..matrix.rows()).map(|r| rows.row(r).to_vec()).collect()
 }
 
-fn is_padded_with_zeros<T: Copy + Default + PartialEq>(matrix: &Matrix<T>) -> bool {
-    matrix.host().chunks_exact(matrix.stride()).all(|r| r[matrix.columns()..].iter().all(|x| *x == T::default()))
+fn is_padded_with_zeros<T: Number + PartialEq>(matrix: &Matrix<T>) -> bool {
+    let rows = matrix.to_host().unwrap();
+    let (values, stride) = rows.padded();
+    values.chunks_exact(stride).all(|r| r[matrix.columns()..].iter().all(|x| *x == T::default()))
 }
 
 const SAMPLE: Noise = Noise { seed: 77, purpose: Purpose::Chain, first: 5, position: 64 * 9 };

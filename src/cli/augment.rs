@@ -1,7 +1,7 @@
 //! `haploom augment`: a real panel with artificial people appended.
 
 use super::making::{MakeArgs, name_clash};
-use super::panel_args::{ThreadArgs, output_format};
+use super::panel_args::{WorkArgs, output_format};
 use super::terminal::{Terminal, count};
 use crate::error::Result;
 use crate::io::{self, AugmentOptions, AugmentWith, Format, Outside};
@@ -41,7 +41,7 @@ pub struct Augment {
     #[command(flatten)]
     make: MakeArgs,
     #[command(flatten)]
-    threads: ThreadArgs,
+    work: WorkArgs,
 }
 
 impl Augment {
@@ -51,13 +51,13 @@ impl Augment {
     /// Those of the model, the sampler, the reader and the writer.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let format = output_format(&self.output, self.output_format)?;
-        let made = self.make.make(&self.model, self.threads, terminal)?;
+        let made = self.make.make(&self.model, self.work, terminal)?;
         let bits = made.bits.transpose()?;
         let with = AugmentWith { sites: &made.sites, bits: &bits, samples: &made.samples };
         let options = AugmentOptions {
             outside: self.outside,
             region: self.make.region.clone(),
-            threads: self.threads.threads,
+            threads: self.work.threads,
             format: Some(format),
             header_lines: made.header_lines,
             ..AugmentOptions::default()

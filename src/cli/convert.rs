@@ -1,6 +1,6 @@
 //! `haploom convert`: a panel from one format to another, or a part of it.
 
-use super::panel_args::{PartArgs, RuleArgs, ThreadArgs, output_format, read};
+use super::panel_args::{PartArgs, RuleArgs, WorkArgs, output_format, read};
 use super::terminal::Terminal;
 use crate::error::Result;
 use crate::io::{self, Format, WriteOptions};
@@ -35,7 +35,7 @@ pub struct Convert {
     #[command(flatten)]
     rules: RuleArgs,
     #[command(flatten)]
-    threads: ThreadArgs,
+    work: WorkArgs,
 }
 
 impl Convert {
@@ -45,8 +45,8 @@ impl Convert {
     /// Those of reading and writing.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let format = output_format(&self.output, self.output_format)?;
-        let panel = read(&self.input, &self.rules.options(&self.part, 1, self.threads)?, terminal)?;
-        let options = WriteOptions { format: Some(format), threads: self.threads.threads, ..WriteOptions::default() };
+        let panel = read(&self.input, &self.rules.options(&self.part, 1, self.work)?, terminal)?;
+        let options = WriteOptions { format: Some(format), threads: self.work.threads, ..WriteOptions::default() };
         io::write_panel(&self.output, &panel, &options)?;
         terminal.wrote(&self.output);
         Ok(())

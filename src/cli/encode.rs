@@ -1,6 +1,6 @@
 //! `haploom encode`: what a model makes of haplotypes.
 
-use super::panel_args::{PartArgs, RuleArgs, ThreadArgs, read};
+use super::panel_args::{PartArgs, RuleArgs, WorkArgs, read};
 use super::terminal::Terminal;
 use crate::error::Result;
 use crate::io::{self, LabelSource, ReadOptions};
@@ -44,7 +44,7 @@ pub struct Encode {
     #[command(flatten)]
     rules: RuleArgs,
     #[command(flatten)]
-    threads: ThreadArgs,
+    work: WorkArgs,
 }
 
 impl Encode {
@@ -55,13 +55,13 @@ impl Encode {
     /// panel that lacks sites of the model.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let model = model_file::open(&self.model)?;
-        let reading = self.rules.options(&self.part, 1, self.threads)?;
+        let reading = self.rules.options(&self.part, 1, self.work)?;
         let panel = read(&self.panel, &ReadOptions { labels: self.labels.clone(), ..reading }, terminal)?;
         let (bits, differences) = model.haplotypes_of(&panel, "panel").map_err(|e| e.file(&self.panel))?;
         differences.iter().for_each(|difference| terminal.note(difference));
-        let threads = Threads::new(self.threads.threads);
+        let device = self.work.device.open(&Threads::new(self.work.threads))?;
         let encoding = terminal
-            .watch(|progress| encode(&model, &bits, self.vectors, &threads, progress))
+            .watch(|progress| encode(&model, &bits, self.vectors, &device, progress))
             .map_err(|e| e.file(&self.model))?;
         let mut text = header(&encoding, self.labels.is_some());
         (0..bits.rows()).for_each(|h| line(&mut text, &panel, h, self.labels.is_some(), &encoding));

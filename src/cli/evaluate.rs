@@ -1,7 +1,7 @@
 //! `haploom evaluate`: how close an artificial panel is to a real one, and how much of it leaks.
 
 use super::output::print;
-use super::panel_args::{PartArgs, RuleArgs, ThreadArgs, read};
+use super::panel_args::{PartArgs, RuleArgs, WorkArgs, read};
 use super::terminal::Terminal;
 use super::train;
 use crate::error::Result;
@@ -56,7 +56,7 @@ pub struct Evaluate {
     #[command(flatten)]
     rules: RuleArgs,
     #[command(flatten)]
-    threads: ThreadArgs,
+    work: WorkArgs,
 }
 
 impl Evaluate {
@@ -67,7 +67,7 @@ impl Evaluate {
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let part = PartArgs { region: self.region.clone(), ..PartArgs::default() };
         let options = train::options(&self.set, &[Reader::Evaluate])?;
-        let reading = self.rules.options(&part, self.seed, self.threads)?;
+        let reading = self.rules.options(&part, self.seed, self.work)?;
         let labelled = ReadOptions { labels: self.labels.clone(), ..reading.clone() };
         let mut real = read(&self.real, &labelled, terminal)?;
         let mut held_out = self.test.as_ref().map(|path| read(path, &reading, terminal)).transpose()?;
@@ -81,9 +81,10 @@ impl Evaluate {
         let artificial = read(&self.artificial, &reading, terminal)?;
         let settings = EvaluateOptions {
             seed: self.seed,
-            threads: Threads::new(self.threads.threads),
+            threads: Threads::new(self.work.threads),
+            device: self.work.device,
             gaps: self.gaps || options.flag("gaps"),
-            ..EvaluateOptions::from_options(&options)
+            ..EvaluateOptions::from_options(&options)?
         };
         let evaluation =
             terminal.watch(|progress| evaluate(&real, &artificial, held_out.as_ref(), &settings, progress))?;

@@ -1,6 +1,6 @@
 //! `haploom impute`: untyped sites of people.
 
-use super::panel_args::{ThreadArgs, output_format, read, shown};
+use super::panel_args::{WorkArgs, output_format, read, shown};
 use super::terminal::{Terminal, count};
 use super::train;
 use crate::error::{Error, Result};
@@ -74,7 +74,7 @@ pub struct Impute {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
-    threads: ThreadArgs,
+    work: WorkArgs,
 }
 
 impl Impute {
@@ -88,12 +88,12 @@ impl Impute {
         if self.match_contigs {
             options.set("contigs", "match")?;
         }
-        let threads = Threads::new(self.threads.threads);
+        let threads = Threads::new(self.work.threads);
         let file = ImputeFileOptions {
             region: self.region,
             report: self.report.clone(),
             threads: threads.clone(),
-            output: ImputedOptions { format: Some(format), threads: self.threads.threads, ..ImputedOptions::default() },
+            output: ImputedOptions { format: Some(format), threads: self.work.threads, ..ImputedOptions::default() },
             ..ImputeFileOptions::from_options(&options)?
         };
         let settings = ImputeSettings {
@@ -101,12 +101,13 @@ impl Impute {
             artificial: self.artificial.unwrap_or(options.whole("artificial")),
             seed: self.seed,
             threads,
+            device: self.work.device,
             ..ImputeSettings::from_options(&options)?
         };
         let model = self.model.as_deref().map(model_file::open).transpose()?.map(Arc::new);
         let panel = match &self.panel {
             Some(path) => {
-                let reading = ReadOptions { threads: self.threads.threads, ..ReadOptions::default() };
+                let reading = ReadOptions { threads: self.work.threads, ..ReadOptions::default() };
                 let panel = read(path, &reading, terminal)?;
                 panel.require_complete().map_err(|e| e.file(path))?;
                 Some(panel)

@@ -1,8 +1,9 @@
 //! `haploom info`: what is in a panel, a model, or a log of training.
 
 use super::output::{print, table};
-use super::panel_args::{PartArgs, RuleArgs, ThreadArgs};
+use super::panel_args::{PartArgs, RuleArgs, WorkArgs};
 use super::terminal::Terminal;
+use crate::compute::{cpu, cuda};
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::{self, LabelSource, MissingRule, UnphasedRule};
 use crate::model_file;
@@ -10,6 +11,7 @@ use crate::models::neural::log;
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
 use crate::panel::sites::Sites;
+use crate::threads::Threads;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,11 +24,15 @@ use std::path::{Path, PathBuf};
 Examples:
   haploom info panel.vcf.gz
   haploom info panel.safetensors
+  haploom info --devices
   haploom info panel.bcf -r 15:27000000-28000000 --labels people.tsv")]
 pub struct Info {
     /// Panel, model, or log of a training (.jsonl)
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "devices")]
+    file: Option<PathBuf>,
+    /// List the devices that --device takes
+    #[arg(long, conflicts_with = "file")]
+    devices: bool,
     /// Table of samples and labels: FILE, FILE:COLUMN, or header:KEY
     #[arg(long, value_name = "FILE[:COLUMN]")]
     labels: Option<LabelSource>,
@@ -35,7 +41,7 @@ pub struct Info {
     #[command(flatten)]
     rules: RuleArgs,
     #[command(flatten)]
-    threads: ThreadArgs,
+    work: WorkArgs,
 }
 
 impl Info {
@@ -44,13 +50,16 @@ impl Info {
     /// # Errors
     /// Those of reading, and of writing to standard output.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
-        if is_model(&self.file)? {
-            return print(&table(&model_file::open(&self.file)?.describe()));
+        let Some(file) = &self.file else {
+            return print(&table(&describe_devices()?));
+        };
+        if is_model(file)? {
+            return print(&table(&model_file::open(file)?.describe()));
         }
-        if let Some(lines) = training_log(&self.file)? {
+        if let Some(lines) = training_log(file)? {
             return print(&table(&lines));
         }
-        let mut options = self.rules.options(&self.part, 1, self.threads)?;
+        let mut options = self.rules.options(&self.part, 1, self.work)?;
         // A look into a file does not refuse what it finds there, unless it is asked to do something about it.
         if options.missing == MissingRule::Refuse {
             options.missing = MissingRule::Keep;
@@ -59,10 +68,25 @@ impl Info {
             options.unphased = UnphasedRule::Keep;
         }
         options.labels = self.labels.clone();
-        let read = terminal.watch(|progress| io::read_panel_watched(&self.file, &options, progress))?;
+        let read = terminal.watch(|progress| io::read_panel_watched(file, &options, progress))?;
         read.notices.iter().for_each(|notice| terminal.note(notice));
         print(&table(&describe_panel(&read.panel)))
     }
+}
+
+/// What `--device` takes on this machine. That there is no GPU is no failure.
+fn describe_devices() -> Result<Vec<(String, String)>> {
+    let mut lines = vec![("cpu".to_string(), format!("{}, {} threads", cpu::Path::best(), Threads::new(0).count()))];
+    match cuda::devices() {
+        Ok(devices) if devices.is_empty() => lines.push(("cuda".into(), "none: the driver shows no GPU".into())),
+        Ok(devices) => lines.extend(devices.iter().map(|device| {
+            let unfit = if device.is_supported() { "" } else { "; not usable: 8.0 or more is needed" };
+            (format!("cuda:{}", device.index), format!("{device}{unfit}"))
+        })),
+        Err(e) if e.kind() == ErrorKind::NoDriver => lines.push(("cuda".into(), format!("none: {e}"))),
+        Err(e) => return Err(e),
+    }
+    Ok(lines)
 }
 
 /// Whether a file begins as safetensors do: the length of a JSON text in eight bytes, then the text.

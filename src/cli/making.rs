@@ -1,6 +1,6 @@
 //! What `sample` and `augment` share: artificial people from a model.
 
-use super::panel_args::{ThreadArgs, read};
+use super::panel_args::{WorkArgs, read};
 use super::terminal::Terminal;
 use super::train;
 use crate::error::{Error, ErrorKind, Result};
@@ -49,13 +49,11 @@ impl MakeArgs {
     ///
     /// # Errors
     /// Those of the model, the start panel and the sampler.
-    pub fn make(&self, model_path: &Path, threads: ThreadArgs, terminal: &mut Terminal) -> Result<Artificial> {
+    pub fn make(&self, model_path: &Path, work: WorkArgs, terminal: &mut Terminal) -> Result<Artificial> {
         let options = train::options(&self.set, &[Reader::Sample])?;
         let model = Arc::new(model_file::open(model_path)?);
         let start = match &self.start {
-            Some(path) => {
-                Some(read(path, &ReadOptions { threads: threads.threads, ..ReadOptions::default() }, terminal)?)
-            }
+            Some(path) => Some(read(path, &ReadOptions { threads: work.threads, ..ReadOptions::default() }, terminal)?),
             None => None,
         };
         let settings = SampleSettings {
@@ -63,7 +61,8 @@ impl MakeArgs {
             region: self.region.clone(),
             label: self.label.clone(),
             start,
-            threads: Threads::new(threads.threads),
+            threads: Threads::new(work.threads),
+            device: work.device,
             options,
             ..SampleSettings::default()
         };

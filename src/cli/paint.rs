@@ -1,6 +1,6 @@
 //! `haploom paint`: whom haplotypes were copied from.
 
-use super::panel_args::{ThreadArgs, read};
+use super::panel_args::{WorkArgs, read};
 use super::terminal::{Terminal, count};
 use super::train;
 use crate::error::Result;
@@ -45,7 +45,7 @@ pub struct Paint {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     #[command(flatten)]
-    threads: ThreadArgs,
+    work: WorkArgs,
 }
 
 impl Paint {
@@ -55,13 +55,13 @@ impl Paint {
     /// Those of the panel, the map and the target.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let options = train::options(&self.set, &[Reader::Copying])?;
-        let threads = Threads::new(self.threads.threads);
+        let threads = Threads::new(self.work.threads);
         let settings = ImputeSettings {
             map: self.map.as_deref().map(read_genetic_map).transpose()?,
             threads: threads.clone(),
             ..ImputeSettings::from_options(&options)?
         };
-        let reading = ReadOptions { threads: self.threads.threads, labels: self.labels, ..ReadOptions::default() };
+        let reading = ReadOptions { threads: self.work.threads, labels: self.labels, ..ReadOptions::default() };
         let panel = read(&self.panel, &reading, terminal)?;
         panel.require_complete().map_err(|e| e.file(&self.panel))?;
         let imputer = Imputer::from_panel(&panel, settings)?;

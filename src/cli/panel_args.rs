@@ -1,6 +1,7 @@
 //! Arguments that say which panel, and which part of it.
 
 use super::terminal::{Terminal, count};
+use crate::compute::DeviceChoice;
 use crate::error::Result;
 use crate::io::{self, Format, MissingRule, MultiallelicRule, ReadOptions, Selection, UnphasedRule};
 use crate::panel::Panel;
@@ -45,12 +46,16 @@ pub struct RuleArgs {
     pub contig: Option<String>,
 }
 
-/// Threads of a command.
+/// What a command works with.
 #[derive(Args, Clone, Copy, Debug)]
-pub struct ThreadArgs {
+pub struct WorkArgs {
     /// Threads; 0 is one for each processor. Results do not depend on it
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
+    /// Where models learn and work: cpu, cuda, cuda:NUMBER, or auto (the first GPU that can be used, or the processor).
+    /// Reading and writing are the processor's in any case
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Cpu)]
+    pub device: DeviceChoice,
 }
 
 impl PartArgs {
@@ -68,7 +73,7 @@ impl RuleArgs {
     ///
     /// # Errors
     /// The list of samples could not be read.
-    pub fn options(&self, part: &PartArgs, seed: u64, threads: ThreadArgs) -> Result<ReadOptions> {
+    pub fn options(&self, part: &PartArgs, seed: u64, work: WorkArgs) -> Result<ReadOptions> {
         Ok(ReadOptions {
             region: part.region.clone(),
             samples: part.selection()?.map(|s| (s.names, s.exclude)),
@@ -79,7 +84,7 @@ impl RuleArgs {
             missing: self.missing,
             unphased: self.unphased,
             multiallelic: self.multiallelic,
-            threads: threads.threads,
+            threads: work.threads,
             seed,
         })
     }

@@ -1,7 +1,7 @@
 //! `haploom sample`: an artificial panel from a model.
 
 use super::making::MakeArgs;
-use super::panel_args::{ThreadArgs, output_format};
+use super::panel_args::{WorkArgs, output_format};
 use super::terminal::Terminal;
 use crate::error::Result;
 use crate::io::{self, Format, WriteOptions};
@@ -35,7 +35,7 @@ pub struct Sample {
     #[command(flatten)]
     make: MakeArgs,
     #[command(flatten)]
-    threads: ThreadArgs,
+    work: WorkArgs,
 }
 
 impl Sample {
@@ -45,10 +45,10 @@ impl Sample {
     /// Those of the model, the sampler and the writer.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let format = output_format(&self.output, self.output_format)?;
-        let made = self.make.make(&self.model, self.threads, terminal)?;
+        let made = self.make.make(&self.model, self.work, terminal)?;
         let options = WriteOptions {
             format: Some(format),
-            threads: self.threads.threads,
+            threads: self.work.threads,
             header_lines: made.header_lines.clone(),
             group: "AG".into(),
             ..WriteOptions::default()

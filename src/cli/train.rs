@@ -1,6 +1,6 @@
 //! `haploom train`: a model from a panel.
 
-use super::panel_args::{PartArgs, RuleArgs, ThreadArgs, read};
+use super::panel_args::{PartArgs, RuleArgs, WorkArgs, read};
 use super::terminal::Terminal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::{self, LabelSource, ReadOptions};
@@ -65,7 +65,7 @@ pub struct Train {
     #[command(flatten)]
     rules: RuleArgs,
     #[command(flatten)]
-    threads: ThreadArgs,
+    work: WorkArgs,
 }
 
 fn kind(name: &str) -> Result<ModelKind> {
@@ -103,13 +103,14 @@ impl Train {
             return Err(Error::argument(what).remedy(format!("with --share train {}", kinds.join(", "))));
         }
         io::require_writable(&self.output)?;
-        let reading = self.rules.options(&self.part, self.seed, self.threads)?;
+        let reading = self.rules.options(&self.part, self.seed, self.work)?;
         let panel = read(&self.panel, &ReadOptions { labels: self.labels.clone(), ..reading }, terminal)?;
         panel.require_complete().map_err(|e| e.file(&self.panel))?;
         let default_checkpoint = default_checkpoint(&self.output);
         let settings = TrainSettings {
             seed: self.seed,
-            threads: Threads::new(self.threads.threads),
+            threads: Threads::new(self.work.threads),
+            device: self.work.device,
             checkpoint: self.checkpoint.clone().or(default_checkpoint.clone()),
             resume: self.resume,
         };

@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code)]
 
+use super::cuda::Cuda;
 use crate::error::{Error, Result};
 use crate::panel::bits::BitMatrix;
 use crate::threads::Threads;
@@ -148,6 +149,18 @@ pub fn fold_within_both<A: Send>(
             &tile(kernel, b, rows, b, others, second),
         );
     })
+}
+
+/// For each row of either matrix the distance to its nearest in the other, by a GPU; without a second matrix to its nearest
+/// among the others of its own. `u32::MAX` where there is none.
+///
+/// # Errors
+/// `InvalidArgument` if the numbers of columns differ; `OutOfDeviceMemory`, `DeviceFailed`.
+pub fn nearest_on(cuda: &Cuda, first: &BitMatrix, second: Option<&BitMatrix>) -> Result<(Vec<u32>, Vec<u32>)> {
+    if let Some(second) = second.filter(|second| second.columns() != first.columns()) {
+        return Err(Error::argument(format!("{} sites do not compare with {}", first.columns(), second.columns())));
+    }
+    cuda.nearest(first, second)
 }
 
 fn fold_tiles<A: Send>(

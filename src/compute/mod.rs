@@ -2,302 +2,30 @@
 //!
 //! States of units are 16-bit whole numbers and weights are 16-bit fixed-point numbers, so that the input of a unit is
 //! an exact 32-bit sum: the same bits in any order, on any processor, for any number of threads. What is done to that
-//! sum (a logistic function, a comparison with a random number) uses IEEE operations in a fixed order.
+//! sum (a logistic function, a comparison with a random number) uses IEEE operations in a fixed order. So a GPU gives the
+//! processor's bits, too.
 
 pub mod activation;
+mod buffer;
+mod clamp;
 pub mod clusters;
 pub mod copying;
 pub mod cpu;
+pub mod cuda;
+mod device;
 pub mod hamming;
+pub mod learning;
 pub mod real;
 pub mod runs;
+mod weights;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::panel::bits::BitMatrix;
+use crate::error::{Error, Result};
 use crate::rng::Purpose;
-use crate::threads::Threads;
 
-/// Steps of a fixed-point weight in 1.
-pub const WEIGHT_STEPS: f32 = 4096.0;
-
-/// Columns of a matrix are padded to a multiple of this, which is also the width of a tile.
-pub const PANEL: usize = 64;
-
-/// Where operations run. The operations of a device take that device's buffers.
-#[derive(Clone, Debug)]
-pub enum Device {
-    /// The processor.
-    Cpu(cpu::Cpu),
-}
-
-impl Device {
-    /// The processor, with the best vector path it has.
-    pub fn cpu(threads: Threads) -> Self {
-        Device::Cpu(cpu::Cpu::new(threads))
-    }
-}
-
-/// Memory of a device.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Buffer<T> {
-    /// Memory of the processor.
-    Cpu(Vec<T>),
-}
-
-impl<T: Copy + Default> Buffer<T> {
-    /// `n` zeros on a device.
-    ///
-    /// # Errors
-    /// `OutOfMemory`.
-    pub fn zeros(device: &Device, n: usize) -> Result<Self> {
-        match device {
-            Device::Cpu(_) => {
-                let mut values = Vec::new();
-                values.try_reserve_exact(n).map_err(|_| {
-                    let bytes = n as f64 * size_of::<T>() as f64;
-                    Error::new(ErrorKind::OutOfMemory, format!("no memory for {:.1} MiB", bytes / (1 << 20) as f64))
-                })?;
-                values.resize(n, T::default());
-                Ok(Buffer::Cpu(values))
-            }
-        }
-    }
-
-    /// The values, copied to the host where they are not there.
-    pub fn host(&self) -> &[T] {
-        match self {
-            Buffer::Cpu(values) => values,
-        }
-    }
-
-    /// The values in host memory, for writing.
-    pub fn host_mut(&mut self) -> &mut [T] {
-        match self {
-            Buffer::Cpu(values) => values,
-        }
-    }
-}
-
-/// Rows x columns on a device, row by row; rows are padded to a multiple of [`PANEL`] columns with zeros.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Matrix<T> {
-    rows: usize,
-    columns: usize,
-    stride: usize,
-    buffer: Buffer<T>,
-}
-
-impl<T: Copy + Default> Matrix<T> {
-    /// All zeros.
-    ///
-    /// # Errors
-    /// `OutOfMemory`.
-    pub fn zeros(device: &Device, rows: usize, columns: usize) -> Result<Self> {
-        let stride = columns.next_multiple_of(PANEL);
-        let n = rows.checked_mul(stride).ok_or_else(|| {
-            Error::new(ErrorKind::OutOfMemory, format!("{rows} x {columns} numbers exceed the address space"))
-        })?;
-        Ok(Matrix { rows, columns, stride, buffer: Buffer::zeros(device, n)? })
-    }
-
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Number of columns.
-    pub fn columns(&self) -> usize {
-        self.columns
-    }
-
-    /// Distance of two rows in memory.
-    pub fn stride(&self) -> usize {
-        self.stride
-    }
-
-    /// Row `r` in host memory, without its padding.
-    pub fn row(&self, r: usize) -> &[T] {
-        &self.buffer.host()[r * self.stride..][..self.columns]
-    }
-
-    /// Row `r` in host memory, without its padding.
-    pub fn row_mut(&mut self, r: usize) -> &mut [T] {
-        &mut self.buffer.host_mut()[r * self.stride..][..self.columns]
-    }
-
-    /// All rows with their padding, in host memory.
-    pub fn host(&self) -> &[T] {
-        self.buffer.host()
-    }
-
-    /// All rows with their padding, in host memory. Padding has to stay 0.
-    pub fn host_mut(&mut self) -> &mut [T] {
-        self.buffer.host_mut()
-    }
-}
-
-impl States {
-    /// Takes the rows `rows` of packed bits as states 0 and 1.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if the shapes disagree.
-    pub fn unpack(&mut self, bits: &BitMatrix, rows: &[usize]) -> Result<()> {
-        if rows.len() != self.rows || bits.columns() != self.columns {
-            return Err(Error::argument("shapes of bits and states disagree"));
-        }
-        let stride = self.stride;
-        for (states, r) in self.buffer.host_mut().chunks_exact_mut(stride).zip(rows) {
-            for (states, word) in states.chunks_exact_mut(64).zip(bits.row(*r)) {
-                for (c, state) in states.iter_mut().enumerate() {
-                    *state = (word >> c & 1) as i16;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Packs states 0 and 1 into bits.
-    ///
-    /// # Errors
-    /// `OutOfMemory`.
-    pub fn pack(&self) -> Result<BitMatrix> {
-        let mut bits = BitMatrix::zeros(self.rows, self.columns)?;
-        for (r, states) in self.buffer.host().chunks_exact(self.stride).enumerate() {
-            for (word, states) in bits.row_mut(r).iter_mut().zip(states.chunks_exact(64)) {
-                *word = states.iter().enumerate().fold(0, |w, (c, s)| w | ((*s as u64) & 1) << c);
-            }
-        }
-        Ok(bits)
-    }
-
-    /// Sum of each column.
-    pub fn column_sums(&self) -> Vec<i64> {
-        let mut sums = vec![0i64; self.columns];
-        for r in 0..self.rows {
-            sums.iter_mut().zip(self.row(r)).for_each(|(sum, s)| *sum += i64::from(*s));
-        }
-        sums
-    }
-}
-
-/// States of units: a row a chain, a column a unit.
-pub type States = Matrix<i16>;
-
-/// A fixed-point weight matrix (inputs x outputs) laid out for products, and the bias of the outputs.
-///
-/// The weight of input `k` and output `n` stands at pair `k / 2`, side `k % 2` of panel `n / 64`:
-/// `[panel][k / 2][n % 64][k % 2]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Weights {
-    inputs: usize,
-    outputs: usize,
-    packed: Buffer<i16>,
-    bias: Buffer<i32>,
-    /// What one unit of the sum is worth.
-    scale: f32,
-}
-
-impl Weights {
-    /// Zeros, for [`Weights::set`].
-    ///
-    /// # Errors
-    /// `OutOfMemory`.
-    pub fn zeros(device: &Device, inputs: usize, outputs: usize, scale: f32) -> Result<Self> {
-        let packed = inputs.next_multiple_of(2) * outputs.next_multiple_of(PANEL);
-        Ok(Weights {
-            inputs,
-            outputs,
-            packed: Buffer::zeros(device, packed)?,
-            bias: Buffer::zeros(device, outputs.next_multiple_of(PANEL))?,
-            scale,
-        })
-    }
-
-    /// Sets weights and bias from numbers, rounded to the grid of the fixed point: a weight is `value x 2^12`, at most
-    /// 2^15 - 1 in size; a bias is `value / scale`. `values` runs over inputs, and over outputs within an input, or, if
-    /// `turned`, the other way round.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if lengths disagree.
-    pub fn set(&mut self, device: &Device, values: &[f32], turned: bool, bias: &[f32]) -> Result<()> {
-        if values.len() != self.inputs * self.outputs || bias.len() != self.outputs {
-            return Err(Error::argument("lengths of weights or bias disagree with their shape"));
-        }
-        let (inputs, outputs) = (self.inputs, self.outputs);
-        let panel_length = inputs.next_multiple_of(2) * PANEL;
-        /// Inputs transposed at a time; even.
-        const LINE: usize = 32;
-        let Device::Cpu(cpu) = device;
-        cpu.threads().for_each_piece(self.packed.host_mut(), panel_length, |p, panel| {
-            let first = p * PANEL;
-            let width = (outputs - first).min(PANEL);
-            match turned {
-                false => {
-                    for (pair, out) in values.chunks(2 * outputs).zip(panel.chunks_exact_mut(2 * PANEL)) {
-                        let (even, odd) = pair.split_at(outputs);
-                        match odd.is_empty() {
-                            true => {
-                                let targets = out.iter_mut().step_by(2);
-                                targets.zip(&even[first..][..width]).for_each(|(o, v)| *o = fixed_weight(*v));
-                            }
-                            false => {
-                                let sources = even[first..][..width].iter().zip(&odd[first..][..width]);
-                                for (o, (even, odd)) in out.chunks_exact_mut(2).zip(sources) {
-                                    o[0] = fixed_weight(*even);
-                                    o[1] = fixed_weight(*odd);
-                                }
-                            }
-                        }
-                    }
-                }
-                // Two cache lines of each of the panel's outputs at a time.
-                true => {
-                    let mut line = [0i16; LINE];
-                    for begin in (0..inputs).step_by(LINE) {
-                        let some = (inputs - begin).min(LINE);
-                        let out = &mut panel[begin * PANEL..];
-                        line[some..].fill(0);
-                        for n in 0..width {
-                            let source = &values[(first + n) * inputs + begin..][..some];
-                            line.iter_mut().zip(source).for_each(|(o, v)| *o = fixed_weight(*v));
-                            for (pair, out) in line.chunks_exact(2).zip(out.chunks_exact_mut(2 * PANEL)) {
-                                out[2 * n..][..2].copy_from_slice(pair);
-                            }
-                        }
-                    }
-                }
-            }
-        })?;
-        for (n, value) in self.bias.host_mut().iter_mut().enumerate() {
-            // Padding units are never on.
-            *value = if n < outputs { (bias[n] / self.scale).round_ties_even() as i32 } else { i32::MIN / 2 };
-        }
-        Ok(())
-    }
-
-    /// Number of inputs.
-    pub fn inputs(&self) -> usize {
-        self.inputs
-    }
-
-    /// Number of outputs.
-    pub fn outputs(&self) -> usize {
-        self.outputs
-    }
-
-    /// What one unit of a sum is worth.
-    pub fn scale(&self) -> f32 {
-        self.scale
-    }
-}
-
-/// A weight in steps of 2^-12: rounds to the nearest, ties to even.
-#[inline(always)]
-fn fixed_weight(value: f32) -> i16 {
-    // Adding and subtracting 1.5 x 2^23 rounds, without a call on processors that lack the instruction.
-    const ROUND: f32 = 12_582_912.0;
-    (((value * WEIGHT_STEPS).clamp(-32_767.0, 32_767.0) + ROUND) - ROUND) as i16
-}
+pub use buffer::{Buffer, Matrix, Number, PANEL, Rows, States};
+pub use clamp::Clamp;
+pub use device::{Device, DeviceChoice};
+pub use weights::{WEIGHT_STEPS, Weights};
 
 /// How a unit answers its input.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -340,6 +68,7 @@ impl Device {
         check_shapes(states, weights, out)?;
         match self {
             Device::Cpu(cpu) => cpu.affine_sample(states, weights, unit, noise, out),
+            Device::Cuda(cuda) => cuda.affine_sample(states, weights, unit, noise, out),
         }
     }
 
@@ -351,6 +80,7 @@ impl Device {
         check_shapes(states, weights, out)?;
         match self {
             Device::Cpu(cpu) => cpu.affine_mean(states, weights, unit, out),
+            Device::Cuda(cuda) => cuda.affine_mean(states, weights, unit, out),
         }
     }
 
@@ -362,6 +92,7 @@ impl Device {
         check_shapes(states, weights, out)?;
         match self {
             Device::Cpu(cpu) => cpu.affine_input(states, weights, out),
+            Device::Cuda(cuda) => cuda.affine_input(states, weights, out),
         }
     }
 
@@ -376,6 +107,7 @@ impl Device {
         }
         match self {
             Device::Cpu(cpu) => cpu.log_partition(states, weights, unit, out),
+            Device::Cuda(cuda) => cuda.log_partition(states, weights, unit, out),
         }
     }
 
@@ -390,11 +122,78 @@ impl Device {
         }
         match self {
             Device::Cpu(cpu) => cpu.outer(left, right, out),
+            Device::Cuda(cuda) => cuda.outer(left, right, out),
+        }
+    }
+
+    /// For each row of states, the sum over columns of state x value. Values are multiples of 2^-12 below 2^10 in size, so
+    /// that the sum is exact in any order.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if shapes disagree; `DeviceFailed`.
+    pub fn row_products(&self, states: &States, values: &Buffer<f64>, out: &mut [f64]) -> Result<()> {
+        if out.len() != states.rows() {
+            return Err(Error::argument("shapes of states and output disagree"));
+        }
+        match self {
+            Device::Cpu(_) => {
+                let (rows, values) = (states.to_host()?, values.cpu()?);
+                for (r, out) in out.iter_mut().enumerate() {
+                    *out = rows.row(r).iter().zip(values).map(|(s, value)| f64::from(*s) * value).sum();
+                }
+                Ok(())
+            }
+            Device::Cuda(cuda) => cuda.row_products(states, values, out),
+        }
+    }
+
+    /// Rows `from` of `source` become the rows `to` of `target`, which hold states of the same kind.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if shapes disagree; `DeviceFailed`.
+    pub fn copy_rows(&self, source: &States, from: &[usize], target: &mut States, to: &[usize]) -> Result<()> {
+        let fits = source.columns() == target.columns()
+            && from.len() == to.len()
+            && from.iter().all(|r| *r < source.rows())
+            && to.iter().all(|r| *r < target.rows());
+        if !fits {
+            return Err(Error::argument("rows that are copied do not fit"));
+        }
+        match self {
+            Device::Cpu(_) => {
+                let stride = source.stride();
+                let (source, target) = (source.buffer.cpu()?, target.buffer.cpu_mut()?);
+                for (from, to) in from.iter().zip(to) {
+                    target[to * stride..][..stride].copy_from_slice(&source[from * stride..][..stride]);
+                }
+                Ok(())
+            }
+            Device::Cuda(cuda) => cuda.copy_rows(source, from, target, to),
+        }
+    }
+
+    /// Exchanges the rows of two matrices that are chosen.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if shapes disagree; `DeviceFailed`.
+    pub fn swap_rows(&self, a: &mut States, b: &mut States, chosen: &[bool]) -> Result<()> {
+        if (a.rows(), a.columns()) != (b.rows(), b.columns()) || chosen.len() != a.rows() {
+            return Err(Error::argument("rows that are exchanged do not fit"));
+        }
+        match self {
+            Device::Cpu(_) => {
+                let stride = a.stride().max(1);
+                let rows =
+                    a.buffer.cpu_mut()?.chunks_exact_mut(stride).zip(b.buffer.cpu_mut()?.chunks_exact_mut(stride));
+                rows.zip(chosen).filter(|(_, chosen)| **chosen).for_each(|((a, b), _)| a.swap_with_slice(b));
+                Ok(())
+            }
+            Device::Cuda(cuda) => cuda.swap_rows(a, b, chosen),
         }
     }
 }
 
-fn check_shapes<T: Copy + Default>(states: &States, weights: &Weights, out: &Matrix<T>) -> Result<()> {
+fn check_shapes<T: Number>(states: &States, weights: &Weights, out: &Matrix<T>) -> Result<()> {
     let fits =
         states.columns() == weights.inputs() && out.columns() == weights.outputs() && out.rows() == states.rows();
     match fits {

@@ -1,6 +1,6 @@
 //! Hamming distances between haplotypes: nearest neighbours, distributions over all pairs, and how these differ.
 
-use crate::compute::hamming;
+use crate::compute::{Device, hamming};
 use crate::error::Result;
 use crate::panel::bits::BitMatrix;
 use crate::threads::Threads;
@@ -18,9 +18,13 @@ pub struct Nearest {
 ///
 /// # Errors
 /// `InvalidArgument` if the numbers of sites differ; `OutOfMemory`.
-pub fn nearest(first: &BitMatrix, second: &BitMatrix, threads: &Threads) -> Result<Nearest> {
+pub fn nearest(first: &BitMatrix, second: &BitMatrix, device: &Device) -> Result<Nearest> {
+    if let Device::Cuda(cuda) = device {
+        let (of_first, of_second) = hamming::nearest_on(cuda, first, Some(second))?;
+        return Ok(Nearest { of_first, of_second });
+    }
     let start = || (Vec::new(), vec![u32::MAX; second.rows()]);
-    let strips = hamming::fold_between(first, second, threads, start, |(rows, others), tile| {
+    let strips = hamming::fold_between(first, second, device.threads(), start, |(rows, others), tile| {
         if tile.others.start == 0 {
             rows.resize(rows.len() + tile.rows.len(), u32::MAX);
         }
@@ -48,10 +52,13 @@ pub fn nearest(first: &BitMatrix, second: &BitMatrix, threads: &Threads) -> Resu
 ///
 /// # Errors
 /// `OutOfMemory`.
-pub fn nearest_within(set: &BitMatrix, threads: &Threads) -> Result<Vec<u32>> {
+pub fn nearest_within(set: &BitMatrix, device: &Device) -> Result<Vec<u32>> {
+    if let Device::Cuda(cuda) = device {
+        return Ok(hamming::nearest_on(cuda, set, None)?.0);
+    }
     let strips = hamming::fold_within(
         set,
-        threads,
+        device.threads(),
         || vec![u32::MAX; set.rows()],
         |best, tile| {
             let diagonal = tile.rows == tile.others;
@@ -160,14 +167,14 @@ mod tests {
     fn nearest_neighbours_agree_with_brute_force() {
         let (a, b) = (random_bits(130, 40, 1), random_bits(70, 40, 2));
         for threads in [Threads::single(), Threads::new(2)] {
-            let found = nearest(&a, &b, &threads).unwrap();
+            let found = nearest(&a, &b, &Device::cpu(threads.clone())).unwrap();
             for i in 0..130 {
                 assert_eq!(found.of_first[i], (0..70).map(|j| distance(&a, i, &b, j)).min().unwrap());
             }
             for j in 0..70 {
                 assert_eq!(found.of_second[j], (0..130).map(|i| distance(&a, i, &b, j)).min().unwrap());
             }
-            let within = nearest_within(&a, &threads).unwrap();
+            let within = nearest_within(&a, &Device::cpu(threads.clone())).unwrap();
             for (i, within) in within.iter().enumerate() {
                 let others = (0..130).filter(|j| *j != i);
                 assert_eq!(*within, others.map(|j| distance(&a, i, &a, j)).min().unwrap());
@@ -178,14 +185,14 @@ mod tests {
     #[test]
     fn a_haplotype_is_not_its_own_neighbour_but_its_copy_is() {
         let set = random_bits(3, 50, 3).select_rows(&[0, 1, 2, 1]).unwrap();
-        let within = nearest_within(&set, &Threads::single()).unwrap();
+        let within = nearest_within(&set, &Device::cpu(Threads::single())).unwrap();
         assert!(within[0] > 0 && within[2] > 0);
         assert_eq!((within[1], within[3]), (0, 0));
         let alone = set.select_rows(&[0]).unwrap();
-        assert_eq!(nearest_within(&alone, &Threads::single()).unwrap(), [u32::MAX]);
+        assert_eq!(nearest_within(&alone, &Device::cpu(Threads::single())).unwrap(), [u32::MAX]);
         let nobody = set.select_rows(&[]).unwrap();
-        assert_eq!(nearest(&alone, &nobody, &Threads::single()).unwrap().of_first, [u32::MAX]);
-        assert_eq!(nearest(&nobody, &alone, &Threads::single()).unwrap().of_second, [u32::MAX]);
+        assert_eq!(nearest(&alone, &nobody, &Device::cpu(Threads::single())).unwrap().of_first, [u32::MAX]);
+        assert_eq!(nearest(&nobody, &alone, &Device::cpu(Threads::single())).unwrap().of_second, [u32::MAX]);
     }
 
     /// The mean distance between sorted samples of one size is the Wasserstein distance.

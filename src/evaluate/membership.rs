@@ -5,6 +5,7 @@
 //! judged by all pairs of a member and another person: the share in which the member's score is the higher one.
 
 use super::distances::nearest;
+use crate::compute::Device;
 use crate::compute::runs::{self, longest_run};
 use crate::error::Result;
 use crate::panel::bits::BitMatrix;
@@ -63,8 +64,8 @@ pub fn attack(members: &[f64], others: &[f64]) -> Option<Attack> {
 ///
 /// # Errors
 /// `InvalidArgument` if the numbers of sites differ; `OutOfMemory`.
-pub fn nearness(people: &Samples, bits: &BitMatrix, artificial: &BitMatrix, threads: &Threads) -> Result<Vec<f64>> {
-    let distances = nearest(bits, artificial, threads)?.of_first;
+pub fn nearness(people: &Samples, bits: &BitMatrix, artificial: &BitMatrix, device: &Device) -> Result<Vec<f64>> {
+    let distances = nearest(bits, artificial, device)?.of_first;
     Ok(best_of_each(people, |h| -f64::from(distances[h])))
 }
 
@@ -233,7 +234,7 @@ mod tests {
         let nearest = |h: usize| (0..7).map(|a| distance(&bits, h, &artificial, a)).min().unwrap();
         let expected: Vec<f64> =
             [nearest(0).min(nearest(1)), nearest(2), nearest(3).min(nearest(4))].map(|d| -f64::from(d)).into();
-        assert_eq!(nearness(&people, &bits, &artificial, &Threads::single()).unwrap(), expected);
+        assert_eq!(nearness(&people, &bits, &artificial, &Device::cpu(Threads::single())).unwrap(), expected);
     }
 
     #[test]
@@ -257,7 +258,7 @@ mod tests {
         let (m, o) = (people(&[2; 20]), people(&[2; 15]));
         let runs = |p: &Samples, bits: &BitMatrix| longest_runs(p, bits, &members, &sites, &threads).unwrap();
         assert_eq!(attack(&runs(&m, &members), &runs(&o, &others)).unwrap().auc, 1.0);
-        let near = |p: &Samples, bits: &BitMatrix| nearness(p, bits, &members, &threads).unwrap();
+        let near = |p: &Samples, bits: &BitMatrix| nearness(p, bits, &members, &Device::cpu(threads.clone())).unwrap();
         assert_eq!(attack(&near(&m, &members), &near(&o, &others)).unwrap().advantage, 1.0);
     }
 }

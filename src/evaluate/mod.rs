@@ -15,6 +15,7 @@ mod triplets;
 
 pub use measure::{Evaluation, Measure};
 
+use crate::compute::{Device, DeviceChoice};
 use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::panel::Panel;
@@ -40,6 +41,8 @@ pub struct EvaluateOptions {
     pub seed: u64,
     /// The threads. Default 1.
     pub threads: Threads,
+    /// What counts the distances to nearest haplotypes. Results do not depend on it. Default: the processor.
+    pub device: DeviceChoice,
     /// Draws of adversarial accuracy. Default 5.
     pub aats_draws: usize,
     /// Haplotypes a side in a draw, at most. Default 2,500.
@@ -61,6 +64,7 @@ impl Default for EvaluateOptions {
         EvaluateOptions {
             seed: 1,
             threads: Threads::single(),
+            device: DeviceChoice::Cpu,
             aats_draws: 5,
             aats_most: 2500,
             triplets: 8000,
@@ -73,11 +77,15 @@ impl Default for EvaluateOptions {
 }
 
 impl EvaluateOptions {
-    /// From the keys that evaluation reads, with their defaults, and `seed` and `threads`.
-    pub fn from_options(options: &Options) -> Self {
-        EvaluateOptions {
+    /// From the keys that evaluation reads, with their defaults, and `seed`, `threads` and `device`.
+    ///
+    /// # Errors
+    /// `InvalidOption` for a device that does not parse.
+    pub fn from_options(options: &Options) -> Result<Self> {
+        Ok(EvaluateOptions {
             seed: options.whole("seed") as u64,
             threads: Threads::new(options.whole("threads")),
+            device: options.text("device").parse()?,
             aats_draws: options.whole("aats_draws"),
             aats_most: options.whole("aats_most"),
             triplets: options.whole("triplets"),
@@ -85,7 +93,7 @@ impl EvaluateOptions {
             transport_reg: options.number("transport_reg"),
             transport_most: options.whole("transport_most"),
             linkage_most: options.whole("linkage_most"),
-        }
+        })
     }
 }
 
@@ -95,7 +103,8 @@ impl EvaluateOptions {
 ///
 /// # Errors
 /// `Missing`, `Unphased` or `Empty` for a panel that is not complete; `NoOverlap`, `ContigMismatch` or `AlleleMismatch`
-/// for panels that do not compare; `InvalidArgument` for options out of range; `Cancelled`; `OutOfMemory`.
+/// for panels that do not compare; `InvalidArgument` for options out of range; `NoDriver`, `NoDevice` and their kin for a GPU
+/// that cannot be used; `Cancelled`; `OutOfMemory`.
 pub fn evaluate(
     real: &Panel,
     artificial: &Panel,
@@ -131,6 +140,7 @@ pub fn evaluate(
         artificial: &aligned.bits[1],
         held_out: held_out.as_ref(),
         options,
+        device: options.device.open(&options.threads)?,
         measures: Vec::new(),
     };
     let phase = "evaluating";
@@ -179,6 +189,7 @@ struct Bench<'a> {
     artificial: &'a BitMatrix,
     held_out: Option<&'a BitMatrix>,
     options: &'a EvaluateOptions,
+    device: Device,
     measures: Vec<Measure>,
 }
 
@@ -380,9 +391,8 @@ impl Bench<'_> {
 
     fn neighbours(&mut self) -> Result<()> {
         self.adversarial()?;
-        let threads = &self.options.threads;
         let of = |others: &BitMatrix| -> Result<Vec<u32>> {
-            let mut nearest = distances::nearest(self.real, others, threads)?.of_second;
+            let mut nearest = distances::nearest(self.real, others, &self.device)?.of_second;
             nearest.sort();
             Ok(nearest)
         };
@@ -426,7 +436,7 @@ impl Bench<'_> {
     ) -> Result<()> {
         let threads = &self.options.threads;
         let score = |(people, bits): (&Samples, &BitMatrix)| -> Result<[Vec<f64>; 4]> {
-            let near = membership::nearness(people, bits, self.artificial, threads)?;
+            let near = membership::nearness(people, bits, self.artificial, &self.device)?;
             let runs = membership::longest_runs(people, bits, self.artificial, sites, threads)?;
             let covering = membership::covering_runs(people, bits, self.artificial, sites, threads)?;
             Ok([near, runs, covering, membership::alleles_found(people, bits, self.artificial)])
@@ -454,8 +464,7 @@ impl Bench<'_> {
     }
 
     fn adversarial(&mut self) -> Result<()> {
-        let options = self.options;
-        let threads = &options.threads;
+        let (options, device) = (self.options, &self.device);
         let sets = [Some(self.real), Some(self.artificial), self.held_out];
         let sizes: Vec<usize> = sets.iter().flatten().map(|set| set.rows()).collect();
         let n = sizes.iter().fold(options.aats_most, |n, size| n.min(*size));
@@ -468,22 +477,22 @@ impl Bench<'_> {
             let mut pick = |set: Option<&BitMatrix>| -> Result<_> {
                 let Some(set) = set else { return Ok(None) };
                 let chosen = set.select_rows(&random.choose(set.rows(), n))?;
-                let within = distances::nearest_within(&chosen, threads)?;
+                let within = distances::nearest_within(&chosen, device)?;
                 Ok(Some((chosen, within)))
             };
             let (Some((t, tt)), Some((s, ss)), e) = (pick(sets[0])?, pick(sets[1])?, pick(sets[2])?) else {
                 continue;
             };
-            let found = adversarial::aats_to(&t, &tt, &s, &ss, threads)?;
+            let found = adversarial::aats_to(&t, &tt, &s, &ss, device)?;
             of_draws[0].push(found.truth);
             of_draws[1].push(found.syn);
             of_draws[2].push(found.mean());
             if let Some((e, ee)) = e {
-                let floor = adversarial::aats_to(&t, &tt, &e, &ee, threads)?;
+                let floor = adversarial::aats_to(&t, &tt, &e, &ee, device)?;
                 floors[0].push(floor.truth);
                 floors[1].push(floor.syn);
                 floors[2].push(floor.mean());
-                of_draws[3].push(adversarial::aats_to(&e, &ee, &s, &ss, threads)?.mean() - found.mean());
+                of_draws[3].push(adversarial::aats_to(&e, &ee, &s, &ss, device)?.mean() - found.mean());
             }
         }
         let note = match draws {
@@ -560,7 +569,7 @@ mod tests {
 
     #[test]
     fn defaults_of_the_table_are_those_of_the_struct() {
-        let (table, own) = (EvaluateOptions::from_options(&Options::new()), EvaluateOptions::default());
+        let (table, own) = (EvaluateOptions::from_options(&Options::new()).unwrap(), EvaluateOptions::default());
         let text = |o: &EvaluateOptions| format!("{o:?}").replace(char::is_whitespace, "");
         assert_eq!(text(&table), text(&own));
     }

@@ -5,6 +5,7 @@ use super::model::haploom_model;
 use super::options::{haploom_options, options_for, watched};
 use super::panel::{haploom_panel, panel_of};
 use super::status::{answer, guard, haploom_status};
+use crate::compute::DeviceChoice;
 use crate::models::encode::{Encoding, encode};
 use crate::options::Reader;
 use crate::threads::Threads;
@@ -42,8 +43,9 @@ pub extern "C" fn haploom_encode(
         let encoding = watched(options, |progress| {
             let (bits, differences) = model.haplotypes_of(panel, "panel")?;
             differences.into_iter().for_each(|difference| progress.notice(difference));
-            let threads = Threads::new(settings.whole("threads"));
-            encode(model, &bits, settings.whole("components"), &threads, progress)
+            let choice: DeviceChoice = settings.text("device").parse()?;
+            let device = choice.open(&Threads::new(settings.whole("threads")))?;
+            encode(model, &bits, settings.whole("components"), &device, progress)
         })?;
         out.give(haploom_encoding { encoding, haplotypes: panel.haplotypes() });
         Ok(())

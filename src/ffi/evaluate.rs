@@ -42,7 +42,7 @@ pub extern "C" fn haploom_evaluate(
         let out = Out::new(evaluation, "evaluation")?;
         let (real, artificial) = (panel_of(real, "real")?, panel_of(artificial, "artificial")?);
         let held_out = held_out.map(|handle| &handle.panel);
-        let settings = EvaluateOptions::from_options(&options_for(options, &[Reader::Evaluate])?);
+        let settings = EvaluateOptions::from_options(&options_for(options, &[Reader::Evaluate])?)?;
         let evaluation = watched(options, |progress| evaluate(real, artificial, held_out, &settings, progress))?;
         let texts = |of: fn(&Measure) -> &str| evaluation.measures.iter().map(|m| c_string(of(m))).collect();
         out.give(haploom_evaluation {

@@ -71,7 +71,7 @@ pub extern "C" fn haploom_train(
         }
         let settings = options_for(options, &groups)?;
         let model = watched(options, |progress| {
-            train(panel, kind, &settings, &TrainSettings::from_options(&settings), progress)
+            train(panel, kind, &settings, &TrainSettings::from_options(&settings)?, progress)
         })?;
         out.give(haploom_model::new(model));
         Ok(())

@@ -13,12 +13,13 @@
 //! chains that are clamped to all (the conditional predictive ordinate, Gelfand et al. 1992).
 
 use super::{Row, Wanted};
-use crate::compute::{Device, Noise, States};
+use crate::compute::{Buffer, Clamp, Device, Noise, States};
 use crate::error::Result;
 use crate::models::SampledRbm;
 use crate::models::mixture::Mixture;
 use crate::models::rbm::HalfSteps;
 use crate::options::Options;
+use crate::panel::bits::BitMatrix;
 use crate::progress::Progress;
 use crate::rng::{Purpose, Stream};
 use crate::threads::Threads;
@@ -61,6 +62,8 @@ pub(super) struct Clamped {
     steps: HalfSteps,
     mixture: Mixture,
     settings: ClampedSettings,
+    /// Where chains run, with the threads of each call where it is the processor.
+    device: Device,
     /// Whether the sweeps are those of the model's sampler, and no more are run however the chains agree.
     own: bool,
     seed: u64,
@@ -92,19 +95,19 @@ impl Unsettled {
 
 /// Sums over some sweeps, by haplotype, half of its chains, and site.
 struct Sums {
-    dosages: Vec<f32>,
+    dosages: Buffer<f32>,
     /// Of 1 / P(typed allele | hidden units), by haplotype and typed site.
-    inverse: Vec<f64>,
+    inverse: Buffer<f64>,
     sweeps: usize,
 }
 
 impl Clamped {
-    pub(super) fn new(machine: &SampledRbm, settings: ClampedSettings, seed: u64) -> Result<Self> {
-        let steps = HalfSteps::new(&Device::cpu(Threads::single()), &machine.rbm)?;
+    pub(super) fn new(machine: &SampledRbm, settings: ClampedSettings, seed: u64, device: Device) -> Result<Self> {
+        let steps = HalfSteps::new(&device, &machine.rbm)?;
         let own = settings.sweeps == 0;
         let settings =
             ClampedSettings { sweeps: if own { machine.sweeps.max(1) } else { settings.sweeps }, ..settings };
-        Ok(Clamped { own, steps, mixture: machine.mixture.clone(), settings, seed })
+        Ok(Clamped { own, steps, device, mixture: machine.mixture.clone(), settings, seed })
     }
 
     /// Imputes rows; see [`super::Fitted::impute`].
@@ -115,9 +118,17 @@ impl Clamped {
         threads: &Threads,
         progress: &mut Progress,
     ) -> Result<Unsettled> {
-        let device = Device::cpu(threads.clone());
+        let device = match &self.device {
+            Device::Cpu(_) => Device::cpu(threads.clone()),
+            other => other.clone(),
+        };
         let mut unsettled = Unsettled::default();
-        let at_a_time = (ROWS / self.settings.chains).max(1);
+        let rows_at_a_time = match device {
+            Device::Cpu(_) => ROWS,
+            // Means are numbers, and sums stand beside them.
+            Device::Cuda(_) => device.rows_at_a_time(16 * self.steps.sites()),
+        };
+        let at_a_time = (rows_at_a_time / self.settings.chains).max(1);
         for rows in rows.chunks_mut(at_a_time) {
             progress.check()?;
             unsettled.add(&self.portion(&device, wanted, rows, progress)?);
@@ -141,17 +152,22 @@ impl Clamped {
         let mut means = States::zeros(device, rows.len() * chains, sites)?;
         let alleles: Vec<Vec<Option<bool>>> =
             rows.iter().map(|row| (0..typed.len()).map(|t| wanted.typed.allele(row.h, t)).collect()).collect();
+        let mut started = BitMatrix::zeros(rows.len() * chains, sites)?;
         for (r, alleles) in alleles.iter().enumerate() {
-            self.start(typed, alleles, &mut visible, r * chains..(r + 1) * chains, noise.first);
+            self.start(typed, alleles, &mut started, r * chains..(r + 1) * chains, noise.first);
         }
+        visible.unpack(&started, &(0..rows.len() * chains).collect::<Vec<_>>())?;
+        drop(started);
+        let clamp = Clamp::new(device, sites, typed, alleles, chains)?;
+        let error = self.settings.typed_error;
         let mut position = 0;
         let mut sweep = 0;
         let mut before: Option<Vec<f32>> = None;
         let mut end = if self.own { self.settings.sweeps } else { FIRST_LOOK.min(self.settings.sweeps) };
         loop {
             let mut sums = Sums {
-                dosages: vec![0.0; rows.len() * 2 * sites],
-                inverse: vec![0.0; rows.len() * typed.len()],
+                dosages: Buffer::zeros(device, rows.len() * 2 * sites)?,
+                inverse: Buffer::zeros(device, rows.len() * typed.len())?,
                 sweeps: 0,
             };
             // The later half of what has been run by then is averaged.
@@ -161,37 +177,44 @@ impl Clamped {
                 self.steps.sample_hidden(device, &visible, &mut hidden, Noise { position, ..noise })?;
                 position += self.steps.hidden_units().next_multiple_of(64) as u64;
                 let looks = sweep >= averaged;
-                if looks || self.settings.typed_error > 0.0 {
+                if looks || error > 0.0 {
                     self.steps.visible_means(device, &hidden, &mut means)?;
                 }
                 if looks {
-                    self.add(&means, typed, &alleles, &mut sums);
+                    device.add_means(&clamp, &means, &mut sums.dosages)?;
+                    device.add_inverse(&clamp, &means, error, &mut sums.inverse)?;
+                    sums.sweeps += 1;
                 }
                 self.steps.sample_visible(device, &hidden, &mut visible, Noise { position, ..noise })?;
                 position += sites.next_multiple_of(64) as u64;
-                self.clamp(typed, &alleles, &means, &mut visible, noise.first, sweep as u64);
+                match error > 0.0 {
+                    false => device.clamp(&clamp, &mut visible)?,
+                    true => {
+                        let position = TYPED_WORDS + sweep as u64 * 2 * typed.len() as u64;
+                        device.clamp_seen(&clamp, &means, error, Noise { position, ..noise }, &mut visible)?;
+                    }
+                }
                 sweep += 1;
             }
             let scale = 1.0 / (MEAN_STEPS * sums.sweeps.max(1) as f32);
-            sums.dosages.iter_mut().for_each(|sum| *sum *= scale);
+            let mut dosages = sums.dosages.to_host()?.into_owned();
+            dosages.iter_mut().for_each(|sum| *sum *= scale);
             let halves = [chains / 2, chains - chains / 2];
-            for (i, half) in sums.dosages.chunks_mut(sites).enumerate() {
+            for (i, half) in dosages.chunks_mut(sites).enumerate() {
                 half.iter_mut().for_each(|sum| *sum /= halves[i % 2] as f32);
             }
-            let apart =
-                difference(sums.dosages.chunks(sites).step_by(2), sums.dosages.chunks(sites).skip(1).step_by(2));
-            let moved =
-                before.as_ref().map(|before| difference([&before[..]].into_iter(), [&sums.dosages[..]].into_iter()));
+            let apart = difference(dosages.chunks(sites).step_by(2), dosages.chunks(sites).skip(1).step_by(2));
+            let moved = before.as_ref().map(|before| difference([&before[..]].into_iter(), [&dosages[..]].into_iter()));
             let stays = self.own || moved.is_some_and(|m| m < self.settings.tolerance);
             let settled = apart < self.settings.tolerance && stays;
             if (settled && !self.own) || sweep >= self.settings.sweeps {
-                self.finish(wanted, rows, &alleles, &sums);
+                self.finish(wanted, rows, &clamp, &dosages, &sums)?;
                 return Ok(match settled {
                     true => Unsettled::default(),
                     false => Unsettled { haplotypes: rows.len(), apart },
                 });
             }
-            before = Some(sums.dosages);
+            before = Some(dosages);
             end = (2 * sweep).min(self.settings.sweeps);
         }
     }
@@ -201,7 +224,7 @@ impl Clamped {
         &self,
         typed: &[usize],
         alleles: &[Option<bool>],
-        visible: &mut States,
+        started: &mut BitMatrix,
         chains: std::ops::Range<usize>,
         first: u64,
     ) {
@@ -226,89 +249,37 @@ impl Clamped {
             };
             let k = weights.iter().position(passed).unwrap_or(weights.len() - 1);
             let log_odds = &self.mixture.log_odds[k * sites..][..sites];
-            let row = visible.row_mut(chain);
-            for (state, l) in row.iter_mut().zip(log_odds) {
-                *state = i16::from(words.uniform() < 1.0 / (1.0 + f64::from(-*l).exp()));
+            for (site, l) in log_odds.iter().enumerate() {
+                started.set(chain, site, words.uniform() < 1.0 / (1.0 + f64::from(-*l).exp()));
             }
             for (site, allele) in typed.iter().zip(alleles) {
                 if let Some(allele) = allele {
-                    row[*site] = i16::from(*allele);
+                    started.set(chain, *site, *allele);
                 }
             }
         }
     }
 
-    /// Sets typed units to their alleles; where these may be wrong, to draws given the hidden units and the allele seen.
-    fn clamp(
-        &self,
-        typed: &[usize],
-        alleles: &[Vec<Option<bool>>],
-        means: &States,
-        visible: &mut States,
-        first: u64,
-        sweep: u64,
-    ) {
-        let error = self.settings.typed_error;
-        for (r, alleles) in alleles.iter().enumerate() {
-            for chain in r * self.settings.chains..(r + 1) * self.settings.chains {
-                let stream = Stream::new(self.seed, Purpose::Clamped, first + chain as u64);
-                let mut words = (error > 0.0).then(|| stream.reader(TYPED_WORDS + sweep * 2 * typed.len() as u64));
-                for (site, allele) in typed.iter().zip(alleles) {
-                    let Some(allele) = allele else { continue };
-                    let state = match &mut words {
-                        None => *allele,
-                        Some(words) => {
-                            let p = f64::from(means.row(chain)[*site]) / f64::from(MEAN_STEPS);
-                            let (seen, unseen) = if *allele { (1.0 - error, error) } else { (error, 1.0 - error) };
-                            words.uniform() < p * seen / (p * seen + (1.0 - p) * unseen)
-                        }
-                    };
-                    visible.row_mut(chain)[*site] = i16::from(state);
-                }
-            }
-        }
-    }
-
-    fn add(&self, means: &States, typed: &[usize], alleles: &[Vec<Option<bool>>], sums: &mut Sums) {
-        let (chains, sites) = (self.settings.chains, self.steps.sites());
-        let error = self.settings.typed_error;
-        for (r, alleles) in alleles.iter().enumerate() {
-            for chain in 0..chains {
-                let means = means.row(r * chains + chain);
-                let half = 2 * r + usize::from(chain >= chains / 2);
-                let sum = &mut sums.dosages[half * sites..][..sites];
-                sum.iter_mut().zip(means).for_each(|(sum, mean)| *sum += f32::from(*mean));
-                let inverse = &mut sums.inverse[r * typed.len()..][..typed.len()];
-                for ((inverse, site), allele) in inverse.iter_mut().zip(typed).zip(alleles) {
-                    let Some(allele) = allele else { continue };
-                    let p = f64::from(means[*site]) / f64::from(MEAN_STEPS);
-                    let p = if *allele { p } else { 1.0 - p };
-                    // The mean is on a grid of 2^-14, and an allele seen may be wrong.
-                    *inverse += 1.0 / (p * (1.0 - error) + (1.0 - p) * error).max(1.0 / f64::from(2.0 * MEAN_STEPS));
-                }
-            }
-        }
-        sums.sweeps += 1;
-    }
-
-    fn finish(&self, wanted: &Wanted, rows: &mut [Row], alleles: &[Vec<Option<bool>>], sums: &Sums) {
+    fn finish(&self, wanted: &Wanted, rows: &mut [Row], clamp: &Clamp, dosages: &[f32], sums: &Sums) -> Result<()> {
+        let inverse = sums.inverse.to_host()?;
         let (sites, chains) = (self.steps.sites(), self.settings.chains);
         let shares = [chains / 2, chains - chains / 2].map(|half| half as f32 / chains as f32);
         let typed = wanted.typed.sites();
         for (r, row) in rows.iter_mut().enumerate() {
-            let halves = [2 * r, 2 * r + 1].map(|half| &sums.dosages[half * sites..][..sites]);
+            let halves = [2 * r, 2 * r + 1].map(|half| &dosages[half * sites..][..sites]);
             for (dosage, site) in row.dosages.iter_mut().zip(wanted.sites.clone()) {
                 *dosage = (shares[0] * halves[0][site] + shares[1] * halves[1][site]).clamp(0.0, 1.0);
             }
             for (t, left_out) in row.left_out.iter_mut().enumerate() {
-                let Some(allele) = alleles[r][t] else { continue };
+                let Some(allele) = clamp.known(r)[t] else { continue };
                 // Of the allele seen; the true one is another with the chance of an error.
-                let seen = (chains * sums.sweeps) as f64 / sums.inverse[r * typed.len() + t];
+                let seen = (chains * sums.sweeps) as f64 / inverse[r * typed.len() + t];
                 let error = self.settings.typed_error;
                 let p = ((seen - error) / (1.0 - 2.0 * error).max(1e-9)).clamp(0.0, 1.0);
                 *left_out = if allele { p } else { 1.0 - p } as f32;
             }
         }
+        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ pub mod quality;
 mod target;
 mod weight;
 
+use crate::compute::DeviceChoice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hmm::copying::{Copying, Observed, Posterior, Workspace};
 use crate::hmm::rates::{Judged, Rates};
@@ -54,6 +55,9 @@ pub struct ImputeSettings {
     pub latent: LatentSettings,
     /// Threads that make artificial haplotypes and the points of a latent space. Default: one.
     pub threads: Threads,
+    /// Where chains of an RBM run, and where artificial haplotypes are made. Dosages by an RBM do not depend on it. Default:
+    /// the processor.
+    pub device: DeviceChoice,
 }
 
 impl Default for ImputeSettings {
@@ -68,6 +72,7 @@ impl Default for ImputeSettings {
             clamped: ClampedSettings::default(),
             latent: LatentSettings::default(),
             threads: Threads::single(),
+            device: DeviceChoice::Cpu,
         }
     }
 }
@@ -76,7 +81,7 @@ impl ImputeSettings {
     /// From the keys that imputation reads, with their defaults; reads the map.
     ///
     /// # Errors
-    /// Those of the map's file.
+    /// Those of the map's file; `InvalidOption` for a device that does not parse.
     pub fn from_options(options: &Options) -> Result<Self> {
         Ok(ImputeSettings {
             map: options.given("map").map(|path| crate::io::read_genetic_map(path.as_ref())).transpose()?,
@@ -87,6 +92,7 @@ impl ImputeSettings {
             clamped: ClampedSettings::from_options(options),
             latent: LatentSettings::from_options(options),
             threads: Threads::new(options.whole("threads")),
+            device: options.text("device").parse()?,
         })
     }
 }
@@ -158,7 +164,8 @@ impl Imputer {
             Generator::Copying(panel) => Engine::Copying(Box::new(panel.model(&model.sites)?)),
             Generator::Hmm(_) => Engine::Clusters(model.clone()),
             Generator::Rbm(machine) => {
-                Engine::Machine(Box::new(Clamped::new(machine, settings.clamped, settings.seed)?))
+                let device = settings.device.open(&settings.threads)?;
+                Engine::Machine(Box::new(Clamped::new(machine, settings.clamped, settings.seed, device)?))
             }
             Generator::Bernoulli(b) => Engine::Frequencies(b.frequencies.iter().map(|f| *f as f32).collect()),
             Generator::Neural(neural) => {
@@ -191,8 +198,8 @@ impl Imputer {
         imputer.notices.extend(alignment.differences("panel", "model"));
         let settings = &imputer.settings;
         let n = if settings.artificial == 0 { panel.haplotypes() } else { settings.artificial };
-        let sample =
-            SampleSettings { seed: settings.seed, threads: settings.threads.clone(), ..SampleSettings::default() };
+        let (threads, device) = (settings.threads.clone(), settings.device);
+        let sample = SampleSettings { seed: settings.seed, threads, device, ..SampleSettings::default() };
         let mut sampler = Sampler::new(model.clone(), &sample)?;
         let made = sampler.haplotypes(n, progress)?;
         let mut known = vec![false; panel.sites().len()];

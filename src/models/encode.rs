@@ -39,13 +39,13 @@ pub fn encode(
     model: &Model,
     bits: &BitMatrix,
     components: usize,
-    threads: &Threads,
+    device: &Device,
     progress: &mut Progress,
 ) -> Result<Encoding> {
     let encoder = match &model.generator {
-        Generator::Rbm(machine) => Encoder::machine(machine, components, threads)?,
+        Generator::Rbm(machine) => Encoder::machine(machine, components, device)?,
         Generator::Neural(neural) if neural.encoder.is_some() && !neural.genotypes => {
-            Encoder::latent(neural, components, threads)?
+            Encoder::latent(neural, components, device.threads())?
         }
         Generator::Neural(neural) if neural.encoder.is_some() => {
             return Err(Error::argument("a vae model of unphased genotypes encodes people, not haplotypes")
@@ -103,18 +103,18 @@ struct Encoder<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    fn machine(machine: &'a SampledRbm, components: usize, threads: &Threads) -> Result<Self> {
-        let device = Device::cpu(threads.clone());
-        let steps = HalfSteps::new(&device, &machine.rbm)?;
+    fn machine(machine: &'a SampledRbm, components: usize, device: &'a Device) -> Result<Self> {
+        let steps = HalfSteps::new(device, &machine.rbm)?;
         let (sites, units) = (machine.rbm.sites(), machine.rbm.hidden_units());
         let weights: Vec<f64> = machine.rbm.weights.iter().map(|w| f64::from(*w)).collect();
         let decomposition = svd(&weights, sites, units, components.min(units).min(sites))?;
         let step = steps.mean_step() as f32;
         let means = move |bits: &BitMatrix, rows: &[usize]| {
-            let mut visible = States::zeros(&device, rows.len(), sites)?;
+            let mut visible = States::zeros(device, rows.len(), sites)?;
             visible.unpack(bits, rows)?;
-            let mut means = States::zeros(&device, rows.len(), units)?;
-            steps.hidden_means(&device, &visible, &mut means)?;
+            let mut means = States::zeros(device, rows.len(), units)?;
+            steps.hidden_means(device, &visible, &mut means)?;
+            let means = means.to_host()?;
             Ok((0..rows.len()).flat_map(|r| means.row(r)).map(|m| f32::from(*m) * step).collect())
         };
         let (axes, values) = (decomposition.right, decomposition.values);

@@ -6,6 +6,7 @@
 use super::Start;
 use crate::compute::{Device, Matrix, Noise, States, Unit, WEIGHT_STEPS, Weights};
 use crate::error::Result;
+use crate::panel::bits::BitMatrix;
 use crate::rng::Stream;
 
 /// Parameters.
@@ -43,7 +44,7 @@ impl Mixture {
 }
 
 /// Starts of chains, laid out on a device.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct StartDraws {
     /// Clusters x sites; for a start without clusters one row of zeros, and everything in the bias.
     weights: Weights,
@@ -89,19 +90,21 @@ impl StartDraws {
     /// # Errors
     /// `InvalidArgument` if shapes disagree; `OutOfMemory`.
     pub fn draw(&self, device: &Device, noise: Noise, out: &mut States) -> Result<()> {
-        let mut clusters = States::zeros(device, out.rows(), self.cumulative.len())?;
+        let mut drawn = BitMatrix::zeros(out.rows(), self.cumulative.len())?;
         for r in 0..out.rows() {
             let word = Stream::new(noise.seed, noise.purpose, noise.first + r as u64).word(noise.position);
             let k = self.cumulative.partition_point(|c| *c <= u64::from(word)).min(self.cumulative.len() - 1);
-            clusters.row_mut(r)[k] = 1;
+            drawn.set(r, k, true);
         }
+        let mut clusters = States::zeros(device, out.rows(), self.cumulative.len())?;
+        clusters.unpack(&drawn, &(0..out.rows()).collect::<Vec<_>>())?;
         let noise = Noise { position: noise.position + 64, ..noise };
         device.affine_sample(&clusters, &self.weights, Unit::Bernoulli, noise, out)
     }
 }
 
 /// Membership of haplotypes in clusters.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Membership {
     weights: Weights,
 }
@@ -134,18 +137,17 @@ impl Membership {
     pub fn posterior(&self, device: &Device, states: &States, out: &mut States) -> Result<f64> {
         let mut joint = Matrix::zeros(device, states.rows(), self.weights.outputs())?;
         device.affine(states, &self.weights, &mut joint)?;
+        let joint = joint.to_host()?;
         let mut total = 0.0;
-        for r in 0..states.rows() {
+        out.write_rows(|r, shares| {
             let row = joint.row(r);
             let largest = row.iter().copied().max().unwrap_or(0);
             let terms: Vec<f64> =
                 row.iter().map(|x| (f64::from(x - largest) / f64::from(WEIGHT_STEPS)).exp()).collect();
             let sum: f64 = terms.iter().sum();
             total += f64::from(largest) / f64::from(WEIGHT_STEPS) + sum.ln();
-            for (o, t) in out.row_mut(r).iter_mut().zip(&terms) {
-                *o = (t / sum * 16_384.0).round() as i16;
-            }
-        }
+            shares.iter_mut().zip(&terms).for_each(|(o, t)| *o = (t / sum * 16_384.0).round() as i16);
+        })?;
         Ok(total)
     }
 }

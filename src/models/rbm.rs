@@ -4,7 +4,8 @@
 //! ReLU units as in Tubiana et al. 2019.
 
 use super::Output;
-use crate::compute::{Device, Matrix, Noise, States, Unit, WEIGHT_STEPS, Weights, activation::RELU_STEPS};
+use crate::compute::learning::largest;
+use crate::compute::{Buffer, Device, Matrix, Noise, States, Unit, WEIGHT_STEPS, Weights, activation::RELU_STEPS};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Kind of hidden units.
@@ -84,22 +85,7 @@ impl Rbm {
     /// # Errors
     /// `Diverged`, with what left its range.
     pub fn check(&self) -> Result<()> {
-        let limit = i16::MAX as f32 / WEIGHT_STEPS;
-        // The bits of sizes are in the order of the sizes, with NaN above all.
-        let worst =
-            |values: &[f32]| f32::from_bits(values.iter().map(|v| v.abs().to_bits() as i32).fold(0, i32::max) as u32);
-        for (name, values, limit) in [
-            ("weight", &self.weights, limit),
-            ("visible bias", &self.visible_bias, 1000.0),
-            ("hidden bias", &self.hidden_bias, 1000.0),
-        ] {
-            let worst = worst(values);
-            if worst.is_nan() || worst > limit {
-                return Err(Error::new(ErrorKind::Diverged, format!("a {name} reached {worst}"))
-                    .remedy("lower learning_rate, or raise l2, k or chains"));
-            }
-        }
-        Ok(())
+        check_range([&self.weights, &self.visible_bias, &self.hidden_bias].map(|values| largest(values)))
     }
 
     /// The parameters as the sampler sees them: rounded to multiples of 2^-12.
@@ -116,28 +102,107 @@ impl Rbm {
     }
 }
 
+/// Fails unless the largest weight, visible bias and hidden bias are inside the range of the fixed point.
+fn check_range(worst: [f32; 3]) -> Result<()> {
+    let limit = i16::MAX as f32 / WEIGHT_STEPS;
+    let kinds = [("weight", limit), ("visible bias", 1000.0), ("hidden bias", 1000.0)];
+    match kinds.into_iter().zip(worst).find(|((_, limit), worst)| worst.is_nan() || worst > limit) {
+        None => Ok(()),
+        Some(((name, _), worst)) => Err(Error::new(ErrorKind::Diverged, format!("a {name} reached {worst}"))
+            .remedy("lower learning_rate, or raise l2, k or chains")),
+    }
+}
+
+/// Parameters in a device's memory, where they learn.
+#[derive(Debug)]
+pub struct Parameters {
+    /// Kind of the hidden units.
+    pub hidden: Hidden,
+    /// W, sites x hidden units, site by site.
+    pub weights: Buffer<f32>,
+    /// b, a number a site.
+    pub visible_bias: Buffer<f32>,
+    /// c, a number a hidden unit.
+    pub hidden_bias: Buffer<f32>,
+}
+
+impl Parameters {
+    /// Those of a machine.
+    ///
+    /// # Errors
+    /// `OutOfMemory`, `OutOfDeviceMemory`.
+    pub fn new(device: &Device, rbm: Rbm) -> Result<Self> {
+        Ok(Parameters {
+            hidden: rbm.hidden,
+            weights: Buffer::upload(device, rbm.weights)?,
+            visible_bias: Buffer::upload(device, rbm.visible_bias)?,
+            hidden_bias: Buffer::upload(device, rbm.hidden_bias)?,
+        })
+    }
+
+    /// A machine of them.
+    ///
+    /// # Errors
+    /// `OutOfMemory`, `DeviceFailed`.
+    pub fn rbm(&self) -> Result<Rbm> {
+        Ok(Rbm {
+            hidden: self.hidden,
+            weights: self.weights.to_host()?.into_owned(),
+            visible_bias: self.visible_bias.to_host()?.into_owned(),
+            hidden_bias: self.hidden_bias.to_host()?.into_owned(),
+        })
+    }
+}
+
 /// An RBM laid out on a device for half-steps.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HalfSteps {
     up: Weights,
     down: Weights,
     unit: Unit,
-    visible_bias: Vec<f64>,
+    /// Multiples of 2^-12, for free energies.
+    visible_bias: Buffer<f64>,
+}
+
+/// The unit that hidden units are: no sum over ReLU units may leave 32 bits, and states are cut where that of the site
+/// with the largest sum of |W| would.
+fn hidden_unit(hidden: Hidden, largest_row: impl FnOnce() -> Result<f32>) -> Result<Unit> {
+    match hidden {
+        Hidden::Bernoulli => Ok(Unit::Bernoulli),
+        Hidden::Relu => {
+            let room = (i32::MAX as f32 * 0.5) / (WEIGHT_STEPS * largest_row()?.max(1e-3));
+            Ok(Unit::Relu { ceiling: room.clamp(0.0, 32_000.0) as i16 })
+        }
+    }
 }
 
 impl HalfSteps {
+    fn zeros(device: &Device, hidden: Hidden, sites: usize, units: usize) -> Result<Self> {
+        Ok(HalfSteps {
+            up: Weights::zeros(device, sites, units, 1.0 / WEIGHT_STEPS)?,
+            down: Weights::zeros(device, units, sites, hidden.down_scale())?,
+            unit: Unit::Bernoulli,
+            visible_bias: Buffer::zeros(device, sites)?,
+        })
+    }
+
     /// Lays out `rbm` on `device`.
     ///
     /// # Errors
-    /// `OutOfMemory`; `Diverged` as [`HalfSteps::set`].
+    /// `OutOfMemory`, `OutOfDeviceMemory`; `Diverged` as [`HalfSteps::set`].
     pub fn new(device: &Device, rbm: &Rbm) -> Result<Self> {
-        let mut steps = HalfSteps {
-            up: Weights::zeros(device, rbm.sites(), rbm.hidden_units(), 1.0 / WEIGHT_STEPS)?,
-            down: Weights::zeros(device, rbm.hidden_units(), rbm.sites(), rbm.hidden.down_scale())?,
-            unit: Unit::Bernoulli,
-            visible_bias: Vec::new(),
-        };
+        let mut steps = HalfSteps::zeros(device, rbm.hidden, rbm.sites(), rbm.hidden_units())?;
         steps.set(device, rbm)?;
+        Ok(steps)
+    }
+
+    /// Lays out parameters that lie on `device`.
+    ///
+    /// # Errors
+    /// As [`HalfSteps::new`].
+    pub fn of(device: &Device, parameters: &Parameters, sites: usize, units: usize) -> Result<Self> {
+        let mut steps = HalfSteps::zeros(device, parameters.hidden, sites, units)?;
+        steps.set_from(device, parameters)?;
         Ok(steps)
     }
 
@@ -146,25 +211,47 @@ impl HalfSteps {
     /// # Errors
     /// `Diverged` if the input of a unit could leave the range of 32 bits.
     pub fn set(&mut self, device: &Device, rbm: &Rbm) -> Result<()> {
+        if let Device::Cuda(_) = device {
+            return self.set_from(device, &Parameters::new(device, rbm.clone())?);
+        }
         rbm.check()?;
-        self.unit = match rbm.hidden {
-            Hidden::Bernoulli => Unit::Bernoulli,
-            Hidden::Relu => {
-                // No sum over hidden units may leave 32 bits: states are cut where the largest row of |W| would.
-                let largest = rbm
-                    .weights
-                    .chunks_exact(rbm.hidden_units())
-                    .map(|row| row.iter().map(|w| w.abs()).sum::<f32>())
-                    .fold(0.0, f32::max);
-                let room = (i32::MAX as f32 * 0.5) / (WEIGHT_STEPS * largest.max(1e-3));
-                Unit::Relu { ceiling: room.clamp(0.0, 32_000.0) as i16 }
-            }
-        };
+        self.unit = hidden_unit(rbm.hidden, || {
+            let rows = rbm.weights.chunks_exact(rbm.hidden_units());
+            Ok(rows.map(|row| row.iter().map(|w| w.abs()).sum::<f32>()).fold(0.0, f32::max))
+        })?;
         self.up.set(device, &rbm.weights, false, &rbm.hidden_bias)?;
         self.down.set(device, &rbm.weights, true, &rbm.visible_bias)?;
-        let step = f64::from(WEIGHT_STEPS);
-        self.visible_bias = rbm.visible_bias.iter().map(|b| (f64::from(*b) * step).round() / step).collect();
+        self.visible_bias = device.energy_biases(&rbm.visible_bias)?;
         Ok(())
+    }
+
+    /// Takes new parameters of the same shape that lie on the device.
+    ///
+    /// # Errors
+    /// As [`HalfSteps::set`].
+    pub fn set_from(&mut self, device: &Device, parameters: &Parameters) -> Result<()> {
+        let Parameters { hidden, weights, visible_bias, hidden_bias } = parameters;
+        let worst = device.largest(&[weights, visible_bias, hidden_bias])?;
+        check_range([worst[0], worst[1], worst[2]])?;
+        let (sites, units) = (self.sites(), self.hidden_units());
+        self.unit = hidden_unit(*hidden, || device.largest_row(weights, sites, units))?;
+        self.up.set_from(device, weights, false, hidden_bias)?;
+        self.down.set_from(device, weights, true, visible_bias)?;
+        self.visible_bias = device.energy_biases_from(visible_bias)?;
+        Ok(())
+    }
+
+    /// A copy on the same device.
+    ///
+    /// # Errors
+    /// `OutOfMemory`, `OutOfDeviceMemory`.
+    pub fn copy(&self) -> Result<Self> {
+        Ok(HalfSteps {
+            up: self.up.copy()?,
+            down: self.down.copy()?,
+            unit: self.unit,
+            visible_bias: self.visible_bias.copy()?,
+        })
     }
 
     /// Number of sites.
@@ -250,17 +337,16 @@ impl HalfSteps {
     /// # Errors
     /// `InvalidArgument` if shapes disagree.
     pub fn free_energies(&self, device: &Device, visible: &States, out: &mut [f64]) -> Result<()> {
+        let mut biases = vec![0.0; out.len()];
         device.log_partition(visible, &self.up, self.unit, out)?;
-        for (r, energy) in out.iter_mut().enumerate() {
-            let row = visible.row(r).iter().zip(&self.visible_bias);
-            *energy = -*energy - row.map(|(v, b)| f64::from(*v) * b).sum::<f64>();
-        }
+        device.row_products(visible, &self.visible_bias, &mut biases)?;
+        out.iter_mut().zip(biases).for_each(|(energy, bias)| *energy = -*energy - bias);
         Ok(())
     }
 }
 
 /// The last half-step of a sample (see [`Output`]), laid out on a device.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct OutputStep {
     down: Weights,
 }

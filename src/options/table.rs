@@ -58,6 +58,14 @@ pub const TABLE: &[Spec] = &[
         "1",
         "threads that the call may use (0: one for each processor); results do not depend on it",
     ),
+    text(
+        "device",
+        Reader::Call,
+        "cpu, cuda, cuda:NUMBER or auto",
+        "cpu",
+        "where models learn and work: the processor, a GPU, or (auto) the first GPU that can be used and else the processor; \
+         what an RBM makes does not depend on it",
+    ),
     whole("seed", Reader::Call, 0, i64::MAX, "1", "seed of the random numbers"),
     flag(
         "x_panic",

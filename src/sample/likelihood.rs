@@ -203,7 +203,7 @@ pub fn annealed(device: &Device, path: &[Rbm], settings: &Annealing, progress: &
     }
     let base = without_interactions(device, first)?;
     let mut here = HalfSteps::new(device, &first.rounded())?;
-    let mut next = here.clone();
+    let mut next = here.copy()?;
     let mut visible = States::zeros(device, chains, here.sites())?;
     let mut hidden = States::zeros(device, chains, here.hidden_units())?;
     let mut noise = Noise { seed: settings.seed, purpose: Purpose::Likelihood, first: 0, position: 0 };

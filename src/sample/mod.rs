@@ -11,7 +11,7 @@ pub mod likelihood;
 pub mod plan;
 pub mod tempering;
 
-use crate::compute::Device;
+use crate::compute::{Device, DeviceChoice};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hmm::copying::Copying;
 use crate::models::context::Crossovers;
@@ -47,6 +47,8 @@ pub struct SampleSettings {
     pub start: Option<Panel>,
     /// Threads. Haplotypes do not depend on them. Default: one.
     pub threads: Threads,
+    /// Where haplotypes are made. Those of an RBM do not depend on it. Default: the processor.
+    pub device: DeviceChoice,
     /// Options that the sampler reads.
     pub options: Options,
     /// Stops a call that makes haplotypes. Default: nobody does.
@@ -56,15 +58,24 @@ pub struct SampleSettings {
 impl Default for SampleSettings {
     fn default() -> Self {
         let (threads, options) = (Threads::single(), Options::new());
-        SampleSettings { seed: 1, region: None, label: None, start: None, threads, options, cancel: Cancel::new() }
+        SampleSettings {
+            seed: 1,
+            region: None,
+            label: None,
+            start: None,
+            threads,
+            device: DeviceChoice::Cpu,
+            options,
+            cancel: Cancel::new(),
+        }
     }
 }
 
 impl SampleSettings {
-    /// From the keys `seed`, `region`, `label`, `threads` and those of sampling, with their defaults; no start panel.
+    /// From the keys `seed`, `region`, `label`, `threads`, `device` and those of sampling, with their defaults; no start panel.
     ///
     /// # Errors
-    /// `Region`.
+    /// `Region`; `InvalidOption` for a device that does not parse.
     pub fn from_options(options: &Options) -> Result<Self> {
         Ok(SampleSettings {
             seed: options.whole("seed") as u64,
@@ -72,6 +83,7 @@ impl SampleSettings {
             label: options.given("label").map(String::from),
             start: None,
             threads: Threads::new(options.whole("threads")),
+            device: options.text("device").parse()?,
             options: options.clone(),
             cancel: Cancel::new(),
         })
@@ -80,8 +92,6 @@ impl SampleSettings {
 
 /// Haplotypes of a stream without a plan.
 const MOST: u64 = 1 << 48;
-/// Haplotypes made at a time: enough to use weights well, few enough to stay in the caches.
-const BATCH: usize = 480;
 
 /// What makes blocks of a context model, and the block that was made last.
 struct Weaver {
@@ -126,7 +136,7 @@ impl Sampler {
     /// parse, and for an option that the model cannot follow; `NoOverlap` and its kin for a start panel that lacks sites of the model; `OutOfMemory`.
     pub fn new(model: Arc<Model>, settings: &SampleSettings) -> Result<Self> {
         let plan = settings.label.as_ref().map_or(Ok(Plan::Shares), |text| Plan::parse(text, model.labels()))?;
-        let device = Device::cpu(settings.threads.clone());
+        let device = settings.device.open(&settings.threads)?;
         let chosen = settings.options.chosen(&[Reader::Sample]);
         let chains = match &model.generator {
             Generator::Rbm(machine) => {
@@ -257,9 +267,11 @@ impl Sampler {
         self.require(self.next, n)?;
         let mut out = BitMatrix::zeros(n, self.sites.len())?;
         let stride = out.stride();
-        for first in (0..n).step_by(BATCH) {
+        // States of both layers, some of them as numbers.
+        let at_a_time = self.device.rows_at_a_time(4 * self.model.sites.len());
+        for first in (0..n).step_by(at_a_time) {
             self.cancel.check()?;
-            let count = (n - first).min(BATCH);
+            let count = (n - first).min(at_a_time);
             let mut batch = self.batch(self.next + first as u64, count)?;
             if let Some(columns) = &self.columns {
                 batch = batch.select_columns(columns)?;

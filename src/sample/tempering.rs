@@ -108,7 +108,8 @@ pub fn build<'a>(
                 let middle = rounded(&midpoint(&rungs[low], &rungs[low + 1]));
                 ladder.rungs.insert(low + 1, HalfSteps::new(device, &middle)?);
                 rungs.insert(low + 1, middle);
-                replicas.states.insert(low + 1, replicas.states[low].clone());
+                let copied = replicas.states[low].copy()?;
+                replicas.states.insert(low + 1, copied);
                 replicas.acceptance.insert(low + 1, (0.0, 0.0));
                 inserted = true;
             }
@@ -143,7 +144,7 @@ impl Replicas {
         let noise = Noise { seed: draws.seed, purpose: draws.purpose, first: draws.first, position: 0 };
         start.draw(device, noise, &mut states)?;
         Ok(Replicas {
-            states: vec![states; ladder.len()],
+            states: (0..ladder.len()).map(|_| states.copy()).collect::<Result<_>>()?,
             hidden: States::zeros(device, chains, bottom.hidden_units())?,
             round: 1,
             acceptance: vec![(0.0, 0.0); ladder.len() - 1],
@@ -192,17 +193,16 @@ impl Replicas {
         let (rung_low, rung_high) = (ladder.rung(low), ladder.rung(low + 1));
         let (ll, lh) = (energies(rung_low, v_low)?, energies(rung_low, v_high)?);
         let (hl, hh) = (energies(rung_high, v_low)?, energies(rung_high, v_high)?);
-        for c in 0..chains {
+        let mut chosen = vec![false; chains];
+        for (c, chosen) in chosen.iter_mut().enumerate() {
             let exponent = (ll[c] + hh[c] - lh[c] - hl[c]) as f32;
             let probability = activation::exp(exponent).min(1.0);
             self.acceptance[low].0 += f64::from(probability);
             self.acceptance[low].1 += 1.0;
             let u = Stream::new(draws.seed, Purpose::Swap, draws.first + c as u64)
                 .uniform(self.round * MOST_RUNGS + low as u64);
-            if u < probability {
-                v_low.row_mut(c).swap_with_slice(v_high.row_mut(c));
-            }
+            *chosen = u < probability;
         }
-        Ok(())
+        device.swap_rows(v_low, v_high, &chosen)
     }
 }

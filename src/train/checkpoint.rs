@@ -52,8 +52,10 @@ pub fn save(folder: &Path, identity: &str, mixture: &Mixture, state: &State) -> 
         machine(&format!("rung.{r}"), rung);
     }
     for (name, moments) in PARAMETERS.iter().zip(&state.moments) {
-        tensors.f32(&format!("moment.{name}.first"), &[moments.first.len()], &moments.first);
-        tensors.f32(&format!("moment.{name}.second"), &[moments.second.len()], &moments.second);
+        for (part, numbers) in [("first", &moments.first), ("second", &moments.second)] {
+            let numbers = numbers.to_host()?;
+            tensors.f32(&format!("moment.{name}.{part}"), &[numbers.len()], &numbers);
+        }
     }
     tensors.f32("mixture.share", &[mixture.clusters()], &mixture.shares);
     tensors.f32("mixture.log_odds", &[mixture.log_odds.len()], &mixture.log_odds);

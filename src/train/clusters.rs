@@ -21,12 +21,8 @@ const ROUNDS: usize = 30;
 pub fn fit(device: &Device, data: &BitMatrix, clusters: usize, least: usize, seed: u64) -> Result<Mixture> {
     let most = clusters.min(data.rows() / least.max(1)).max(1);
     let nearest = spread(data, most, seed);
-    let mut mixture = maximise(device, data, most, least, |first, _, out| {
-        for r in 0..out.rows() {
-            out.row_mut(r)[nearest[first + r]] = WHOLE;
-        }
-        Ok(())
-    })?;
+    let mut mixture =
+        maximise(device, data, most, least, |first, _, out| out.write_rows(|r, row| row[nearest[first + r]] = WHOLE))?;
     for _ in 0..ROUNDS {
         let membership = Membership::new(device, &mixture)?;
         mixture = maximise(device, data, mixture.clusters(), least, |_, states, out| {
@@ -86,8 +82,9 @@ fn maximise(
         let mut memberships = States::zeros(device, rows.len(), clusters)?;
         members(first, &states, &mut memberships)?;
         let whole = f64::from(WHOLE);
-        sizes.iter_mut().zip(memberships.column_sums()).for_each(|(s, sum)| *s += sum as f64 / whole);
+        sizes.iter_mut().zip(memberships.column_sums()?).for_each(|(s, sum)| *s += sum as f64 / whole);
         device.outer(&memberships, &states, &mut product)?;
+        let product = product.to_host()?;
         for (k, ones) in ones.chunks_exact_mut(sites).enumerate() {
             ones.iter_mut().zip(product.row(k)).for_each(|(o, p)| *o += f64::from(*p) / whole);
         }

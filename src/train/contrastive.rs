@@ -5,16 +5,16 @@
 
 use super::clusters;
 use super::optimiser::{Moments, Rule};
-use crate::compute::{Device, Matrix, Noise, States};
+use crate::compute::learning::{Contrast, Gradient, Statistics};
+use crate::compute::{Buffer, Device, Noise, States};
 use crate::error::Result;
 use crate::linalg::pca;
 use crate::models::Start;
 use crate::models::mixture::{Mixture, StartDraws};
-use crate::models::rbm::{HalfSteps, Hidden, Rbm};
+use crate::models::rbm::{HalfSteps, Hidden, Parameters, Rbm};
 use crate::options::Options;
 use crate::panel::bits::BitMatrix;
 use crate::rng::{Purpose, Stream};
-use crate::threads::Threads;
 
 /// What chains do between two updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl Settings {
 }
 
 /// What changes from update to update: a checkpoint keeps it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct State {
     /// The size of a step.
     pub rate: f64,
@@ -155,13 +155,12 @@ pub struct Trainer {
     /// Its settings.
     pub settings: Settings,
     device: Device,
-    threads: Threads,
     data: BitMatrix,
-    frequencies: Vec<f64>,
+    frequencies: Buffer<f32>,
     /// Where chains start.
     pub mixture: Mixture,
     starts: StartDraws,
-    rbm: Rbm,
+    parameters: Parameters,
     steps: HalfSteps,
     moments: [Moments; 3],
     chains: States,
@@ -179,9 +178,9 @@ struct Work {
     batch: States,
     batch_means: States,
     chain_means: States,
-    data_product: Matrix<i32>,
-    chain_product: Matrix<i32>,
-    gradient: Vec<f32>,
+    of_data: Statistics,
+    of_chains: Statistics,
+    gradient: Gradient,
 }
 
 /// The first direction that a machine learns is that of the largest variance, and too large a step throws it off: this
@@ -196,23 +195,26 @@ impl Trainer {
     ///
     /// # Errors
     /// `OutOfMemory`.
-    pub fn new(data: BitMatrix, mut settings: Settings, threads: Threads) -> Result<Self> {
+    pub fn new(data: BitMatrix, mut settings: Settings, device: &Device) -> Result<Self> {
+        let processor = Device::cpu(device.threads().clone());
         if settings.rate == 0.0 {
-            let variance = pca(&data, 1, settings.seed, &threads)?.variances.first().copied().unwrap_or(1.0);
+            let variance = pca(&data, 1, settings.seed, device.threads())?.variances.first().copied().unwrap_or(1.0);
             settings.rate = RATE / variance.max(1e-3);
         }
-        let device = Device::cpu(threads.clone());
-        let mixture = clusters::fit(&device, &data, settings.clusters, settings.cluster_size, settings.seed)?;
+        // Memberships are not an operation of devices: this runs once, on the processor.
+        let mixture = clusters::fit(&processor, &data, settings.clusters, settings.cluster_size, settings.seed)?;
         let mut rbm = Rbm::independent(settings.hidden, settings.hidden_units, &frequencies(&data), data.rows());
         let stream = Stream::new(settings.seed, Purpose::Initial, 0);
         for (i, w) in rbm.weights.iter_mut().enumerate() {
             // Uniform with the standard deviation asked for.
             *w = INITIAL_WEIGHT * 12f32.sqrt() * (stream.uniform(i as u64) - 0.5);
         }
-        let moments = [rbm.weights.len(), rbm.sites(), rbm.hidden_units()].map(|n| Moments::new(settings.rule, n));
+        let moments =
+            [rbm.weights.len(), rbm.sites(), rbm.hidden_units()].map(|n| Moments::new(&processor, settings.rule, n));
+        let [w, b, c] = moments;
         let state = State {
             rate: settings.rate,
-            moments,
+            moments: [w?, b?, c?],
             chains: BitMatrix::zeros(settings.chains, data.columns())?,
             position: 0,
             update: 0,
@@ -220,7 +222,7 @@ impl Trainer {
             rung_chains: None,
             rbm,
         };
-        let mut trainer = Trainer::restore(data, settings, threads, mixture, state)?;
+        let mut trainer = Trainer::restore(data, settings, device, mixture, state)?;
         trainer.renew(0, trainer.chains.rows())?;
         Ok(trainer)
     }
@@ -232,48 +234,48 @@ impl Trainer {
     pub fn restore(
         data: BitMatrix,
         mut settings: Settings,
-        threads: Threads,
+        device: &Device,
         mixture: Mixture,
         state: State,
     ) -> Result<Self> {
         settings.rate = state.rate;
-        let device = Device::cpu(threads.clone());
         let (sites, hidden_units) = (data.columns(), settings.hidden_units);
         let batch = settings.batch;
         let unpacked = |bits: &BitMatrix| -> Result<States> {
-            let mut states = States::zeros(&device, bits.rows(), bits.columns())?;
+            let mut states = States::zeros(device, bits.rows(), bits.columns())?;
             states.unpack(bits, &(0..bits.rows()).collect::<Vec<_>>())?;
             Ok(states)
         };
         let last_rung = match (&state.rung_chains, state.rungs.last()) {
-            (Some(chains), Some(rung)) => Some((HalfSteps::new(&device, rung)?, unpacked(chains)?)),
+            (Some(chains), Some(rung)) => Some((HalfSteps::new(device, rung)?, unpacked(chains)?)),
             _ => None,
         };
+        let parameters = Parameters::new(device, state.rbm)?;
+        let [w, b, c] = state.moments.map(|moments| moments.on(device));
         Ok(Trainer {
-            threads,
-            frequencies: frequencies(&data),
-            starts: StartDraws::new(&device, settings.sampling().0, &mixture)?,
+            frequencies: Buffer::upload(device, frequencies(&data).into_iter().map(|f| f as f32).collect())?,
+            starts: StartDraws::new(device, settings.sampling().0, &mixture)?,
             mixture,
-            steps: HalfSteps::new(&device, &state.rbm)?,
-            rbm: state.rbm,
-            moments: state.moments,
+            steps: HalfSteps::of(device, &parameters, sites, hidden_units)?,
+            parameters,
+            moments: [w?, b?, c?],
             chains: unpacked(&state.chains)?,
-            hidden: States::zeros(&device, settings.chains, hidden_units)?,
+            hidden: States::zeros(device, settings.chains, hidden_units)?,
             position: state.position,
             update: state.update,
             order: (u64::MAX, Vec::new()),
             rungs: state.rungs,
             last_rung,
             work: Work {
-                batch: States::zeros(&device, batch, sites)?,
-                batch_means: States::zeros(&device, batch, hidden_units)?,
-                chain_means: States::zeros(&device, settings.chains, hidden_units)?,
-                data_product: Matrix::zeros(&device, sites, hidden_units)?,
-                chain_product: Matrix::zeros(&device, sites, hidden_units)?,
-                gradient: vec![0.0; sites * hidden_units],
+                batch: States::zeros(device, batch, sites)?,
+                batch_means: States::zeros(device, batch, hidden_units)?,
+                chain_means: States::zeros(device, settings.chains, hidden_units)?,
+                of_data: Statistics::zeros(device, sites, hidden_units)?,
+                of_chains: Statistics::zeros(device, sites, hidden_units)?,
+                gradient: Gradient::zeros(device, sites, hidden_units)?,
             },
             data,
-            device,
+            device: device.clone(),
             settings,
         })
     }
@@ -285,8 +287,12 @@ impl Trainer {
     pub fn state(&self) -> Result<State> {
         Ok(State {
             rate: self.settings.rate,
-            rbm: self.rbm.clone(),
-            moments: self.moments.clone(),
+            rbm: self.rbm()?,
+            moments: {
+                let processor = Device::cpu(self.device.threads().clone());
+                let [w, b, c] = self.moments.each_ref().map(|moments| moments.copied_to(&processor));
+                [w?, b?, c?]
+            },
             chains: self.chains.pack()?,
             position: self.position,
             update: self.update,
@@ -296,8 +302,11 @@ impl Trainer {
     }
 
     /// The machine as it stands.
-    pub fn rbm(&self) -> &Rbm {
-        &self.rbm
+    ///
+    /// # Errors
+    /// `OutOfMemory`, `DeviceFailed`.
+    pub fn rbm(&self) -> Result<Rbm> {
+        self.parameters.rbm()
     }
 
     /// The device that it runs on.
@@ -339,9 +348,8 @@ impl Trainer {
         let total = self.chains.rows();
         let mut fresh = States::zeros(&self.device, count, self.chains.columns())?;
         self.starts.draw(&self.device, self.noise(first as u64), &mut fresh)?;
-        for r in 0..count {
-            self.chains.row_mut((first + r) % total).copy_from_slice(fresh.row(r));
-        }
+        let targets: Vec<usize> = (0..count).map(|r| (first + r) % total).collect();
+        self.device.copy_rows(&fresh, &(0..count).collect::<Vec<_>>(), &mut self.chains, &targets)?;
         self.position += self.starts.words();
         Ok(())
     }
@@ -393,52 +401,26 @@ impl Trainer {
         let work = &mut self.work;
         self.steps.hidden_means(&self.device, &work.batch, &mut work.batch_means)?;
         self.steps.hidden_means(&self.device, &self.chains, &mut work.chain_means)?;
-        self.device.outer(&work.batch, &work.batch_means, &mut work.data_product)?;
-        self.device.outer(&self.chains, &work.chain_means, &mut work.chain_product)?;
         let step = self.steps.mean_step();
-        let mean = |states: &States, unit: f64| -> Vec<f32> {
-            let n = states.rows() as f64;
-            states.column_sums().iter().map(|s| (*s as f64 * unit / n) as f32).collect()
+        self.device.statistics(&work.batch, &work.batch_means, step, &mut work.of_data)?;
+        self.device.statistics(&self.chains, &work.chain_means, step, &mut work.of_chains)?;
+        let contrast = Contrast {
+            data: &work.of_data,
+            chains: &work.of_chains,
+            data_unit: (step / work.batch.rows() as f64) as f32,
+            chain_unit: (step / self.chains.rows() as f64) as f32,
+            weights: &self.parameters.weights,
+            decay: self.settings.l2 as f32,
+            frequencies: self.settings.centred.then_some(&self.frequencies),
         };
-        let (v_data, v_chain) = (mean(&work.batch, 1.0), mean(&self.chains, 1.0));
-        let (h_data, h_chain) = (mean(&work.batch_means, step), mean(&work.chain_means, step));
-        let data_unit = (step / work.batch.rows() as f64) as f32;
-        let chain_unit = (step / self.chains.rows() as f64) as f32;
-        let (l2, centred, units) = (self.settings.l2 as f32, self.settings.centred, self.settings.hidden_units);
-        let (frequencies, weights) = (&self.frequencies, &self.rbm.weights);
-        let (data_product, chain_product) = (&work.data_product, &work.chain_product);
-        const SITES: usize = 16;
-        self.threads.for_each_piece(&mut work.gradient, units * SITES, |task, gradient| {
-            for (row, gradient) in gradient.chunks_exact_mut(units).enumerate() {
-                let i = task * SITES + row;
-                let products = data_product.row(i).iter().zip(chain_product.row(i));
-                let weights = &weights[i * units..][..units];
-                // <(v - mv)(h - mh)> over data less over chains, with mv the panel's and mh the batch's means.
-                let (v_centre, v_difference) = (frequencies[i] as f32, v_data[i] - v_chain[i]);
-                for ((j, g), (d, c)) in gradient.iter_mut().enumerate().zip(products) {
-                    *g = *d as f32 * data_unit - *c as f32 * chain_unit - l2 * weights[j];
-                    if centred {
-                        *g -= v_centre * (h_data[j] - h_chain[j]) + v_difference * h_data[j];
-                    }
-                }
-            }
-        })?;
-        let mut visible: Vec<f32> = v_data.iter().zip(&v_chain).map(|(d, c)| d - c).collect();
-        let mut hidden: Vec<f32> = h_data.iter().zip(&h_chain).map(|(d, c)| d - c).collect();
-        if centred {
-            for (i, gradient) in work.gradient.chunks_exact(units).enumerate() {
-                visible[i] -= gradient.iter().zip(&h_data).map(|(g, h)| g * h).sum::<f32>();
-                let centre = frequencies[i] as f32;
-                hidden.iter_mut().zip(gradient).for_each(|(c, g)| *c -= centre * g);
-            }
-        }
+        self.device.contrast(&contrast, &mut work.gradient)?;
         let rate = self.settings.rate_at(self.update) as f32;
         let count = self.update + 1;
         let [w, b, c] = &mut self.moments;
-        w.ascend(&self.threads, &mut self.rbm.weights, &work.gradient, rate, count)?;
-        b.ascend(&self.threads, &mut self.rbm.visible_bias, &visible, rate, count)?;
-        c.ascend(&self.threads, &mut self.rbm.hidden_bias, &hidden, rate, count)?;
-        self.steps.set(&self.device, &self.rbm)
+        w.ascend(&self.device, &mut self.parameters.weights, &work.gradient.weights, rate, count)?;
+        b.ascend(&self.device, &mut self.parameters.visible_bias, &work.gradient.visible, rate, count)?;
+        c.ascend(&self.device, &mut self.parameters.hidden_bias, &work.gradient.hidden, rate, count)?;
+        self.steps.set_from(&self.device, &self.parameters)
     }
 
     /// Adds a rung to the ladder if swaps between the last one and the present machine would be accepted with a chance
@@ -460,8 +442,8 @@ impl Trainer {
                 return Ok(());
             }
         }
-        self.rungs.push(self.rbm.clone());
-        self.last_rung = Some((self.steps.clone(), self.chains.clone()));
+        self.rungs.push(self.rbm()?);
+        self.last_rung = Some((self.steps.copy()?, self.chains.copy()?));
         Ok(())
     }
 

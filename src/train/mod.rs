@@ -9,6 +9,7 @@ pub mod optimiser;
 pub mod output;
 pub mod stopping;
 
+use crate::compute::DeviceChoice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hmm::clusters::Clusters;
 use crate::hmm::rates::{Judged, Rates};
@@ -40,6 +41,8 @@ pub struct TrainSettings {
     pub seed: u64,
     /// The threads. Results do not depend on them. Default: one.
     pub threads: Threads,
+    /// Where it learns. An RBM is the same on any device. Default: the processor.
+    pub device: DeviceChoice,
     /// Where checkpoints of an RBM go. Default: nowhere.
     pub checkpoint: Option<PathBuf>,
     /// Whether to go on from the checkpoint there. Default: no.
@@ -48,19 +51,29 @@ pub struct TrainSettings {
 
 impl Default for TrainSettings {
     fn default() -> Self {
-        TrainSettings { seed: 1, threads: Threads::single(), checkpoint: None, resume: false }
+        TrainSettings {
+            seed: 1,
+            threads: Threads::single(),
+            device: DeviceChoice::Cpu,
+            checkpoint: None,
+            resume: false,
+        }
     }
 }
 
 impl TrainSettings {
-    /// From the keys `seed`, `threads`, `checkpoint` and `resume`, with their defaults.
-    pub fn from_options(options: &Options) -> Self {
-        TrainSettings {
+    /// From the keys `seed`, `threads`, `device`, `checkpoint` and `resume`, with their defaults.
+    ///
+    /// # Errors
+    /// `InvalidOption` for a device that does not parse.
+    pub fn from_options(options: &Options) -> Result<Self> {
+        Ok(TrainSettings {
             seed: options.whole("seed") as u64,
             threads: Threads::new(options.whole("threads")),
+            device: options.text("device").parse()?,
             checkpoint: options.given("checkpoint").map(PathBuf::from),
             resume: options.flag("resume"),
-        }
+        })
     }
 }
 
@@ -237,19 +250,19 @@ fn train_rbm(
         // Before the work: a folder that cannot be made would cost the state just when it is needed.
         checkpoint::prepare(folder)?;
     }
-    let threads = &settings.threads;
+    let device = settings.device.open(&settings.threads)?;
     let identity = format!("panel {}, seed {}, {}", provenance.panel_sha256, settings.seed, provenance.options);
     let mut trainer = match (&settings.checkpoint, settings.resume) {
         (Some(folder), true) => {
             let (mixture, state) = checkpoint::open(folder, &identity, &of_run, data.columns())?;
             progress.notice(format!("goes on after update {} of {}", state.update, of_run.updates));
-            Trainer::restore(data.clone(), of_run, threads.clone(), mixture, state)?
+            Trainer::restore(data.clone(), of_run, &device, mixture, state)?
         }
         (None, true) => {
             return Err(Error::argument("to resume, say where the checkpoint is")
                 .remedy("name the folder with option checkpoint=FOLDER"));
         }
-        _ => Trainer::new(data.clone(), of_run, threads.clone())?,
+        _ => Trainer::new(data.clone(), of_run, &device)?,
     };
     let save = |trainer: &Trainer| match &settings.checkpoint {
         Some(folder) => checkpoint::save(folder, &identity, &trainer.mixture, &trainer.state()?),
@@ -278,7 +291,7 @@ fn train_rbm(
             }
             progress.notice(format!("{failed}: begins again with learning_rate {rate:.2e}"));
             let settings = Settings { rate, ..trainer.settings.clone() };
-            trainer = Trainer::new(data.clone(), settings, threads.clone())?;
+            trainer = Trainer::new(data.clone(), settings, &device)?;
             watch = Watch::new(options, held_out.as_ref(), &data, trainer.settings.seed)?;
             continue;
         }
@@ -286,7 +299,7 @@ fn train_rbm(
         if ladder && update.is_multiple_of(RUNG_EVERY) {
             trainer.consider_rung(options.number("rung_acceptance"))?;
         }
-        if watch.is_due(update) && watch.look(&trainer, threads, progress)? {
+        if watch.is_due(update) && watch.look(&trainer, progress)? {
             break;
         }
         if update.is_multiple_of(CHECKPOINT_EVERY) {
@@ -302,7 +315,7 @@ fn train_rbm(
         }
         None => {
             provenance.updates = trainer.updates_done();
-            trainer.rbm().clone()
+            trainer.rbm()?
         }
     };
     let machine = finish(&trainer, rbm, &data, options, settings, provenance, ladder)?;
@@ -344,7 +357,7 @@ fn finish(
         sweeps,
     };
     let plain = options.text("output") == "plain";
-    let calibrated = output::calibrate(device, &machine, data, plain, settings.seed, &settings.threads)?;
+    let calibrated = output::calibrate(device, &machine, data, plain, settings.seed)?;
     machine.output = calibrated.output;
     if ladder {
         let bottom = Rbm::independent(

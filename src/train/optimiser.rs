@@ -1,7 +1,8 @@
 //! How a gradient becomes a step.
 
+use crate::compute::learning::Adam;
+use crate::compute::{Buffer, Device};
 use crate::error::{Error, ErrorKind, Result};
-use crate::threads::Threads;
 
 /// The rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,87 +16,91 @@ pub enum Rule {
     Adam,
 }
 
-/// The moments that a rule keeps for one tensor. Steps go uphill.
-#[derive(Clone, Debug, PartialEq)]
+/// The moments that a rule keeps for one tensor, on the device where it learns. Steps go uphill.
+#[derive(Debug)]
 pub struct Moments {
     rule: Rule,
     /// Velocity, or first moment.
-    pub first: Vec<f32>,
+    pub first: Buffer<f32>,
     /// Second moment (Adam), or nothing.
-    pub second: Vec<f32>,
+    pub second: Buffer<f32>,
 }
 
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
-/// Parameters a task.
-const PIECE: usize = 1 << 14;
+
+/// Numbers of both moments for `n` parameters.
+fn lengths(rule: Rule, n: usize) -> (usize, usize) {
+    match rule {
+        Rule::Sgd { momentum: 0.0 } => (0, 0),
+        Rule::Sgd { .. } => (n, 0),
+        Rule::Adam => (n, n),
+    }
+}
 
 impl Moments {
     /// All zeros, for `n` parameters.
-    pub fn new(rule: Rule, n: usize) -> Self {
-        let (first, second) = match rule {
-            Rule::Sgd { momentum: 0.0 } => (0, 0),
-            Rule::Sgd { .. } => (n, 0),
-            Rule::Adam => (n, n),
-        };
-        Moments { rule, first: vec![0.0; first], second: vec![0.0; second] }
+    ///
+    /// # Errors
+    /// `OutOfMemory`, `OutOfDeviceMemory`.
+    pub fn new(device: &Device, rule: Rule, n: usize) -> Result<Self> {
+        let (first, second) = lengths(rule, n);
+        Ok(Moments { rule, first: Buffer::zeros(device, first)?, second: Buffer::zeros(device, second)? })
     }
 
-    /// Moments as a checkpoint kept them.
+    /// Moments as a checkpoint kept them, in the processor's memory.
     ///
     /// # Errors
     /// `CheckpointMismatch` if the rule needs other lengths.
     pub fn restore(rule: Rule, n: usize, first: Vec<f32>, second: Vec<f32>) -> Result<Self> {
-        let fresh = Moments::new(rule, n);
-        match fresh.first.len() == first.len() && fresh.second.len() == second.len() {
-            true => Ok(Moments { rule, first, second }),
+        match lengths(rule, n) == (first.len(), second.len()) {
+            true => Ok(Moments { rule, first: Buffer::Cpu(first), second: Buffer::Cpu(second) }),
             false => Err(Error::new(ErrorKind::CheckpointMismatch, "the optimiser's moments have another size")),
         }
+    }
+
+    /// The same on another device.
+    ///
+    /// # Errors
+    /// `OutOfMemory`, `OutOfDeviceMemory`.
+    pub fn on(self, device: &Device) -> Result<Self> {
+        match (&self.first, device) {
+            (Buffer::Cpu(_), Device::Cpu(_)) => Ok(self),
+            _ => self.copied_to(device),
+        }
+    }
+
+    /// A copy on another device.
+    ///
+    /// # Errors
+    /// `OutOfMemory`, `OutOfDeviceMemory`.
+    pub fn copied_to(&self, device: &Device) -> Result<Self> {
+        let moved = |of: &Buffer<f32>| Buffer::upload(device, of.to_host()?.into_owned());
+        Ok(Moments { rule: self.rule, first: moved(&self.first)?, second: moved(&self.second)? })
     }
 
     /// Moves `parameters` along `gradient`; `step` counts from 1.
     ///
     /// # Errors
-    /// The threads could not be started.
+    /// The threads could not be started; `DeviceFailed`.
     pub fn ascend(
         &mut self,
-        threads: &Threads,
-        parameters: &mut [f32],
-        gradient: &[f32],
+        device: &Device,
+        parameters: &mut Buffer<f32>,
+        gradient: &Buffer<f32>,
         rate: f32,
         step: u64,
     ) -> Result<()> {
         match self.rule {
-            Rule::Sgd { momentum: 0.0 } => threads.for_each_piece(parameters, PIECE, |i, p| {
-                p.iter_mut().zip(&gradient[i * PIECE..]).for_each(|(p, g)| *p += rate * g);
-            }),
-            Rule::Sgd { momentum } => {
-                threads.for_each_piece(&mut self.first, PIECE, |i, v| {
-                    v.iter_mut().zip(&gradient[i * PIECE..]).for_each(|(v, g)| *v = momentum * *v + g);
-                })?;
-                let velocity = &self.first;
-                threads.for_each_piece(parameters, PIECE, |i, p| {
-                    p.iter_mut().zip(&velocity[i * PIECE..]).for_each(|(p, v)| *p += rate * v);
-                })
-            }
+            Rule::Sgd { momentum: 0.0 } => device.ascend_sgd(parameters, None, gradient, rate, 0.0),
+            Rule::Sgd { momentum } => device.ascend_sgd(parameters, Some(&mut self.first), gradient, rate, momentum),
             Rule::Adam => {
-                threads.for_each_piece(&mut self.first, PIECE, |i, m| {
-                    m.iter_mut().zip(&gradient[i * PIECE..]).for_each(|(m, g)| *m = BETA_1 * *m + (1.0 - BETA_1) * g);
-                })?;
-                threads.for_each_piece(&mut self.second, PIECE, |i, s| {
-                    s.iter_mut()
-                        .zip(&gradient[i * PIECE..])
-                        .for_each(|(s, g)| *s = BETA_2 * *s + (1.0 - BETA_2) * g * g);
-                })?;
                 // Powers by whole exponents: the same bits on every platform.
                 let power = |beta: f64| 1.0 - beta.powi(step.min(1 << 30) as i32);
                 let rate = f64::from(rate) * power(f64::from(BETA_2)).sqrt() / power(f64::from(BETA_1));
-                let (first, second) = (&self.first, &self.second);
-                threads.for_each_piece(parameters, PIECE, |i, p| {
-                    let moments = first[i * PIECE..].iter().zip(&second[i * PIECE..]);
-                    p.iter_mut().zip(moments).for_each(|(p, (m, s))| *p += rate as f32 * m / (s.sqrt() + EPSILON));
-                })
+                let adam = Adam { rate: rate as f32, beta_1: BETA_1, beta_2: BETA_2, epsilon: EPSILON };
+                device.ascend_adam(parameters, &mut self.first, &mut self.second, gradient, adam)
             }
         }
     }

@@ -43,7 +43,6 @@ pub fn calibrate(
     data: &BitMatrix,
     plain: bool,
     seed: u64,
-    threads: &Threads,
 ) -> Result<Calibrated> {
     let n = data.rows().min(HAPLOTYPES);
     let truth = data.select_rows(&Stream::new(seed, Purpose::Evaluate, 1).reader(0).choose(data.rows(), n))?;
@@ -54,13 +53,14 @@ pub fn calibrate(
     // W h alone: the bias is what is looked for.
     let bare = Output { sharpness: 1.0, bias: vec![0.0; data.columns()] };
     let scale = OutputStep::new(device, &machine.rbm, &bare)?.inputs(device, &hidden, &mut inputs)?;
+    let (rows, inputs) = (inputs.rows(), inputs.to_host()?);
     let targets = frequencies(data);
     let noise = output_noise(seed, Purpose::Evaluate, 2, chains.half_steps());
     let mut visible: States = visible;
     let mut attempt = |output: Output| -> Result<Calibrated> {
         OutputStep::new(device, &machine.rbm, &output)?.sample(device, &hidden, noise, &mut visible)?;
         let haplotypes = visible.pack()?;
-        let aats = aats(&truth, &haplotypes, threads)?;
+        let aats = aats(&truth, &haplotypes, device)?;
         Ok(Calibrated { output, aats, haplotypes })
     };
     if plain {
@@ -69,7 +69,7 @@ pub fn calibrate(
     let mut bias = machine.rbm.visible_bias.clone();
     let with = |sharpness: f32| -> Result<Calibrated> {
         let input = |row: usize, site: usize| inputs.row(row)[site] as f32;
-        solve_bias(inputs.rows(), input, 0, scale * sharpness, &targets, &mut bias, threads)?;
+        solve_bias(rows, input, 0, scale * sharpness, &targets, &mut bias, device.threads())?;
         attempt(Output { sharpness, bias: bias.clone() })
     };
     let steepest = machine.rbm.weights.iter().fold(1e-3f32, |m, w| m.max(w.abs()));

@@ -8,7 +8,6 @@ use crate::options::Options;
 use crate::panel::bits::BitMatrix;
 use crate::progress::{Event, Progress};
 use crate::rng::{Purpose, Stream};
-use crate::threads::Threads;
 
 /// What is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +70,7 @@ impl Watch {
     ///
     /// # Errors
     /// `OutOfMemory`.
-    pub fn look(&mut self, trainer: &Trainer, threads: &Threads, progress: &mut Progress) -> Result<bool> {
+    pub fn look(&mut self, trainer: &Trainer, progress: &mut Progress) -> Result<bool> {
         let step = trainer.updates_done();
         let mut gap = None;
         if let Some(held_out) = &self.held_out {
@@ -98,12 +97,12 @@ impl Watch {
                 let truth = self.draw(chains.rows(), step)?;
                 let n = truth.rows().min(chains.rows());
                 let chains = chains.select_rows(&(0..n).collect::<Vec<_>>())?;
-                let pair = aats(&truth, &chains, threads)?;
+                let pair = aats(&truth, &chains, trainer.device())?;
                 progress.report(Event::Measured { name: "aa_truth", step, value: pair.truth });
                 progress.report(Event::Measured { name: "aa_syn", step, value: pair.syn });
                 let worst = (pair.truth - 0.5).abs().max((pair.syn - 0.5).abs());
                 if self.best.as_ref().is_none_or(|(best, _, _)| worst < *best) {
-                    self.best = Some((worst, step, trainer.rbm().clone()));
+                    self.best = Some((worst, step, trainer.rbm()?));
                 }
                 let since = self.best.as_ref().map_or(0, |(_, at, _)| (step - at) / self.every);
                 if since >= self.patience {

@@ -1,6 +1,7 @@
 //! The processor's twins of the operations.
 #![allow(unsafe_code)]
 
+mod learning;
 mod product;
 
 use super::activation;
@@ -57,17 +58,18 @@ impl Cpu {
         finish: impl Finish<T>,
     ) -> Result<()> {
         let rows_per_task = self.rows_per_task(states.rows());
+        let (left, packed, bias) = (states.buffer.cpu()?, weights.packed.cpu()?, weights.bias.cpu()?);
         self.threads.for_each_piece(out, rows_per_task * out_stride, |task, out| {
             let first = task * rows_per_task;
             let rows = (states.rows() - first).min(rows_per_task);
             let block = Block {
                 rows,
                 first_row: first,
-                left: &states.host()[first * states.stride()..],
+                left: &left[first * states.stride()..],
                 left_stride: states.stride(),
                 inputs: weights.inputs(),
-                packed: weights.packed.host(),
-                bias: weights.bias.host(),
+                packed,
+                bias,
             };
             self.path.run(&block, out, out_stride, &finish);
         })
@@ -82,39 +84,45 @@ impl Cpu {
         out: &mut States,
     ) -> Result<()> {
         let stride = out.stride();
-        let scale = weights.scale;
+        let scale = weights.scale();
         match unit {
-            Unit::Bernoulli => self.affine(states, weights, out.host_mut(), stride, SampleBernoulli { scale, noise }),
+            Unit::Bernoulli => {
+                self.affine(states, weights, out.buffer.cpu_mut()?, stride, SampleBernoulli { scale, noise })
+            }
             Unit::Relu { ceiling } => self.affine(
                 states,
                 weights,
-                out.host_mut(),
+                out.buffer.cpu_mut()?,
                 stride,
-                SampleRelu { scale, noise, ceiling, outputs: weights.outputs },
+                SampleRelu { scale, noise, ceiling, outputs: weights.outputs() },
             ),
         }
     }
 
     pub(super) fn affine_mean(&self, states: &States, weights: &Weights, unit: Unit, out: &mut States) -> Result<()> {
         let stride = out.stride();
-        let scale = weights.scale;
+        let scale = weights.scale();
         match unit {
-            Unit::Bernoulli => self.affine(states, weights, out.host_mut(), stride, MeanBernoulli { scale }),
-            Unit::Relu { .. } => {
-                self.affine(states, weights, out.host_mut(), stride, MeanRelu { scale, outputs: weights.outputs })
-            }
+            Unit::Bernoulli => self.affine(states, weights, out.buffer.cpu_mut()?, stride, MeanBernoulli { scale }),
+            Unit::Relu { .. } => self.affine(
+                states,
+                weights,
+                out.buffer.cpu_mut()?,
+                stride,
+                MeanRelu { scale, outputs: weights.outputs() },
+            ),
         }
     }
 
     pub(super) fn affine_input(&self, states: &States, weights: &Weights, out: &mut Matrix<i32>) -> Result<()> {
         let stride = out.stride();
-        self.affine(states, weights, out.host_mut(), stride, Keep)
+        self.affine(states, weights, out.buffer.cpu_mut()?, stride, Keep)
     }
 
     pub(super) fn log_partition(&self, states: &States, weights: &Weights, unit: Unit, out: &mut [f64]) -> Result<()> {
         out.fill(0.0);
         let relu = matches!(unit, Unit::Relu { .. });
-        self.affine(states, weights, out, 1, LogPartition { scale: weights.scale, outputs: weights.outputs, relu })
+        self.affine(states, weights, out, 1, LogPartition { scale: weights.scale(), outputs: weights.outputs(), relu })
     }
 
     pub(super) fn outer(&self, left: &States, right: &States, out: &mut Matrix<i32>) -> Result<()> {
@@ -123,13 +131,14 @@ impl Cpu {
         let turned = transpose(left, &self.threads)?;
         let pairs = rows.div_ceil(2);
         let panels = right.stride() / PANEL;
+        let source = right.buffer.cpu()?;
         let mut packed = vec![0i16; panels * pairs * 2 * PANEL];
         self.threads.for_each_piece(&mut packed, pairs * 2 * PANEL, |panel, packed| {
             for (pair, values) in packed.chunks_exact_mut(2 * PANEL).enumerate() {
                 for side in 0..2 {
                     let r = 2 * pair + side;
                     if r < rows {
-                        let source = &right.host()[r * right.stride() + panel * PANEL..][..PANEL];
+                        let source = &source[r * right.stride() + panel * PANEL..][..PANEL];
                         for (value, s) in values[side..].iter_mut().step_by(2).zip(source) {
                             *value = *s;
                         }
@@ -141,7 +150,7 @@ impl Cpu {
         let stride = out.stride();
         let rows_per_task = self.rows_per_task(left.columns());
         let turned_stride = rows.next_multiple_of(PANEL);
-        self.threads.for_each_piece(out.host_mut(), rows_per_task * stride, |task, out| {
+        self.threads.for_each_piece(out.buffer.cpu_mut()?, rows_per_task * stride, |task, out| {
             let first = task * rows_per_task;
             let block = Block {
                 rows: (left.columns() - first).min(rows_per_task),
@@ -162,11 +171,12 @@ fn transpose(m: &States, threads: &Threads) -> Result<Vec<i16>> {
     let stride = m.rows().next_multiple_of(PANEL);
     let mut turned = vec![0i16; m.columns().next_multiple_of(PANEL) * stride];
     const BLOCK: usize = 32;
+    let values = m.buffer.cpu()?;
     threads.for_each_piece(&mut turned, BLOCK * stride, |task, turned| {
         let c0 = task * BLOCK;
         for r0 in (0..m.rows()).step_by(BLOCK) {
             for r in r0..(r0 + BLOCK).min(m.rows()) {
-                let source = &m.host()[r * m.stride() + c0..][..BLOCK];
+                let source = &values[r * m.stride() + c0..][..BLOCK];
                 for (c, value) in source.iter().enumerate() {
                     turned[c * stride + r] = *value;
                 }

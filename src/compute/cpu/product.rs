@@ -4,6 +4,7 @@
 //! `vpmaddwd` multiply and add at once: two inputs by sixteen (eight) outputs an instruction.
 
 use super::super::PANEL;
+use std::fmt;
 
 /// Rows of a tile: with four vectors of outputs, 24 of the 32 vector registers hold sums.
 pub const TILE_ROWS: usize = 6;
@@ -27,6 +28,16 @@ pub enum Path {
     Avx2,
     /// Plain loops; on aarch64 the compiler turns them into NEON.
     Portable,
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Path::Avx512 => "AVX-512",
+            Path::Avx2 => "AVX2",
+            Path::Portable => "no vector path of its own",
+        })
+    }
 }
 
 impl Path {

@@ -1,6 +1,7 @@
 //! How good a generator is while it learns: a look makes haplotypes, calibrates their last step, and measures them.
 
 use super::data::Data;
+use crate::compute::Device;
 use crate::error::Result;
 use crate::evaluate::adversarial::{Aats, aats};
 use crate::evaluate::components::Joint;
@@ -104,7 +105,7 @@ impl Judge {
                 solve_bias(count, input, HALVINGS, sharpness, &self.frequencies, &mut bias, &threads)?;
             }
             let haplotypes = drawer.decided(workspace, &odds, rows, sharpness, &bias)?;
-            let aats = aats(&self.learned, &haplotypes, &threads)?;
+            let aats = aats(&self.learned, &haplotypes, &Device::cpu(threads.clone()))?;
             Ok(Calibrated { output: Output { sharpness, bias: bias.clone() }, aats, haplotypes })
         };
         // Alleles that are not drawn do not become surer.
@@ -135,7 +136,7 @@ impl Judge {
             true => (0.0, 0.0),
         };
         Ok(Look {
-            aats: aats(&first(&self.judges)?, &first(&found.haplotypes)?, &threads)?,
+            aats: aats(&first(&self.judges)?, &first(&found.haplotypes)?, &Device::cpu(threads.clone()))?,
             learned: found.aats,
             linkage,
             concordance,

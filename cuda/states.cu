@@ -1,0 +1,303 @@
+// What is done to states and weights besides products: laying out, turning, counting, choosing rows, clamping sites.
+//
+// families: sm_80
+//
+// States are bits, rows of `stride` / 64 words of 64, or 16-bit whole numbers, rows of `stride` of them; a stride is a
+// multiple of PADDED, and what is past the last column is 0.
+
+#include "activation.cuh"
+#include "random.cuh"
+#include "weights.cuh"
+
+#define FOR_EACH(index, count)                                                                             \
+    for (unsigned long long index = blockIdx.x * (unsigned long long)blockDim.x + threadIdx.x; index < (count); \
+         index += (unsigned long long)gridDim.x * blockDim.x)
+
+__device__ __forceinline__ int state_at(const void *states, bool words, unsigned long long stride, unsigned row,
+                                        unsigned column) {
+    if (words) return ((const short *)states)[row * stride + column];
+    return ((const unsigned *)states)[row * (stride / 32) + column / 32] >> (column % 32) & 1;
+}
+
+// Lays out weights: see weights.cuh. `values` runs over inputs, and over outputs within an input, or, if `turned`, the
+// other way round.
+extern "C" __global__ void lay_out_weights(const float *values, unsigned inputs, unsigned outputs, int turned,
+                                           unsigned char *weights) {
+    const unsigned chunks = chunks_of(inputs);
+    const unsigned long long padded = (outputs + TILE_OUTPUTS - 1) / TILE_OUTPUTS * TILE_OUTPUTS;
+    FOR_EACH(at, padded * chunks) {
+        const unsigned output = at % padded, chunk = at / padded;
+        unsigned planes[2][4] = {};
+        for (unsigned b = 0; b < 16; b++) {
+            const unsigned input = chunk * 16 + b;
+            if (input >= inputs || output >= outputs) continue;
+            float value = turned ? values[(unsigned long long)output * inputs + input]
+                                 : values[(unsigned long long)input * outputs + output];
+            const float ROUND = 12582912.0f;
+            int fixed = (int)((fminf(fmaxf(value * 4096.0f, -32767.0f), 32767.0f) + ROUND) - ROUND);
+            planes[0][b / 4] |= ((unsigned)(fixed >> 8) & 255u) << (8 * (b % 4));
+            planes[1][b / 4] |= ((unsigned)fixed & 255u) << (8 * (b % 4));
+        }
+        for (int plane = 0; plane < 2; plane++) {
+            unsigned char *to = (unsigned char *)plane_of(weights, output / TILE_OUTPUTS, plane, chunks);
+            *(uint4 *)(to + chunk * CHUNK_BYTES + output % TILE_OUTPUTS * 16) =
+                make_uint4(planes[plane][0], planes[plane][1], planes[plane][2], planes[plane][3]);
+        }
+    }
+}
+KERNEL(lay_out_weights)
+
+// Lays out states as weights: rows are inputs, columns outputs.
+extern "C" __global__ void lay_out_states(const void *states, int words, unsigned long long stride, unsigned rows,
+                                          unsigned columns, unsigned char *weights) {
+    const unsigned chunks = chunks_of(rows);
+    const unsigned long long padded = (columns + TILE_OUTPUTS - 1) / TILE_OUTPUTS * TILE_OUTPUTS;
+    FOR_EACH(at, padded * chunks) {
+        const unsigned column = at % padded, chunk = at / padded;
+        unsigned planes[2][4] = {};
+        for (unsigned b = 0; b < 16; b++) {
+            const unsigned row = chunk * 16 + b;
+            if (row >= rows || column >= columns) continue;
+            unsigned state = (unsigned)state_at(states, words, stride, row, column);
+            planes[0][b / 4] |= (state >> 8) << (8 * (b % 4));
+            planes[1][b / 4] |= (state & 255u) << (8 * (b % 4));
+        }
+        for (int plane = 0; plane < 2; plane++) {
+            unsigned char *to = (unsigned char *)plane_of(weights, column / TILE_OUTPUTS, plane, chunks);
+            *(uint4 *)(to + chunk * CHUNK_BYTES + column % TILE_OUTPUTS * 16) =
+                make_uint4(planes[plane][0], planes[plane][1], planes[plane][2], planes[plane][3]);
+        }
+    }
+}
+KERNEL(lay_out_states)
+
+// Biases in units of the scale, rounded to the nearest, ties to even; padding units are never on.
+extern "C" __global__ void lay_out_bias(const float *values, unsigned outputs, float scale, int *bias) {
+    const unsigned long long padded = (outputs + TILE_OUTPUTS - 1) / TILE_OUTPUTS * TILE_OUTPUTS;
+    FOR_EACH(n, padded) bias[n] = n < outputs ? (int)rintf(values[n] / scale) : -1073741824;
+}
+KERNEL(lay_out_bias)
+
+// Visible biases as free energies take them: multiples of 2^-12.
+extern "C" __global__ void lay_out_energies(const float *values, unsigned count, double *out) {
+    FOR_EACH(n, count) out[n] = round((double)values[n] * 4096.0) / 4096.0;
+}
+KERNEL(lay_out_energies)
+
+// Columns become rows. Bits: a warp turns 32 rows x 32 columns at a time.
+extern "C" __global__ void turn_bits(const unsigned *states, unsigned long long stride, unsigned rows, unsigned columns,
+                                     unsigned *out, unsigned long long out_stride) {
+    const unsigned lane = threadIdx.x % 32;
+    const unsigned blocks_down = out_stride / 32, blocks_across = (columns + 31) / 32;
+    const unsigned warps = gridDim.x * (blockDim.x / 32);
+    for (unsigned at = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; at < blocks_down * blocks_across; at += warps) {
+        const unsigned down = at % blocks_down, across = at / blocks_down;
+        const unsigned row = down * 32 + lane;
+        const unsigned word = row < rows ? states[row * (stride / 32) + across] : 0;
+        unsigned mine = 0;
+        for (unsigned c = 0; c < 32; c++) {
+            const unsigned column = __ballot_sync(0xffffffffu, word >> c & 1);
+            if (c == lane) mine = column;
+        }
+        if (across * 32 + lane < columns) {
+            out[(unsigned long long)(across * 32 + lane) * (out_stride / 32) + down] = mine;
+        }
+    }
+}
+KERNEL(turn_bits)
+
+extern "C" __global__ void turn_words(const short *states, unsigned long long stride, unsigned rows, unsigned columns,
+                                      short *out, unsigned long long out_stride) {
+    __shared__ short block[32][33];
+    const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    const unsigned down = blockIdx.x * 32, across = blockIdx.y * 32;
+    for (unsigned r = warp; r < 32; r += warps) {
+        const bool there = down + r < rows && across + lane < columns;
+        block[r][lane] = there ? states[(down + r) * stride + across + lane] : (short)0;
+    }
+    __syncthreads();
+    for (unsigned c = warp; c < 32; c += warps) {
+        if (across + c < columns && down + lane < out_stride) {
+            out[(across + c) * out_stride + down + lane] = block[lane][c];
+        }
+    }
+}
+KERNEL(turn_words)
+
+// Sum of each column, added to `sums`; a row of blocks takes a share of the rows.
+extern "C" __global__ void column_sums(const void *states, int words, unsigned long long stride, unsigned rows,
+                                       unsigned columns, unsigned long long *sums) {
+    const unsigned column = blockIdx.x * blockDim.x + threadIdx.x;
+    if (column >= columns) return;
+    unsigned long long sum = 0;
+    for (unsigned r = blockIdx.y; r < rows; r += gridDim.y) sum += (unsigned)state_at(states, words, stride, r, column);
+    atomicAdd(&sums[column], sum);
+}
+KERNEL(column_sums)
+
+// Sums times a unit, divided by their number.
+extern "C" __global__ void column_means(const unsigned long long *sums, unsigned columns, double unit, double rows,
+                                        float *means) {
+    FOR_EACH(c, columns) means[c] = (float)((double)sums[c] * unit / rows);
+}
+KERNEL(column_means)
+
+// For each row, the sum over columns of state x value. Values are multiples of 2^-12 below 2^10: the sum is exact in any
+// order.
+extern "C" __global__ void row_products(const void *states, int words, unsigned long long stride, unsigned rows,
+                                        unsigned columns, const double *values, double *out) {
+    const unsigned row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+    if (row >= rows) return;
+    double sum = 0;
+    for (unsigned c = threadIdx.x % 32; c < columns; c += 32) {
+        sum += (double)state_at(states, words, stride, row, c) * values[c];
+    }
+    for (int apart = 16; apart > 0; apart /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, apart);
+    if (threadIdx.x % 32 == 0) out[row] = sum;
+}
+KERNEL(row_products)
+
+// For each row, the sum over outputs of ln(1 + exp(input)), or of the ReLU units' integral: panel by panel of 64, each
+// summed by itself, as the processor does. A block is a row.
+extern "C" __global__ void log_partition(const int *inputs, unsigned long long stride, unsigned outputs, float scale,
+                                         int relu, double *out) {
+    __shared__ double panels[128];
+    double total = 0;
+    const unsigned row = blockIdx.x;
+    for (unsigned first = 0; first < outputs; first += 64 * blockDim.x) {
+        const unsigned begin = first + 64 * threadIdx.x;
+        double sum = 0;
+        for (unsigned c = begin; c < min(begin + 64, outputs); c++) {
+            const float x = (float)inputs[row * stride + c] * scale;
+            sum += (double)(relu ? relu_log_partition(x) : softplus(x));
+        }
+        panels[threadIdx.x] = sum;
+        __syncthreads();
+        if (threadIdx.x == 0) {
+            for (unsigned p = 0; p < blockDim.x && first + 64 * p < outputs; p++) total += panels[p];
+        }
+        __syncthreads();
+    }
+    if (threadIdx.x == 0) out[row] = total;
+}
+KERNEL(log_partition)
+
+// States, or with `sampled` = 0 means, of ReLU units given their inputs.
+extern "C" __global__ void relu(const int *inputs, unsigned rows, unsigned outputs, unsigned long long stride, float scale,
+                                int sampled, int ceiling, Noise noise, short *out) {
+    FOR_EACH(at, rows * stride) {
+        const unsigned row = at / stride, column = at % stride;
+        short state = 0;
+        if (column < outputs && sampled) {
+            const unsigned word = random_word(noise.seed, noise.first + row, position_of(noise) + column);
+            state = relu_state(inputs[at], scale, word, ceiling);
+        } else if (column < outputs) {
+            state = relu_mean(inputs[at], scale);
+        }
+        out[at] = state;
+    }
+}
+KERNEL(relu)
+
+// Rows `from[r]` of a matrix become rows `to[r]` of another; without a list row r is meant. `words` is the length of a row
+// in numbers of 64 bits.
+extern "C" __global__ void copy_rows(const unsigned long long *source, const unsigned *from, unsigned long long *target,
+                                     const unsigned *to, unsigned count, unsigned words) {
+    FOR_EACH(at, (unsigned long long)count * words) {
+        const unsigned r = at / words, w = at % words;
+        target[(unsigned long long)(to ? to[r] : r) * words + w] =
+            source[(unsigned long long)(from ? from[r] : r) * words + w];
+    }
+}
+KERNEL(copy_rows)
+
+// Exchanges the rows of two matrices for which `chosen` is not 0.
+extern "C" __global__ void swap_rows(unsigned long long *a, unsigned long long *b, const unsigned char *chosen,
+                                     unsigned rows, unsigned words) {
+    FOR_EACH(at, (unsigned long long)rows * words) {
+        if (!chosen[at / words]) continue;
+        const unsigned long long kept = a[at];
+        a[at] = b[at];
+        b[at] = kept;
+    }
+}
+KERNEL(swap_rows)
+
+// Bits of row r where row `r / repeats` of the mask has a one become those of the values; the others stay.
+extern "C" __global__ void clamp_bits(unsigned long long *states, const unsigned long long *mask,
+                                      const unsigned long long *values, unsigned rows, unsigned words, unsigned repeats) {
+    FOR_EACH(at, (unsigned long long)rows * words) {
+        const unsigned long long place = (unsigned long long)(at / words / repeats) * words + at % words;
+        states[at] = (states[at] & ~mask[place]) | (values[place] & mask[place]);
+    }
+}
+KERNEL(clamp_bits)
+
+// The same where the alleles seen may be wrong with the chance `error`: a state is drawn given the unit's mean and the
+// allele. Site `sites[t]` of row r takes words `2 t` and `2 t + 1` after `position`.
+extern "C" __global__ void clamp_seen(unsigned *states, unsigned long long stride, const short *means,
+                                      unsigned long long means_stride, const unsigned *mask, const unsigned *values,
+                                      unsigned rows, unsigned repeats, const unsigned *sites, unsigned count,
+                                      double error, Noise noise, const unsigned *draws) {
+    FOR_EACH(at, (unsigned long long)rows * count) {
+        const unsigned row = at / count, t = at % count, site = sites[t];
+        const unsigned long long place = (unsigned long long)(row / repeats) * (stride / 32) + site / 32;
+        if (!(mask[place] >> (site % 32) & 1)) continue;
+        const bool allele = values[place] >> (site % 32) & 1;
+        const double p = (double)means[row * means_stride + site] / 16384.0;
+        const double seen = allele ? 1.0 - error : error, unseen = allele ? error : 1.0 - error;
+        // Words are read in turn, for the sites whose allele is known alone: `draws` says how many come before.
+        const unsigned long long index = position_of(noise) + 2ull * draws[(unsigned long long)(row / repeats) * count + t];
+        const unsigned long long high = random_word(noise.seed, noise.first + row, index);
+        const unsigned long long low = random_word(noise.seed, noise.first + row, index + 1);
+        const double u = (double)((high << 21) ^ (low >> 11)) * (1.0 / 9007199254740992.0);
+        const unsigned bit = 1u << (site % 32);
+        if (u < p * seen / (p * seen + (1.0 - p) * unseen)) {
+            atomicOr(&states[row * (stride / 32) + site / 32], bit);
+        } else {
+            atomicAnd(&states[row * (stride / 32) + site / 32], ~bit);
+        }
+    }
+}
+KERNEL(clamp_seen)
+
+// Adds the means of the chains of a haplotype to the sums of its halves, chain by chain: `sums` has two rows a haplotype, of
+// `columns` numbers; `first` chains of the `chains` are the first half.
+extern "C" __global__ void add_means(const short *means, unsigned long long stride, unsigned haplotypes, unsigned columns,
+                                     unsigned chains, unsigned first, float *sums) {
+    FOR_EACH(at, (unsigned long long)haplotypes * 2 * columns) {
+        const unsigned c = at % columns, half = at / columns;
+        const unsigned begin = half / 2 * chains + (half % 2 ? first : 0);
+        const unsigned end = half / 2 * chains + (half % 2 ? chains : first);
+        float sum = sums[at];
+        for (unsigned r = begin; r < end; r++) sum += (float)means[r * stride + c];
+        sums[at] = sum;
+    }
+}
+KERNEL(add_means)
+
+// Adds 1 / P(allele seen | hidden units) of the chains of a haplotype, chain by chain.
+extern "C" __global__ void add_inverse(const short *means, unsigned long long stride, unsigned haplotypes,
+                                       unsigned chains, const unsigned *mask, const unsigned *values,
+                                       unsigned long long bits_stride, const unsigned *sites, unsigned count, double error,
+                                       double *sums) {
+    FOR_EACH(at, (unsigned long long)haplotypes * count) {
+        const unsigned haplotype = at / count, site = sites[at % count];
+        const unsigned long long place = (unsigned long long)haplotype * (bits_stride / 32) + site / 32;
+        if (!(mask[place] >> (site % 32) & 1)) continue;
+        const bool allele = values[place] >> (site % 32) & 1;
+        double sum = sums[at];
+        for (unsigned r = haplotype * chains; r < (haplotype + 1) * chains; r++) {
+            double p = (double)means[r * stride + site] / 16384.0;
+            p = allele ? p : 1.0 - p;
+            p = p * (1.0 - error) + (1.0 - p) * error;
+            sum += 1.0 / (p > 1.0 / 32768.0 ? p : 1.0 / 32768.0);
+        }
+        sums[at] = sum;
+    }
+}
+KERNEL(add_inverse)
+
+// Moves the place at which a graph's random numbers begin.
+extern "C" __global__ void move_noise(unsigned long long *moved, unsigned long long words) { *moved += words; }
+KERNEL(move_noise)

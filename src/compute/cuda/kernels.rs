@@ -1,0 +1,204 @@
+//! The kernels: which PTX a device takes, and how one is launched.
+
+use super::{Cuda, Memory, failed};
+use crate::error::{Error, ErrorKind, Result};
+use cudarc::driver::{CudaContext, result, sys};
+use std::collections::HashMap;
+use std::ffi::{CString, c_void};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A file of `cuda/`, compiled ahead.
+pub(super) struct Source {
+    /// For all devices from compute capability 8.0 on.
+    general: &'static str,
+    /// For 9.0 alone, where there is one: `wgmma` is in no other.
+    hopper: Option<&'static str>,
+}
+
+macro_rules! ptx {
+    ($name:literal) => {
+        include_str!(concat!("../../../cuda/ptx/", $name, ".ptx"))
+    };
+}
+
+pub(super) static AFFINE: Source = Source { general: ptx!("affine.sm_80"), hopper: Some(ptx!("affine.sm_90a")) };
+pub(super) static STATES: Source = Source { general: ptx!("states.sm_80"), hopper: None };
+pub(super) static LEARNING: Source = Source { general: ptx!("learning.sm_80"), hopper: None };
+pub(super) static HAMMING: Source = Source { general: ptx!("hamming.sm_80"), hopper: None };
+
+struct Module(sys::CUmodule);
+
+// SAFETY: a module is the driver's own handle, which any thread may use.
+unsafe impl Send for Module {}
+// SAFETY: as above.
+unsafe impl Sync for Module {}
+
+#[derive(Clone, Copy)]
+struct Function(sys::CUfunction);
+
+// SAFETY: as for a module, which it is part of.
+unsafe impl Send for Function {}
+
+/// Modules and functions that were needed so far.
+#[derive(Default)]
+struct Loaded {
+    modules: HashMap<*const u8, Module>,
+    functions: HashMap<&'static str, Function>,
+}
+
+// SAFETY: keys are addresses of static text, handles are the driver's.
+unsafe impl Send for Loaded {}
+
+/// The kernels of a context, loaded when they are first asked for.
+pub(super) struct Kernels {
+    context: Arc<CudaContext>,
+    hopper: bool,
+    loaded: Mutex<Loaded>,
+}
+
+impl Drop for Kernels {
+    fn drop(&mut self) {
+        let bound = self.context.bind_to_thread();
+        let loaded = self.loaded.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for (_, module) in loaded.modules.drain() {
+            if bound.is_ok() {
+                // SAFETY: the module was loaded in this context, and its functions are gone with this struct. What goes
+                // wrong here has nobody to tell.
+                let _ = unsafe { result::module::unload(module.0) };
+            }
+        }
+    }
+}
+
+impl Kernels {
+    pub(super) fn new(context: Arc<CudaContext>, capability: (i32, i32)) -> Self {
+        Kernels { context, hopper: capability == (9, 0), loaded: Mutex::default() }
+    }
+
+    /// Whether the kernels of compute capability 9.0 are taken, of those files that have them.
+    pub(super) fn hopper(&self) -> bool {
+        self.hopper
+    }
+
+    fn function(&self, source: &'static Source, name: &'static str, shared: usize) -> Result<Function> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(function) = loaded.functions.get(name) {
+            return Ok(*function);
+        }
+        self.context.bind_to_thread().map_err(failed("taking up the device"))?;
+        let text = source.hopper.filter(|_| self.hopper).unwrap_or(source.general);
+        let module = match loaded.modules.get(&text.as_ptr()) {
+            Some(module) => module.0,
+            None => {
+                let image = CString::new(text).map_err(|_| Error::new(ErrorKind::Internal, "PTX holds a zero"))?;
+                // SAFETY: the image is text that ends in a zero.
+                let module = unsafe { result::module::load_data(image.as_ptr().cast()) }
+                    .map_err(failed("having the driver compile kernels"))?;
+                loaded.modules.insert(text.as_ptr(), Module(module));
+                module
+            }
+        };
+        let symbol = CString::new(name).map_err(|_| Error::new(ErrorKind::Internal, "a kernel's name holds a zero"))?;
+        // SAFETY: the module is loaded.
+        let function = unsafe { result::module::get_function(module, symbol) }.map_err(failed(name))?;
+        if shared > 48 << 10 {
+            let which = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+            // SAFETY: the function is the module's.
+            unsafe { result::function::set_function_attribute(function, which, shared as i32) }
+                .map_err(failed(name))?;
+        }
+        loaded.functions.insert(name, Function(function));
+        Ok(Function(function))
+    }
+}
+
+/// An argument, where the driver reads it.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct Slot([u8; 128]);
+
+/// Arguments of a launch, in the kernel's order.
+#[derive(Default)]
+pub(super) struct Arguments(Vec<Slot>);
+
+impl Arguments {
+    /// A number or a struct, as it lies.
+    pub(super) fn value<T: Copy>(mut self, value: T) -> Self {
+        const { assert!(size_of::<T>() <= 128 && align_of::<T>() <= 8) };
+        let mut slot = Slot([0; 128]);
+        // SAFETY: the slot is as large and as aligned as the value, as was asserted.
+        unsafe { slot.0.as_mut_ptr().cast::<T>().write(value) };
+        self.0.push(slot);
+        self
+    }
+
+    /// The address of memory.
+    pub(super) fn memory(self, memory: &Memory) -> Self {
+        self.value(memory.address())
+    }
+
+    /// The address of memory, or null.
+    pub(super) fn maybe(self, memory: Option<&Memory>) -> Self {
+        self.value(memory.map_or(0, Memory::address))
+    }
+}
+
+/// Blocks of a grid and threads of a block.
+#[derive(Clone, Copy)]
+pub(super) struct Grid {
+    pub blocks: (usize, usize),
+    pub threads: usize,
+    /// Bytes of dynamic shared memory.
+    pub shared: usize,
+}
+
+impl Grid {
+    /// Threads for each of so many numbers; a thread takes several where there are very many.
+    pub(super) fn over(numbers: usize) -> Self {
+        const THREADS: usize = 256;
+        Grid { blocks: (numbers.div_ceil(THREADS).clamp(1, 1 << 20), 1), threads: THREADS, shared: 0 }
+    }
+}
+
+impl Cuda {
+    pub(super) fn is_hopper(&self) -> bool {
+        self.inner.kernels.hopper()
+    }
+
+    /// Launches a kernel on the stream.
+    ///
+    /// # Safety
+    /// `arguments` are those that the kernel takes, and lengths of memory those that it reads and writes.
+    pub(super) unsafe fn launch(
+        &self,
+        source: &'static Source,
+        name: &'static str,
+        grid: Grid,
+        arguments: Arguments,
+    ) -> Result<()> {
+        let function = self.inner.kernels.function(source, name, grid.shared)?;
+        let mut slots = arguments.0;
+        let mut places: Vec<*mut c_void> = slots.iter_mut().map(|slot| std::ptr::from_mut(slot).cast()).collect();
+        let (x, y) = grid.blocks;
+        let (Ok(x), Ok(y)) = (u32::try_from(x), u16::try_from(y)) else {
+            return Err(Error::new(
+                ErrorKind::OutOfDeviceMemory,
+                format!("{x} x {y} blocks are more than a GPU takes"),
+            )
+            .remedy("lower chains or batch"));
+        };
+        self.inner.context.bind_to_thread().map_err(failed("taking up the device"))?;
+        // SAFETY: the caller's; `places` has an address for each argument.
+        unsafe {
+            result::launch_kernel(
+                function.0,
+                (x, u32::from(y), 1),
+                (grid.threads as u32, 1, 1),
+                grid.shared as u32,
+                self.stream().cu_stream(),
+                &mut places,
+            )
+        }
+        .map_err(failed(name))
+    }
+}

@@ -1,0 +1,105 @@
+//! Memory of a GPU.
+
+use super::{Cuda, failed};
+use crate::error::Result;
+use cudarc::driver::{CudaSlice, DevicePtr};
+use std::fmt;
+
+/// Bytes of a GPU's memory. States lie there as packed bits where they are 0 and 1, and as 16-bit numbers where not.
+pub struct Memory {
+    bytes: CudaSlice<u8>,
+    /// Bytes that are meant; at least one is allocated.
+    length: usize,
+    bits: bool,
+    device: Cuda,
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.bits { "bits" } else { "numbers" };
+        write!(f, "Memory({} bytes of {what} on cuda:{})", self.length, self.device.description().index)
+    }
+}
+
+/// A slice of numbers as bytes.
+fn as_bytes<T: Copy>(values: &[T]) -> &[u8] {
+    // SAFETY: numbers without padding are bytes; the length in bytes is that of the slice.
+    unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
+}
+
+impl Cuda {
+    /// Memory of any content.
+    pub(super) fn memory(&self, bytes: usize) -> Result<Memory> {
+        let doing = format!("asking for {:.1} MiB", bytes as f64 / (1 << 20) as f64);
+        // SAFETY: the content is written before it is read, by the operations of this room.
+        let slice = unsafe { self.stream().alloc::<u8>(bytes.max(1)) }.map_err(failed(&doing))?;
+        Ok(Memory { bytes: slice, length: bytes, bits: false, device: self.clone() })
+    }
+
+    /// Zeros.
+    pub(crate) fn zeros(&self, bytes: usize) -> Result<Memory> {
+        let mut memory = self.memory(bytes)?;
+        self.stream().memset_zeros(&mut memory.bytes).map_err(failed("setting memory to 0"))?;
+        Ok(memory)
+    }
+
+    /// A copy of numbers.
+    pub(crate) fn upload<T: Copy>(&self, values: &[T]) -> Result<Memory> {
+        let mut memory = self.memory(size_of_val(values))?;
+        if !values.is_empty() {
+            let copied = self.stream().memcpy_htod(as_bytes(values), &mut memory.bytes);
+            copied.map_err(failed("copying to the GPU"))?;
+        }
+        Ok(memory)
+    }
+}
+
+impl Memory {
+    /// Its length.
+    pub fn bytes(&self) -> usize {
+        self.length
+    }
+
+    /// Whether it holds states as packed bits.
+    pub fn holds_bits(&self) -> bool {
+        self.bits
+    }
+
+    /// The same, known to hold states as packed bits.
+    pub(crate) fn as_bits(self) -> Memory {
+        Memory { bits: true, ..self }
+    }
+
+    /// The GPU that it is of.
+    pub(crate) fn device(&self) -> &Cuda {
+        &self.device
+    }
+
+    /// Its address, for kernels.
+    pub(super) fn address(&self) -> u64 {
+        // Events are not tracked: the guard has nothing to do.
+        let (address, _guard) = self.bytes.device_ptr(self.device.stream());
+        address
+    }
+
+    /// Fills `values` once all work before is done.
+    pub(crate) fn download<T: Copy>(&self, values: &mut [T]) -> Result<()> {
+        let length = size_of_val(values).min(self.length);
+        if length == 0 {
+            return Ok(());
+        }
+        // SAFETY: any bytes are numbers of the types that matrices hold; the length is that of the slice at most.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast::<u8>(), length) };
+        let stream = self.device.stream();
+        stream.memcpy_dtoh(&self.bytes.slice(0..length), bytes).map_err(failed("copying from the GPU"))?;
+        self.device.finish()
+    }
+
+    /// A copy on the same GPU.
+    pub(crate) fn copy(&self) -> Result<Memory> {
+        let mut copied = self.device.memory(self.length)?;
+        copied.bits = self.bits;
+        self.device.stream().memcpy_dtod(&self.bytes, &mut copied.bytes).map_err(failed("copying on the GPU"))?;
+        Ok(copied)
+    }
+}

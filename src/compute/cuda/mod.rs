@@ -1,0 +1,215 @@
+//! NVIDIA GPUs: which there are, their memory, and the GPU's twins of the operations.
+//!
+//! Nothing is needed to build this, and no toolkit to run it: the driver's library is looked for when a device is asked
+//! for, and kernels are compiled ahead into PTX (`cuda/`), which the driver turns into the device's own code and keeps in
+//! its cache. The twins of half-steps give the processor's bits.
+#![allow(unsafe_code)]
+
+mod kernels;
+mod learning;
+mod memory;
+mod operations;
+mod states;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::threads::Threads;
+use cudarc::driver::sys::CUdevice_attribute as Attribute;
+use cudarc::driver::{CudaContext, CudaStream, DriverError, sys};
+use kernels::Kernels;
+pub use memory::Memory;
+pub(super) use operations::zero_weights;
+use std::fmt;
+use std::sync::Arc;
+
+/// Columns of a matrix in a GPU's memory are padded to a multiple of this (`PADDED` in cuda/weights.cuh).
+pub const PADDED: usize = 128;
+
+/// The oldest driver that takes the kernels' PTX (8.4): that of CUDA 12.4.
+const OLDEST_DRIVER: i32 = 12_040;
+/// The oldest devices: those with `mma` of bytes and bfloat16, and copies past the registers (Ampere).
+const OLDEST_CAPABILITY: (i32, i32) = (8, 0);
+
+/// A GPU: its context, and a stream on which everything runs in order. Clones share both.
+#[derive(Clone)]
+pub struct Cuda {
+    inner: Arc<Inner>,
+    threads: Threads,
+}
+
+struct Inner {
+    // Fields are dropped in order: kernels and the stream before their context.
+    kernels: Kernels,
+    stream: Arc<CudaStream>,
+    context: Arc<CudaContext>,
+    description: Description,
+}
+
+impl fmt::Debug for Cuda {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cuda").field(&self.inner.description).finish()
+    }
+}
+
+/// What is known of a GPU.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Its number, as `cuda:NUMBER` names it.
+    pub index: usize,
+    /// Its name.
+    pub name: String,
+    /// Its compute capability.
+    pub capability: (i32, i32),
+    /// Streaming multiprocessors.
+    pub processors: usize,
+    /// Its memory, in bytes.
+    pub memory: usize,
+    /// The CUDA version that the driver speaks, 1000 times the major number plus 10 times the minor one.
+    pub driver: i32,
+}
+
+impl Description {
+    /// Whether the kernels run on it.
+    pub fn is_supported(&self) -> bool {
+        self.capability >= OLDEST_CAPABILITY
+    }
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (major, minor) = self.capability;
+        write!(
+            f,
+            "{}, compute capability {major}.{minor}, {:.1} GiB, driver for CUDA {}.{}",
+            self.name,
+            self.memory as f64 / (1u64 << 30) as f64,
+            self.driver / 1000,
+            self.driver % 1000 / 10
+        )
+    }
+}
+
+/// What the driver answered, as one of our errors.
+fn failed(doing: &str) -> impl Fn(DriverError) -> Error + '_ {
+    move |e| {
+        let name = e.error_name().ok().and_then(|n| n.to_str().ok()).unwrap_or("unknown error").to_string();
+        let said = e.error_string().ok().and_then(|n| n.to_str().ok()).unwrap_or_default().to_string();
+        match e.0 {
+            sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
+                Error::new(ErrorKind::OutOfDeviceMemory, format!("the GPU has no memory left while {doing}"))
+                    .remedy("free some, take another device, or lower chains or batch")
+            }
+            sys::CUresult::CUDA_ERROR_NO_DEVICE | sys::CUresult::CUDA_ERROR_INVALID_DEVICE => {
+                Error::new(ErrorKind::NoDevice, format!("{doing}: {name}, {said}"))
+                    .remedy("haploom info --devices lists what there is; device=cpu needs none")
+            }
+            _ => Error::new(ErrorKind::DeviceFailed, format!("{doing}: {name}, {said}"))
+                .remedy("device=cpu needs no GPU; nvidia-smi tells how the device is"),
+        }
+    }
+}
+
+/// The driver's version, if there is a driver and it is not too old.
+fn driver() -> Result<i32> {
+    // SAFETY: looking for a library by its name; that it runs its initialisers is what every use of CUDA asks for.
+    if !unsafe { sys::is_culib_present() } {
+        return Err(Error::new(ErrorKind::NoDriver, "there is no NVIDIA driver: libcuda.so.1 was not found")
+            .remedy("install the driver, or take device=cpu"));
+    }
+    let mut version = 0;
+    // SAFETY: the call writes one int. It is in every libcuda, so that the symbol is found.
+    let status = unsafe { sys::cuDriverGetVersion(&mut version) };
+    status.result().map_err(failed("asking the driver for its version"))?;
+    // An older driver lacks functions that are called further down, and does not take the kernels.
+    if version < OLDEST_DRIVER {
+        let what = format!("the NVIDIA driver is one for CUDA {}.{}", version / 1000, version % 1000 / 10);
+        return Err(
+            Error::new(ErrorKind::NoDriver, what).remedy("install one for CUDA 12.4 or later, or take device=cpu")
+        );
+    }
+    Ok(version)
+}
+
+fn describe(index: usize, driver: i32) -> Result<Description> {
+    use cudarc::driver::result::device;
+    let asking = failed("asking about a device");
+    let handle = device::get(index as i32).map_err(&asking)?;
+    // SAFETY: the handle is the driver's own.
+    let attribute = |which| unsafe { device::get_attribute(handle, which) }.map_err(&asking);
+    Ok(Description {
+        index,
+        name: device::get_name(handle).map_err(&asking)?,
+        capability: (
+            attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
+            attribute(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
+        ),
+        processors: attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?.max(1) as usize,
+        // SAFETY: as above.
+        memory: unsafe { device::total_mem(handle) }.map_err(&asking)?,
+        driver,
+    })
+}
+
+/// The GPUs that the driver shows.
+///
+/// # Errors
+/// `NoDriver` without a driver, or with one that is too old; `DeviceFailed`.
+pub fn devices() -> Result<Vec<Description>> {
+    let driver = driver()?;
+    let count = match CudaContext::device_count() {
+        Err(DriverError(sys::CUresult::CUDA_ERROR_NO_DEVICE)) => 0,
+        other => other.map_err(failed("counting devices"))?,
+    };
+    (0..count as usize).map(|index| describe(index, driver)).collect()
+}
+
+impl Cuda {
+    /// GPU number `index`.
+    ///
+    /// # Errors
+    /// `NoDriver`; `NoDevice` if there is no such device, or it is too old; `OutOfDeviceMemory`, `DeviceFailed`.
+    pub fn open(index: usize, threads: Threads) -> Result<Self> {
+        let all = devices()?;
+        let description = all.get(index).cloned().ok_or_else(|| {
+            let what = match all.len() {
+                0 => "the driver shows no GPU".to_string(),
+                n => format!("there is no cuda:{index}: the driver shows {n} GPU{}", if n == 1 { "" } else { "s" }),
+            };
+            Error::new(ErrorKind::NoDevice, what)
+                .remedy("haploom info --devices lists what there is; device=cpu needs none")
+        })?;
+        if !description.is_supported() {
+            let (major, minor) = description.capability;
+            let what = format!("cuda:{index} ({}) has compute capability {major}.{minor}", description.name);
+            return Err(Error::new(ErrorKind::NoDevice, what).remedy("8.0 or more is needed; take device=cpu"));
+        }
+        let context = CudaContext::new(index).map_err(failed("opening the device"))?;
+        // SAFETY: all work of a context of ours is on one stream, in order, and memory is given back on that stream: there
+        // is nothing for events to order.
+        unsafe { context.disable_event_tracking() };
+        let stream = context.new_stream().map_err(failed("making a stream"))?;
+        let kernels = Kernels::new(context.clone(), description.capability);
+        Ok(Cuda { inner: Arc::new(Inner { kernels, stream, context, description }), threads })
+    }
+
+    /// What is known of it.
+    pub fn description(&self) -> &Description {
+        &self.inner.description
+    }
+
+    /// Threads for what the processor does meanwhile.
+    pub fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
+    fn stream(&self) -> &Arc<CudaStream> {
+        &self.inner.stream
+    }
+
+    /// Waits until all that was asked for is done.
+    ///
+    /// # Errors
+    /// `DeviceFailed`: what went wrong meanwhile.
+    pub fn finish(&self) -> Result<()> {
+        self.stream().synchronize().map_err(failed("computing"))
+    }
+}
