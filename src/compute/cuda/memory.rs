@@ -2,8 +2,9 @@
 
 use super::{Cuda, failed};
 use crate::error::Result;
-use cudarc::driver::{CudaSlice, DevicePtr};
+use cudarc::driver::{CudaSlice, CudaStream, DevicePtr, PinnedHostSlice};
 use std::fmt;
+use std::sync::Arc;
 
 /// Bytes of a GPU's memory. States lie there as packed bits where they are 0 and 1, and as 16-bit numbers where not.
 pub struct Memory {
@@ -93,6 +94,11 @@ impl Memory {
         let stream = self.device.stream();
         stream.memcpy_dtoh(&self.bytes.slice(0..length), bytes).map_err(failed("copying from the GPU"))?;
         self.device.finish()
+    }
+
+    /// Has it copied to page-locked memory of its length.
+    pub(super) fn copy_to(&self, stream: &Arc<CudaStream>, pinned: &mut PinnedHostSlice<u8>) -> Result<()> {
+        stream.memcpy_dtoh(&self.bytes, pinned).map_err(failed("copying from the GPU"))
     }
 
     /// A copy on the same GPU.

@@ -16,10 +16,11 @@ pub(super) struct DeviceNoise {
     moved: u64,
 }
 
-impl From<Noise> for DeviceNoise {
-    fn from(noise: Noise) -> Self {
+impl Cuda {
+    /// Random numbers as kernels take them.
+    pub(super) fn noise(&self, noise: Noise) -> DeviceNoise {
         let first = noise.first | (noise.purpose as u64) << 48;
-        DeviceNoise { seed: noise.seed, first, position: noise.position, moved: 0 }
+        DeviceNoise { seed: noise.seed, first, position: noise.position, moved: self.moved() }
     }
 }
 
@@ -146,7 +147,7 @@ impl Cuda {
         match unit {
             Unit::Bernoulli => {
                 let (stride, memory) = (out.stride(), self.bits_of(out)?);
-                self.product(&Sides::new(states, weights)?, Finish::Sample, noise.into(), memory, stride)
+                self.product(&Sides::new(states, weights)?, Finish::Sample, self.noise(noise), memory, stride)
             }
             Unit::Relu { ceiling } => self.relu(states, weights, Some((ceiling, noise)), out),
         }
@@ -165,7 +166,7 @@ impl Cuda {
             .value(weights.scale())
             .value(i32::from(sampled.is_some()))
             .value(sampled.map_or(0, |(ceiling, _)| i32::from(ceiling)))
-            .value(sampled.map_or(NO_NOISE, |(_, noise)| noise.into()))
+            .value(sampled.map_or(NO_NOISE, |(_, noise)| self.noise(noise)))
             .memory(self.numbers_of(out)?);
         // SAFETY: as the kernel takes them; inputs and output have `rows` rows of `stride` numbers.
         unsafe { self.launch(&STATES, "relu", Grid::over(rows * stride), arguments) }

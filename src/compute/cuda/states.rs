@@ -1,7 +1,6 @@
 //! What is done to states besides products: the GPU's twins of `compute/states.rs`.
 
 use super::kernels::{Arguments, Grid, STATES};
-use super::operations::DeviceNoise;
 use super::{Cuda, Memory, PADDED};
 use crate::compute::{Buffer, Clamp, Noise, States};
 use crate::error::{Error, ErrorKind, Result};
@@ -196,7 +195,7 @@ impl Cuda {
             .memory(clamp.sites.cuda()?)
             .value(clamp.typed as u32)
             .value(error)
-            .value(DeviceNoise::from(noise))
+            .value(self.noise(noise))
             .memory(clamp.before.cuda()?);
         // SAFETY: as the kernel takes them; shapes were compared by the caller.
         unsafe { self.launch(&STATES, "clamp_seen", Grid::over(rows * clamp.typed), arguments) }
