@@ -2,7 +2,8 @@
 // that plays the GPU (processor.cpp). Streams run what they are given at once and in order, under one lock.
 //
 // HAPLOOM_EMULATED_DEVICES (1), HAPLOOM_EMULATED_CAPABILITY (8.0), HAPLOOM_EMULATED_MEMORY (4096 MiB a device) and
-// HAPLOOM_EMULATED_DRIVER_VERSION (12040) say what is played; they are read by cuInit, the first time.
+// HAPLOOM_EMULATED_DRIVER_VERSION (12040) say what is played; they are read by cuInit, the first time. With
+// HAPLOOM_EMULATED_FAILURE=1 every launch fails.
 #include "driver.hpp"
 
 #include <algorithm>

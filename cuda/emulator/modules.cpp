@@ -296,6 +296,7 @@ CALL cuLaunchKernel(Function *function, unsigned grid_x, unsigned grid_y, unsign
                     void **extra) {
     Guard guard(lock);
     if (extra) return CUDA_ERROR_NOT_SUPPORTED;
+    if (std::atoi(setting("HAPLOOM_EMULATED_FAILURE", "0"))) return CUDA_ERROR_LAUNCH_FAILED;
     return launch(function, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes, stream, parameters);
 }
 

@@ -138,8 +138,9 @@ impl Device {
         mut work: impl FnMut(Noise) -> Result<()>,
     ) -> Result<()> {
         match self {
-            Device::Cpu(_) => (0..times)
-                .try_for_each(|time| work(Noise { position: noise.position + time as u64 * words, ..noise })),
+            Device::Cpu(_) => {
+                (0..times).try_for_each(|time| work(Noise { position: noise.position + time as u64 * words, ..noise }))
+            }
             Device::Cuda(cuda) => cuda.repeat(times, noise, words, work),
         }
     }

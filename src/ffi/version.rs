@@ -24,7 +24,8 @@ const _: () = assert!(
 );
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
-const BUILD: &str = concat!("haploom ", env!("CARGO_PKG_VERSION"), "; htslib ", "1.19.1", " (its own); devices: cpu, cuda\0");
+const BUILD: &str =
+    concat!("haploom ", env!("CARGO_PKG_VERSION"), "; htslib ", "1.19.1", " (its own); devices: cpu, cuda\0");
 
 /// § Version
 ///

@@ -54,9 +54,8 @@ impl Cuda {
             // Positions from where `moved` says on: the launches are the same wherever the work begins.
             let (address, _guard) = moved.device_ptr(stream);
             self.record_from(address);
-            let recorded = (0..TIMES)
-                .try_for_each(|time| work(Noise { position: time as u64 * words, ..noise }))
-                .and_then(|()| {
+            let recorded =
+                (0..TIMES).try_for_each(|time| work(Noise { position: time as u64 * words, ..noise })).and_then(|()| {
                     let arguments = Arguments::default().value(address).value(TIMES as u64 * words);
                     let grid = Grid { blocks: (1, 1), threads: 1, shared: 0 };
                     // SAFETY: as the kernel takes them.

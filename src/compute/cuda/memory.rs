@@ -4,7 +4,7 @@ use super::{Cuda, failed};
 use crate::error::Result;
 use cudarc::driver::{CudaSlice, CudaStream, DevicePtr, PinnedHostSlice};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Bytes of a GPU's memory. States lie there as packed bits where they are 0 and 1, and as 16-bit numbers where not.
 pub struct Memory {
@@ -35,6 +35,18 @@ impl Cuda {
         // SAFETY: the content is written before it is read, by the operations of this room.
         let slice = unsafe { self.stream().alloc::<u8>(bytes.max(1)) }.map_err(failed(&doing))?;
         Ok(Memory { bytes: slice, length: bytes, bits: false, device: self.clone() })
+    }
+
+    /// The address of memory of at least so many bytes that the next operation may have overwritten. What works in graphs
+    /// takes its passing memory here: it stays where it is from launch to launch.
+    pub(super) fn scratch(&self, bytes: usize) -> Result<u64> {
+        let mut scratch = self.inner.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        if scratch.as_ref().is_none_or(|there| there.len() < bytes) {
+            // Work on the stream that still reads the old one comes before its release there.
+            *scratch = None;
+            *scratch = Some(self.memory(bytes)?.bytes);
+        }
+        Ok(scratch.as_ref().map_or(0, |there| there.device_ptr(self.stream()).0))
     }
 
     /// Zeros.

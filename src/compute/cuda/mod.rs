@@ -16,14 +16,14 @@ mod transfer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::threads::Threads;
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
-use cudarc::driver::{CudaContext, CudaStream, DriverError, sys};
+use cudarc::driver::{CudaContext, CudaSlice, CudaStream, DriverError, sys};
 use graph::Graphs;
 use kernels::{Kernels, Recording};
 pub use memory::Memory;
 pub(super) use operations::zero_weights;
-pub use transfer::Arriving;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+pub use transfer::Arriving;
 use transfer::Landing;
 
 /// Columns of a matrix in a GPU's memory are padded to a multiple of this (`PADDED` in cuda/weights.cuh).
@@ -46,6 +46,7 @@ struct Inner {
     graphs: Graphs,
     recording: Recording,
     kernels: Kernels,
+    scratch: Mutex<Option<CudaSlice<u8>>>,
     landing: Landing,
     copies: Arc<CudaStream>,
     stream: Arc<CudaStream>,
@@ -200,6 +201,7 @@ impl Cuda {
             graphs: Graphs::default(),
             recording: Recording::default(),
             kernels: Kernels::new(context.clone(), description.capability),
+            scratch: Mutex::default(),
             landing: Landing::default(),
             copies: stream()?,
             stream: stream()?,
