@@ -475,10 +475,10 @@ mod twins {
     #[ignore = "needs a device: make test, make test-gpu"]
     fn machines_that_learned() {
         for text in [
-            "ladder=true",
-            "optimiser=adam,learning_rate=0.01,centred=false",
-            "hidden_type=relu,learning_rate=0.01,method=rdm",
-            "method=pcd,held_out=0.1,stop=aats,stop_every=10",
+            "updates=6",
+            "optimiser=adam,learning_rate=0.01,centred=false,updates=6",
+            "hidden_type=relu,learning_rate=0.01,method=rdm,updates=6",
+            "method=pcd,stop=aats,stop_every=2,updates=6",
         ] {
             let [cpu, cuda] = [DeviceChoice::Cpu, DeviceChoice::Cuda(0)].map(|d| to_bytes(&trained(text, d)).unwrap());
             assert!(cpu == cuda, "{text}");
