@@ -29,6 +29,17 @@ impl Device {
         }
     }
 
+    /// Waits until all that the device was asked for is done.
+    ///
+    /// # Errors
+    /// `DeviceFailed`: what went wrong meanwhile.
+    pub fn finish(&self) -> Result<()> {
+        match self {
+            Device::Cpu(_) => Ok(()),
+            Device::Cuda(cuda) => cuda.finish(),
+        }
+    }
+
     /// Rows that operations are given at a time, at most, if there are so many: enough to keep the device busy, and few
     /// enough for its caches or, at `bytes` bytes a row, for a quarter of its memory.
     pub fn rows_at_a_time(&self, bytes: usize) -> usize {
