@@ -293,7 +293,7 @@ impl Sampler {
                 place(first, self.batch(self.next + first as u64, (n - first).min(BATCH))?)?;
             }
         } else {
-            self.from_chains(n, place)?;
+            self.of_chains(n, place)?;
         }
         self.next += n as u64;
         Ok(out)
@@ -317,7 +317,7 @@ impl Sampler {
 
     /// Has chains make the next `n` haplotypes; `place` gets them, from which of the `n` on. Devices take turns, and are given
     /// their next chains before what they made has come.
-    fn from_chains(&self, n: usize, mut place: impl FnMut(usize, BitMatrix) -> Result<()>) -> Result<()> {
+    fn of_chains(&self, n: usize, mut place: impl FnMut(usize, BitMatrix) -> Result<()>) -> Result<()> {
         let at_a_time = self.rows_at_a_time();
         let mut coming: VecDeque<(usize, Sent)> = VecDeque::new();
         for (i, first) in (0..n).step_by(at_a_time).enumerate() {
