@@ -116,18 +116,18 @@ __device__ __forceinline__ int2 bias_at(const Affine &of, unsigned column) {
 // Inputs of a stage: what is copied to shared memory at a time.
 #define STAGE_INPUTS (HAPLOOM_HOPPER ? 128 : 64)
 
-// A stage's states of a thread's four rows.
-template <Form FORM>
+// A stage's states of a thread's rows: two for each half of 16 (sm_80) or 64 rows.
+template <Form FORM, int HALVES>
 struct Fragments;
 
 // Numbers are not fetched ahead: they would not fit the registers.
-template <>
-struct Fragments<WORDS> {
-    const unsigned char *row[4];
+template <int HALVES>
+struct Fragments<WORDS, HALVES> {
+    const unsigned char *row[2 * HALVES];
 
-    __device__ __forceinline__ void load(const unsigned char *const (&rows)[4], unsigned stage) {
+    __device__ __forceinline__ void load(const unsigned char *const (&rows)[2 * HALVES], unsigned stage) {
 #pragma unroll
-        for (int i = 0; i < 4; i++) row[i] = rows[i] + stage * STAGE_INPUTS * 2;
+        for (int i = 0; i < 2 * HALVES; i++) row[i] = rows[i] + stage * STAGE_INPUTS * 2;
     }
 
     __device__ __forceinline__ void operand(int m, int k, bool high, unsigned (&a)[4]) const {
@@ -148,13 +148,13 @@ struct Fragments<WORDS> {
 #define STAGES 4
 #define THREADS 256
 
-template <>
-struct Fragments<BITS> {
-    unsigned long long rows[4];
+template <int HALVES>
+struct Fragments<BITS, HALVES> {
+    unsigned long long rows[2 * HALVES];
 
-    __device__ __forceinline__ void load(const unsigned char *const (&row)[4], unsigned stage) {
+    __device__ __forceinline__ void load(const unsigned char *const (&row)[2 * HALVES], unsigned stage) {
 #pragma unroll
-        for (int i = 0; i < 4; i++) rows[i] = *(const unsigned long long *)(row[i] + stage * (STAGE_INPUTS / 8));
+        for (int i = 0; i < 2 * HALVES; i++) rows[i] = *(const unsigned long long *)(row[i] + stage * (STAGE_INPUTS / 8));
     }
 
     __device__ __forceinline__ void operand(int m, int k, bool, unsigned (&a)[4]) const {
@@ -168,7 +168,7 @@ struct Fragments<BITS> {
 };
 
 template <bool SIGNED, Form FORM>
-__device__ __forceinline__ void multiply_stage(int (&sums)[2][8][4], const Fragments<FORM> &states, bool high,
+__device__ __forceinline__ void multiply_stage(int (&sums)[2][8][4], const Fragments<FORM, 2> &states, bool high,
                                                const unsigned char *stage, unsigned across) {
     const unsigned lane = threadIdx.x % 32;
 #pragma unroll
@@ -218,7 +218,7 @@ __device__ __forceinline__ void affine(const Affine &of) {
         copy_async_commit();
     };
     int sums[2][8][4] = {};
-    Fragments<FORM> now, next;
+    Fragments<FORM, 2> now, next;
     for (unsigned i = 0; i < STAGES - 1; i++) fetch(i);
     next.load(row, 0);
     unsigned i = 0;
@@ -268,25 +268,23 @@ __device__ __forceinline__ void affine(const Affine &of) {
     }
 }
 
-#define AFFINE_BOUNDS __launch_bounds__(THREADS, 2)
 
 #else
 
-// Tiles of 256 rows x 128 outputs. Two groups of four warps multiply, each 128 rows in two halves of 64; one thread of a
-// third group has weights copied to shared memory ahead of them, and its group leaves them its registers. Blocks go on from
-// tile to tile, so that weights of the next one arrive while the last one is finished.
-#define ROWS 256
+// Tiles of 64 rows and 128 outputs for each half of each group of four warps: two groups of two halves (256 rows), or three of
+// one (192 rows), whichever fills the last round of processors better. One thread of one more group has weights copied to
+// shared memory ahead of them, and its group leaves them its registers. Blocks go on from tile to tile, so that weights of the
+// next one arrive while the last one is finished.
 #define STAGE_BYTES (STAGE_INPUTS * TILE_OUTPUTS)
 #define STAGES 8
-#define THREADS 384
 
-template <>
-struct Fragments<BITS> {
-    uint4 rows[4];
+template <int HALVES>
+struct Fragments<BITS, HALVES> {
+    uint4 rows[2 * HALVES];
 
-    __device__ __forceinline__ void load(const unsigned char *const (&row)[4], unsigned stage) {
+    __device__ __forceinline__ void load(const unsigned char *const (&row)[2 * HALVES], unsigned stage) {
 #pragma unroll
-        for (int i = 0; i < 4; i++) rows[i] = *(const uint4 *)(row[i] + stage * (STAGE_INPUTS / 8));
+        for (int i = 0; i < 2 * HALVES; i++) rows[i] = *(const uint4 *)(row[i] + stage * (STAGE_INPUTS / 8));
     }
 
     __device__ __forceinline__ void operand(int m, int k, bool, unsigned (&a)[4]) const {
@@ -300,31 +298,31 @@ struct Fragments<BITS> {
     }
 };
 
-// Where copies and products stand: slot `i % STAGES` is full when the copy of stage i has come, and empty when both groups
+// Where copies and products stand: slot `i % STAGES` is full when the copy of stage i has come, and empty when all groups
 // have multiplied it.
 struct Pipeline {
     unsigned long long full[STAGES];
     unsigned long long empty[STAGES];
 };
 
-template <Form FORM, bool SIGNED>
-__device__ __forceinline__ void multiply_pass(int (&low)[64], int (&high)[64], const unsigned char *const (&row)[4],
-                                              Fragments<FORM> &next, bool high_states, unsigned stages, unsigned &i,
+template <Form FORM, bool SIGNED, int HALVES>
+__device__ __forceinline__ void multiply_pass(int (&sums)[HALVES][64], const unsigned char *const (&row)[2 * HALVES],
+                                              Fragments<FORM, HALVES> &next, bool high_states, unsigned stages, unsigned &i,
                                               Pipeline &pipeline, unsigned shared) {
-    unsigned a[2][2][4];
+    unsigned a[2][HALVES][4];
     for (unsigned stage = 0; stage < stages; stage++, i++) {
-        Fragments<FORM> now = next;
+        Fragments<FORM, HALVES> now = next;
         next.load(row, stage + 1 == stages ? 0 : stage + 1);
         barrier_wait(&pipeline.full[i % STAGES], i / STAGES % 2);
         const unsigned at = shared + i % STAGES * STAGE_BYTES;
 #pragma unroll
         for (int k = 0; k < 4; k++) {
-            now.operand(0, k, high_states, a[k % 2][0]);
-            now.operand(1, k, high_states, a[k % 2][1]);
+#pragma unroll
+            for (int h = 0; h < HALVES; h++) now.operand(h, k, high_states, a[k % 2][h]);
             const unsigned long long weights = matrix_descriptor(at + 2 * k * CHUNK_BYTES, CHUNK_BYTES, 128);
             group_fence();
-            group_multiply_bytes<SIGNED>(low, a[k % 2][0], weights);
-            group_multiply_bytes<SIGNED>(high, a[k % 2][1], weights);
+#pragma unroll
+            for (int h = 0; h < HALVES; h++) group_multiply_bytes<SIGNED>(sums[h], a[k % 2][h], weights);
             group_commit();
             group_wait<1>();
             // The products of the stage before are done with its weights.
@@ -335,10 +333,11 @@ __device__ __forceinline__ void multiply_pass(int (&low)[64], int (&high)[64], c
 }
 
 // One after another, without a branch between: registers of sums have to stay where they are.
-template <Form FORM, int PASS>
-__device__ __forceinline__ void multiply_passes(const Affine &of, unsigned first_output, int (&low)[64], int (&high)[64],
-                                                const unsigned char *const (&row)[4], Fragments<FORM> &next,
-                                                unsigned stages, unsigned &i, Pipeline &pipeline, unsigned shared) {
+template <Form FORM, int HALVES, int PASS>
+__device__ __forceinline__ void multiply_passes(const Affine &of, unsigned first_output, int (&sums)[HALVES][64],
+                                                const unsigned char *const (&row)[2 * HALVES],
+                                                Fragments<FORM, HALVES> &next, unsigned stages, unsigned &i,
+                                                Pipeline &pipeline, unsigned shared) {
     if constexpr (PASS < Passes<FORM>::COUNT) {
         if constexpr (Passes<FORM>::shifts(PASS)) {
             // With the last shift comes the bias.
@@ -347,21 +346,23 @@ __device__ __forceinline__ void multiply_passes(const Affine &of, unsigned first
             for (int c = 0; c < 64; c += 4) {
                 const int2 bias = LAST ? bias_at(of, first_output + 2 * c + threadIdx.x % 4 * 2) : make_int2(0, 0);
 #pragma unroll
-                for (int i = 0; i < 4; i++) {
-                    const unsigned term = (unsigned)(i % 2 ? bias.y : bias.x);
-                    low[c + i] = (int)((unsigned)low[c + i] * 256u + term);
-                    high[c + i] = (int)((unsigned)high[c + i] * 256u + term);
+                for (int h = 0; h < HALVES; h++) {
+#pragma unroll
+                    for (int i = 0; i < 4; i++) {
+                        sums[h][c + i] = (int)((unsigned)sums[h][c + i] * 256u + (unsigned)(i % 2 ? bias.y : bias.x));
+                    }
                 }
             }
         }
-        multiply_pass<FORM, Passes<FORM>::weight_plane(PASS) == 0>(low, high, row, next, Passes<FORM>::high_states(PASS),
-                                                                  stages, i, pipeline, shared);
-        multiply_passes<FORM, PASS + 1>(of, first_output, low, high, row, next, stages, i, pipeline, shared);
+        multiply_pass<FORM, Passes<FORM>::weight_plane(PASS) == 0, HALVES>(
+            sums, row, next, Passes<FORM>::high_states(PASS), stages, i, pipeline, shared);
+        multiply_passes<FORM, HALVES, PASS + 1>(of, first_output, sums, row, next, stages, i, pipeline, shared);
     }
 }
 
-template <Form FORM, Finish FINISH>
+template <Form FORM, Finish FINISH, int GROUPS>
 __device__ __forceinline__ void affine(const Affine &of) {
+    constexpr int HALVES = GROUPS == 2 ? 2 : 1, ROWS = 64 * GROUPS * HALVES;
     DYNAMIC_SHARED(shared);
     Pipeline &pipeline = *(Pipeline *)(shared + STAGES * STAGE_BYTES);
     const unsigned chunks = chunks_of(of.inputs);
@@ -371,14 +372,14 @@ __device__ __forceinline__ void affine(const Affine &of) {
     if (threadIdx.x == 0) {
         for (int slot = 0; slot < STAGES; slot++) {
             barrier_begin(&pipeline.full[slot], 1);
-            barrier_begin(&pipeline.empty[slot], 8);
+            barrier_begin(&pipeline.empty[slot], 4 * GROUPS);
         }
         barrier_visible();
     }
     __syncthreads();
-    if (threadIdx.x >= 256) {
+    if (threadIdx.x >= 128 * GROUPS) {
         registers_lower<24>();
-        if (threadIdx.x != 256) return;
+        if (threadIdx.x != 128 * GROUPS) return;
         unsigned i = 0;
         for (unsigned tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
             for (int pass = 0; pass < Passes<FORM>::COUNT; pass++) {
@@ -396,34 +397,35 @@ __device__ __forceinline__ void affine(const Affine &of) {
         }
         return;
     }
-    registers_raise<240>();
+    // 65,536 registers for all threads of a block: what 128 x 24 leave, in steps of 8 a thread.
+    registers_raise<GROUPS == 2 ? 240 : 160>();
     const unsigned group = threadIdx.x / 128, warp = threadIdx.x % 128 / 32, quad = threadIdx.x % 32 / 4;
     const unsigned shared_at = shared_address(shared);
     unsigned i = 0;
     for (unsigned tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-        const unsigned first_row = tile % row_tiles * ROWS + group * 128 + warp * 16 + quad;
-        const unsigned char *row[4];
+        const unsigned first_row = tile % row_tiles * ROWS + group * 64 * HALVES + warp * 16 + quad;
+        const unsigned char *row[2 * HALVES];
 #pragma unroll
-        for (int r = 0; r < 4; r++) {
+        for (int r = 0; r < 2 * HALVES; r++) {
             // Rows of the lower half, 8 apart, then those of the upper one.
             unsigned at = min(first_row + r / 2 * 64 + r % 2 * 8, of.rows - 1);
             row[r] = of.states + at * (FORM == BITS ? of.stride / 8 : of.stride * 2);
         }
-        int low[64] = {}, high[64] = {};
-        Fragments<FORM> next;
+        int sums[HALVES][64] = {};
+        Fragments<FORM, HALVES> next;
         next.load(row, 0);
         const unsigned first_output = tile / row_tiles * TILE_OUTPUTS;
-        multiply_passes<FORM, 0>(of, first_output, low, high, row, next, stages, i, pipeline, shared_at);
+        multiply_passes<FORM, HALVES, 0>(of, first_output, sums, row, next, stages, i, pipeline, shared_at);
         // The instructions of both halves at once would not stay in their cache.
 #pragma unroll 1
-        for (unsigned half = 0; half < 2; half++) {
+        for (unsigned half = 0; half < HALVES; half++) {
 #pragma unroll
             for (int q = 0; q < 4; q++) {
                 int inputs[16];
 #pragma unroll
                 for (int c = 0; c < 16; c++) {
                     const int place = 32 * (q / 2) + c / 2 * 4 + q % 2 * 2 + c % 2;
-                    inputs[c] = half ? high[place] : low[place];
+                    inputs[c] = half ? sums[HALVES - 1][place] : sums[0][place];
                 }
                 finish_row<FINISH>(of, inputs, first_row + half * 64 + q % 2 * 8, first_output / 64 + q / 2);
             }
@@ -431,19 +433,27 @@ __device__ __forceinline__ void affine(const Affine &of) {
     }
 }
 
-#define AFFINE_BOUNDS __launch_bounds__(THREADS, 1)
 
 #endif
 
-#define AFFINE(name, form, finish)                                      \
-    extern "C" __global__ void AFFINE_BOUNDS affine_##name(Affine of) { \
-        affine<form, finish>(of);                                       \
-    }                                                                   \
-    KERNEL(affine_##name)
+#if HAPLOOM_HOPPER
+#define AFFINE(name, form, finish, groups)                                                 \
+    extern "C" __global__ void __launch_bounds__(128 * (groups + 1), 1) name(Affine of) { \
+        affine<form, finish, groups>(of);                                                  \
+    }                                                                                      \
+    KERNEL(name)
+AFFINE(affine_bits_sample_192, BITS, SAMPLE, 3)
+#else
+#define AFFINE(name, form, finish, groups)                                   \
+    extern "C" __global__ void __launch_bounds__(THREADS, 2) name(Affine of) { \
+        affine<form, finish>(of);                                             \
+    }                                                                         \
+    KERNEL(name)
+#endif
 
-AFFINE(bits_sample, BITS, SAMPLE)
-AFFINE(bits_mean, BITS, MEAN)
-AFFINE(bits_keep, BITS, KEEP)
-AFFINE(words_sample, WORDS, SAMPLE)
-AFFINE(words_mean, WORDS, MEAN)
-AFFINE(words_keep, WORDS, KEEP)
+AFFINE(affine_bits_sample, BITS, SAMPLE, 2)
+AFFINE(affine_bits_mean, BITS, MEAN, 2)
+AFFINE(affine_bits_keep, BITS, KEEP, 2)
+AFFINE(affine_words_sample, WORDS, SAMPLE, 2)
+AFFINE(affine_words_mean, WORDS, MEAN, 2)
+AFFINE(affine_words_keep, WORDS, KEEP, 2)

@@ -122,15 +122,23 @@ impl Cuda {
             outputs: of.outputs as u32,
         };
         let tiles = of.outputs.div_ceil(TILE_OUTPUTS);
-        // Rows of a tile, threads, shared memory: ROWS, THREADS, STAGES x STAGE_BYTES (and the pipeline) in cuda/affine.cu.
+        let mut kernel = finish.kernel(of.states.holds_bits());
+        // Rows of a tile, threads, shared memory: GROUPS, ROWS, THREADS, STAGES x STAGE_BYTES (and the pipeline) in cuda/affine.cu.
         let grid = match self.is_hopper() {
             true => {
-                let blocks = (of.rows.div_ceil(256) * tiles).min(self.description().processors);
-                Grid { blocks: (blocks, 1), threads: 384, shared: 8 * 16_384 + 2 * 8 * 8 }
+                let processors = self.description().processors;
+                // Rounds of tiles, in rows: what the whole takes.
+                let rounds = |rows: usize| (of.rows.div_ceil(rows) * tiles).div_ceil(processors) * rows;
+                let lower = kernel == "affine_bits_sample" && rounds(192) < rounds(256);
+                let (rows, threads) = if lower { (192, 512) } else { (256, 384) };
+                if lower {
+                    kernel = "affine_bits_sample_192";
+                }
+                let blocks = (of.rows.div_ceil(rows) * tiles).min(processors);
+                Grid { blocks: (blocks, 1), threads, shared: 8 * 16_384 + 2 * 8 * 8 }
             }
             false => Grid { blocks: (of.rows.div_ceil(128), tiles), threads: 256, shared: 4 * 8192 },
         };
-        let kernel = finish.kernel(of.states.holds_bits());
         // SAFETY: the struct is the kernel's; matrices have `rows` rows of their strides, which are padded as the kernel
         // reads them, and weights and bias were laid out for these inputs and outputs.
         unsafe { self.launch(&AFFINE, kernel, grid, Arguments::default().value(arguments)) }
