@@ -4,38 +4,15 @@
 //! kernels on the processor, once as a GPU of compute capability 8.0 and once as one of 9.0; `make test-gpu` runs them on the
 //! GPU that is there.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-/// Builds the emulator. A machine without g++ skips, and says so.
-#[cfg(target_os = "linux")]
-fn emulator() -> Option<PathBuf> {
-    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulator");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("cuda/emulator/build.sh");
-    if Command::new("g++").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no g++ to build the emulator with");
-        return None;
-    }
-    let built = Command::new("sh").arg(script).arg(&out).output().expect("sh runs");
-    assert!(built.status.success(), "the emulator was not built:\n{}", String::from_utf8_lossy(&built.stderr));
-    Some(out)
-}
+mod emulator;
 
 #[cfg(target_os = "linux")]
 #[test]
 fn twins_agree_on_the_emulator() {
-    let Some(library) = emulator() else { return };
-    for capability in ["8.0", "9.0"] {
-        let run = Command::new(std::env::current_exe().expect("this program has a name"))
-            .args(["--ignored", "--test-threads", "1"])
-            .env("LD_LIBRARY_PATH", &library)
-            .env("HAPLOOM_EMULATED_CAPABILITY", capability)
-            .output()
-            .expect("this program runs");
-        let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-        assert!(run.status.success(), "compute capability {capability}:\n{said}");
-        assert!(said.contains("test result: ok") && !said.contains(" 0 passed"), "no test was run:\n{said}");
-    }
+    emulator::run_ignored_tests(&[
+        &[("HAPLOOM_EMULATED_CAPABILITY", "8.0")],
+        &[("HAPLOOM_EMULATED_CAPABILITY", "9.0")],
+    ]);
 }
 
 mod twins {

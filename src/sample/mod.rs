@@ -161,10 +161,11 @@ impl Sampler {
             _ => None,
         };
         let network = match &model.generator {
-            Generator::Neural(neural) => Some(Network {
-                drawer: Drawer::new(neural, model.sites.len()),
-                workspace: Workspace::new(settings.threads.clone()),
-            }),
+            Generator::Neural(neural) => {
+                let (mut drawer, workspace) = (Drawer::new(neural, model.sites.len()), Workspace::on(&device));
+                drawer.place(&workspace)?;
+                Some(Network { drawer, workspace })
+            }
             _ => None,
         };
         let (sites, columns) = match &settings.region {

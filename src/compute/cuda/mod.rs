@@ -5,7 +5,9 @@
 //! its cache. The twins of half-steps give the processor's bits.
 #![allow(unsafe_code)]
 
+mod generators;
 mod kernels;
+mod layers;
 mod learning;
 mod memory;
 mod operations;
@@ -15,7 +17,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::threads::Threads;
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 use cudarc::driver::{CudaContext, CudaStream, DriverError, sys};
+pub(crate) use generators::{Classes, Packed, RowWords, Step};
 use kernels::Kernels;
+pub(crate) use layers::{Activations, Each, KernelAt, LEAD, Normalising, Reading};
 pub use memory::Memory;
 pub(super) use operations::zero_weights;
 use std::fmt;

@@ -6,7 +6,7 @@
 use super::{Inputs, Latent, Neural, normals};
 use crate::error::Result;
 use crate::models::labels::Labels;
-use crate::nn::{Mode, Network, Op, Pass, Tape, Tensor, Workspace};
+use crate::nn::{Mode, Network, Op, Tape, Tensor, Workspace};
 use crate::rng::Stream;
 
 /// A generator laid out for decoding points.
@@ -156,7 +156,7 @@ impl Decoder {
         places: &[Place],
     ) -> Result<Vec<f32>> {
         let made = decoded.tape.output();
-        let mut seed = workspace.zeros(made.channels, made.samples, made.length);
+        let mut seed = workspace.zeros(made.channels, made.samples, made.length)?;
         let samples = made.samples;
         for (n, slopes) in slopes.chunks_exact(self.columns.len().max(1)).enumerate() {
             for (c, slope) in self.columns.iter().zip(slopes) {
@@ -167,8 +167,7 @@ impl Decoder {
                 }
             }
         }
-        let mut pass = Pass { graph: &self.network.graph, numbers: &self.network.numbers, workspace };
-        let adjoints = pass.backward(&decoded.tape, seed, None, true, false)?;
+        let adjoints = self.network.pass(workspace).backward(&decoded.tape, seed, None, true, false)?;
         decoded.tape.release(workspace);
         let size = self.size();
         let mut out = vec![0.0; samples * size];

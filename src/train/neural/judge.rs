@@ -94,6 +94,7 @@ impl Judge {
     pub fn look(&self, workspace: &mut Workspace<f32>, model: &Neural, sites: usize, plain: bool) -> Result<Look> {
         let threads = workspace.threads().clone();
         let mut drawer = Drawer::new(model, sites);
+        drawer.place(workspace)?;
         let count = self.learned.rows();
         let rows = Rows { seed: self.seed, purpose: Purpose::Evaluate, first: 1 << 41, count, label: None };
         let odds = drawer.odds_of(workspace, rows)?;
@@ -180,7 +181,7 @@ impl Look {
     }
 
     /// A line of the log.
-    pub fn line(&self, update: u64, losses: super::adversarial::Losses, label_accuracy: Option<f64>) -> Value {
+    pub fn line(&self, update: u64, losses: super::losses::Losses, label_accuracy: Option<f64>) -> Value {
         let round = |x: f64| (x * 1e5).round() / 1e5;
         let mut line = json!({
             "update": update,

@@ -1,0 +1,731 @@
+//! Layers of neural networks on a GPU, forward and backward: the twins of the loops in `nn`.
+//!
+//! Products have the processor's factors (bfloat16), and their sums are in single precision as its are, but in the tensor
+//! cores' own order: the last bits differ. Everything else is done in the processor's operations, save that sums over many
+//! numbers are made in another order, which is always the same.
+
+use super::kernels::{Arguments, Grid, LAYERS, Source};
+use super::{Cuda, Memory};
+use crate::error::Result;
+
+/// Zeros before and after all rows of activations.
+pub(crate) const LEAD: usize = 1;
+
+/// Activations in a GPU's memory: see `nn::Tensor`.
+#[derive(Clone, Copy)]
+pub(crate) struct Activations<'a> {
+    pub memory: &'a Memory,
+    pub channels: usize,
+    pub samples: usize,
+    pub length: usize,
+}
+
+impl Activations<'_> {
+    pub(super) fn segment(&self) -> usize {
+        self.length + usize::from(self.length > 1)
+    }
+
+    pub(super) fn row(&self) -> usize {
+        self.samples * self.segment()
+    }
+
+    /// Numbers of all rows.
+    pub(super) fn count(&self) -> usize {
+        self.channels * self.row()
+    }
+
+    /// The address of number `from` of the rows.
+    pub(super) fn at(&self, from: usize) -> u64 {
+        self.memory.address() + ((LEAD + from) * size_of::<f32>()) as u64
+    }
+
+    fn shape(&self, arguments: Arguments) -> Arguments {
+        arguments
+            .value(self.channels as u32)
+            .value(self.samples as u32)
+            .value(self.length as u32)
+            .value(self.segment() as u32)
+    }
+}
+
+/// What is done to each number, or to each pair (`Each` in cuda/layers.cu).
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(i32)]
+pub(crate) enum Each {
+    Leaky,
+    Tanh,
+    Logistic,
+    Sum,
+    Product,
+    LeakyBack,
+    TanhBack,
+    LogisticBack,
+    TanhBent,
+    LogisticBent,
+}
+
+/// How a convolution with a kernel of three reads.
+#[derive(Clone, Copy)]
+pub(crate) enum Reading {
+    /// Output l reads input `stride x l + shifts[t]` with number t of the kernel.
+    Gathers { stride: usize, shifts: [isize; 3] },
+    /// Input i adds to output `2 i + t - pad`.
+    Spreads { pad: usize },
+}
+
+/// A convolution's weights: number t of the kernel from channel c to channel m is number `m x to + c x from + t`.
+#[derive(Clone, Copy)]
+pub(crate) struct KernelAt<'a> {
+    pub values: &'a Memory,
+    pub to: usize,
+    pub from: usize,
+}
+
+/// Where a factor's numbers lie along a side (`Places` in cuda/product_bf16.cuh).
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Places {
+    major: i64,
+    group: u32,
+    limit: u32,
+    minor: i32,
+    taps: [i32; 3],
+}
+
+impl Places {
+    /// So far apart.
+    fn steps(major: usize) -> Self {
+        Places { major: major as i64, group: 1, limit: 1, minor: 1, taps: [0; 3] }
+    }
+
+    /// Some numbers for each so far apart; and how far the first of them is, which is the base's share.
+    fn taps(major: usize, taps: &[usize]) -> (Self, usize) {
+        let least = taps.iter().copied().min().unwrap_or(0);
+        let mut places = Places { group: taps.len() as u32, limit: 3, minor: 0, ..Places::steps(major) };
+        for (place, tap) in places.taps.iter_mut().zip(taps) {
+            *place = (tap - least) as i32;
+        }
+        (places, least)
+    }
+
+    /// Positions of samples that are `segment` apart where they are counted and `major` where they lie; in a sample `length`
+    /// positions count, `minor` apart.
+    fn samples(segment: usize, length: usize, major: usize, minor: usize) -> Self {
+        match segment {
+            1 => Places::steps(major),
+            _ => Places { group: segment as u32, limit: length as u32, minor: minor as i32, ..Places::steps(major) },
+        }
+    }
+}
+
+/// What becomes of sums (`Finish` in cuda/product_bf16.cuh).
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Finish {
+    out: u64,
+    shifts: u64,
+    row: u64,
+    slope: f32,
+    add: i32,
+    group: u32,
+    minor: u32,
+    offset: u32,
+    length: u32,
+    major: u64,
+}
+
+impl Finish {
+    /// Rows of so many numbers, next to each other.
+    fn rows(out: u64, row: usize) -> Self {
+        let (slope, add, group, minor, offset, length, major) = (1.0, 0, 1, 1, 0, 0, 0);
+        Finish { out, shifts: 0, row: row as u64, slope, add, group, minor, offset, length, major }
+    }
+
+    fn after(self, bias: Option<&Memory>, slope: f32) -> Self {
+        Finish { shifts: bias.map_or(0, Memory::address), slope, ..self }
+    }
+}
+
+/// A factor: the address of its first number, and where the others are.
+#[derive(Clone, Copy)]
+struct Factor {
+    values: u64,
+    side: Places,
+    terms: Places,
+}
+
+impl Factor {
+    fn new(values: u64, side: Places, terms: Places) -> Self {
+        Factor { values, side, terms }
+    }
+}
+
+/// Rows, columns and terms of a product.
+#[derive(Clone, Copy)]
+struct Shape {
+    rows: usize,
+    columns: usize,
+    terms: usize,
+}
+
+/// Which way threads walk through the factors: along terms, or across them.
+#[derive(Clone, Copy, PartialEq)]
+enum Direction {
+    Forward,
+    Back,
+    Gradient,
+}
+
+/// Whether several blocks share the terms of a tile: few tiles with many terms leave processors without work.
+#[derive(Clone, Copy)]
+enum Shared {
+    Never,
+    /// As rows and terms say alone: what comes of a column does not depend on the columns beside it, so that a haplotype does not
+    /// depend on those that are made with it.
+    ByRows,
+    /// So that all processors have work.
+    ByTiles,
+}
+
+/// `TILE_ROWS`, `TILE_COLUMNS`, `TILE_TERMS` and `PRODUCT_THREADS` in cuda/product_bf16.cuh.
+const TILE: (usize, usize, usize, usize) = (64, 128, 32, 256);
+/// Tiles of terms that are worth a block of their own.
+const WORTH: usize = 8;
+/// Tiles below each other that keep a GPU's processors at work, if there is one beside each.
+const TILES: usize = 64;
+
+impl Cuda {
+    /// Launches a kernel that takes its numbers one by one, or a block for each of so many.
+    ///
+    /// # Safety
+    /// As [`Cuda::launch`].
+    pub(super) unsafe fn launch_over(
+        &self,
+        source: &'static Source,
+        name: &'static str,
+        numbers: usize,
+        arguments: Arguments,
+    ) -> Result<()> {
+        match numbers {
+            0 => Ok(()),
+            // SAFETY: the caller's.
+            _ => unsafe { self.launch(source, name, Grid::over(numbers), arguments) },
+        }
+    }
+
+    /// Launches a kernel of `blocks` blocks, each of which walks over `width` numbers.
+    ///
+    /// # Safety
+    /// As [`Cuda::launch`].
+    pub(super) unsafe fn launch_blocks(
+        &self,
+        source: &'static Source,
+        name: &'static str,
+        blocks: usize,
+        width: usize,
+        arguments: Arguments,
+    ) -> Result<()> {
+        let threads = width.div_ceil(4).next_multiple_of(32).clamp(32, 1024);
+        match blocks {
+            0 => Ok(()),
+            // SAFETY: the caller's.
+            _ => unsafe { self.launch(source, name, Grid { blocks: (blocks, 1), threads, shared: 0 }, arguments) },
+        }
+    }
+
+    /// # Safety
+    /// The places of both factors and of the output lie in memory for this shape.
+    unsafe fn multiply(
+        &self,
+        (direction, shared): (Direction, Shared),
+        left: Factor,
+        right: Factor,
+        of: Shape,
+        to: Finish,
+    ) -> Result<()> {
+        let (tile_rows, tile_columns, tile_terms, threads) = TILE;
+        let Shape { rows, columns, terms } = of;
+        if rows == 0 || columns == 0 {
+            return Ok(());
+        }
+        let (down, across) = (rows.div_ceil(tile_rows), columns.div_ceil(tile_columns));
+        let wanted = match shared {
+            Shared::Never => 1,
+            Shared::ByRows => TILES / down,
+            Shared::ByTiles => (2 * self.description().processors).div_ceil(down * across),
+        };
+        let most = (terms / (WORTH * tile_terms)).max(1);
+        let part_terms = terms.div_ceil(wanted.clamp(1, most)).next_multiple_of(tile_terms).max(tile_terms);
+        let parts = terms.div_ceil(part_terms).max(1);
+        let memory = match parts {
+            1 => None,
+            _ => Some(self.memory(parts * rows * columns * size_of::<f32>())?),
+        };
+        let name = match direction {
+            Direction::Forward => "product_forward",
+            Direction::Back => "product_back",
+            Direction::Gradient => "product_gradient",
+        };
+        let arguments = Arguments::default()
+            .value(left.values)
+            .value(left.side)
+            .value(left.terms)
+            .value(right.values)
+            .value(right.side)
+            .value(right.terms)
+            .value(to)
+            .value(rows as u32)
+            .value(columns as u32)
+            .value(terms as u32)
+            .value(part_terms as u32)
+            .maybe(memory.as_ref());
+        let grid = Grid { blocks: (across * parts, down), threads, shared: 0 };
+        // SAFETY: as the kernel takes them; the caller's places, and a matrix of sums for each part.
+        unsafe { self.launch(&LAYERS, name, grid, arguments)? };
+        let Some(memory) = memory else { return Ok(()) };
+        let arguments =
+            Arguments::default().memory(&memory).value(parts as u32).value(rows as u32).value(columns as u32).value(to);
+        // SAFETY: as above.
+        unsafe { self.launch_over(&LAYERS, "join_parts", rows * columns, arguments) }
+    }
+
+    /// `out = weights x + bias`, and that times `slope` below 0.
+    pub(crate) fn dense(
+        &self,
+        weights: &Memory,
+        bias: Option<&Memory>,
+        slope: f32,
+        x: Activations,
+        out: Activations,
+    ) -> Result<()> {
+        let left = Factor::new(weights.address(), Places::steps(x.channels), Places::steps(1));
+        let right = Factor::new(x.at(0), Places::steps(1), Places::steps(x.samples));
+        let shape = Shape { rows: out.channels, columns: x.samples, terms: x.channels };
+        let to = Finish::rows(out.at(0), x.samples).after(bias, slope);
+        // SAFETY: weights are outputs x inputs, tensors channels x samples.
+        unsafe { self.multiply((Direction::Forward, Shared::ByRows), left, right, shape, to) }
+    }
+
+    /// The gradient of a dense layer's inputs.
+    pub(crate) fn dense_back(&self, weights: &Memory, delta: Activations, out: Activations) -> Result<()> {
+        let left = Factor::new(weights.address(), Places::steps(1), Places::steps(out.channels));
+        let right = Factor::new(delta.at(0), Places::steps(1), Places::steps(delta.samples));
+        let shape = Shape { rows: out.channels, columns: delta.samples, terms: delta.channels };
+        let to = Finish::rows(out.at(0), delta.samples);
+        // SAFETY: as above.
+        unsafe { self.multiply((Direction::Back, Shared::ByRows), left, right, shape, to) }
+    }
+
+    /// The gradient of a dense layer's weights, written or added.
+    pub(crate) fn dense_gradient(&self, delta: Activations, x: Activations, out: &Memory, add: bool) -> Result<()> {
+        let left = Factor::new(delta.at(0), Places::steps(delta.samples), Places::steps(1));
+        let right = Factor::new(x.at(0), Places::steps(x.samples), Places::steps(1));
+        let shape = Shape { rows: delta.channels, columns: x.channels, terms: delta.samples };
+        let to = Finish { add: i32::from(add), ..Finish::rows(out.address(), x.channels) };
+        // SAFETY: as above.
+        unsafe { self.multiply((Direction::Gradient, Shared::ByTiles), left, right, shape, to) }
+    }
+
+    /// A convolution; zeros between samples are in place.
+    pub(crate) fn convolve(
+        &self,
+        reading: Reading,
+        kernel: KernelAt,
+        bias: Option<&Memory>,
+        slope: f32,
+        x: Activations,
+        out: Activations,
+    ) -> Result<()> {
+        let direction = if kernel.to < kernel.from { Direction::Back } else { Direction::Forward };
+        let rows = Finish::rows(out.at(0), out.row()).after(bias, slope);
+        let weights = |taps: &[usize]| {
+            let (terms, first) = Places::taps(kernel.from, taps);
+            let values = kernel.values.address() + (first * size_of::<f32>()) as u64;
+            Factor::new(values, Places::steps(kernel.to), terms)
+        };
+        // `reads` are places from the zero before the first row on.
+        let input = |reads: &[usize], side: Places| {
+            let (terms, first) = Places::taps(x.row(), reads);
+            Factor::new(x.memory.address() + (first * size_of::<f32>()) as u64, side, terms)
+        };
+        match reading {
+            Reading::Gathers { stride, shifts } => {
+                let side = Places::samples(out.segment(), out.length, x.segment(), stride);
+                let right = input(&shifts.map(|shift| LEAD.wrapping_add_signed(shift)), side);
+                let shape = Shape { rows: out.channels, columns: out.row(), terms: 3 * x.channels };
+                let (group, length) = (out.segment() as u32, out.length as u32);
+                let to = Finish { group, length, major: u64::from(group), ..rows };
+                // SAFETY: a position reads at most one place before its sample's first and, where it counts, one after its
+                // last: zeros between samples, or those before and after all rows.
+                unsafe { self.multiply((direction, Shared::Never), weights(&[0, 1, 2]), right, shape, to) }
+            }
+            Reading::Spreads { pad } => {
+                for q in 0..2 {
+                    let taps: Vec<usize> = (0..3).filter(|t| (q + pad + t) % 2 == 0).collect();
+                    let reads: Vec<usize> = taps.iter().map(|t| LEAD + (q + pad + 4 - t) / 2 - 2).collect();
+                    let right = input(&reads, Places::steps(1));
+                    let shape = Shape { rows: out.channels, columns: x.row(), terms: taps.len() * x.channels };
+                    let (group, length, major) = (x.segment() as u32, out.length as u32, out.segment() as u64);
+                    let to = Finish { group, minor: 2, offset: q as u32, length, major, ..rows };
+                    // SAFETY: as above.
+                    unsafe { self.multiply((direction, Shared::Never), weights(&taps), right, shape, to)? };
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The gradient of a convolution's weights, written or added: for channel m of `rows` and what `x` reads for it by
+    /// number t of the kernel.
+    pub(crate) fn correlate(
+        &self,
+        stride: usize,
+        shifts: [isize; 3],
+        rows: Activations,
+        x: Activations,
+        out: &Memory,
+        add: bool,
+    ) -> Result<()> {
+        let left = Factor::new(rows.at(0), Places::steps(rows.row()), Places::steps(1));
+        let (side, first) = Places::taps(x.row(), &shifts.map(|shift| LEAD.wrapping_add_signed(shift)));
+        let terms = Places::samples(rows.segment(), rows.length, x.segment(), stride);
+        let right = Factor::new(x.memory.address() + (first * size_of::<f32>()) as u64, side, terms);
+        let shape = Shape { rows: rows.channels, columns: 3 * x.channels, terms: rows.row() };
+        let to = Finish { add: i32::from(add), ..Finish::rows(out.address(), 3 * x.channels) };
+        // SAFETY: as above.
+        unsafe { self.multiply((Direction::Gradient, Shared::ByTiles), left, right, shape, to) }
+    }
+
+    /// Does `what` to numbers, or pairs of numbers, of the rows; `out` may be one of them.
+    pub(crate) fn each(
+        &self,
+        what: Each,
+        a: Activations,
+        b: Option<Activations>,
+        slope: f32,
+        out: Activations,
+    ) -> Result<()> {
+        let count = a.count().min(out.count());
+        let arguments = Arguments::default()
+            .value(what as i32)
+            .value(a.at(0))
+            .value(b.map_or(0, |b| b.at(0)))
+            .value(slope)
+            .value(out.at(0))
+            .value(count as u64);
+        // SAFETY: as the kernel takes them; tensors have the same shape, as callers see to.
+        unsafe { self.launch_over(&LAYERS, "each", count, arguments) }
+    }
+
+    /// Adds the rows of `from` to those of `into` from number `at` on.
+    pub(crate) fn add_at(&self, from: Activations, into: Activations, at: usize) -> Result<()> {
+        debug_assert!(at + from.count() <= into.count());
+        let arguments = Arguments::default()
+            .value(Each::Sum as i32)
+            .value(into.at(at))
+            .value(from.at(0))
+            .value(1.0f32)
+            .value(into.at(at))
+            .value(from.count() as u64);
+        // SAFETY: as the kernel takes them; the rows end inside the target.
+        unsafe { self.launch_over(&LAYERS, "each", from.count(), arguments) }
+    }
+
+    /// Copies `rows` rows of `width` numbers, from number `from.0` of the source on, `from.1` apart, to number `to.0` of the
+    /// target, `to.1` apart.
+    pub(crate) fn copy_across(
+        &self,
+        source: Activations,
+        from: (usize, usize),
+        target: Activations,
+        to: (usize, usize),
+        width: usize,
+        rows: usize,
+    ) -> Result<()> {
+        let last = |(first, pitch): (usize, usize)| first + rows.saturating_sub(1) * pitch + width;
+        debug_assert!(last(from) <= source.count() && last(to) <= target.count());
+        let arguments = Arguments::default()
+            .value(source.at(from.0))
+            .value(from.1 as u64)
+            .value(target.at(to.0))
+            .value(to.1 as u64)
+            .value(width as u64)
+            .value(rows as u32);
+        // SAFETY: as the kernel takes them; rows end inside source and target.
+        unsafe { self.launch_over(&LAYERS, "copy_across", width * rows, arguments) }
+    }
+
+    /// Puts the zeros between samples back.
+    pub(crate) fn close_gaps(&self, of: Activations) -> Result<()> {
+        if of.length <= 1 {
+            return Ok(());
+        }
+        let samples = of.channels * of.samples;
+        let arguments = Arguments::default().value(of.at(0)).value(samples as u64).value(of.segment() as u32);
+        // SAFETY: as the kernel takes them.
+        unsafe { self.launch_over(&LAYERS, "close_gaps", samples, arguments) }
+    }
+
+    /// Channels x positions of each sample as units, or, with `back`, units as channels x positions.
+    pub(crate) fn flatten(&self, x: Activations, out: Activations, back: bool) -> Result<()> {
+        let (name, shape) = if back { ("fold", out) } else { ("flatten", x) };
+        let arguments = shape.shape(Arguments::default().value(x.at(0))).value(out.at(0));
+        // SAFETY: as the kernel takes them: the same numbers in both shapes.
+        unsafe { self.launch_over(&LAYERS, name, shape.count(), arguments) }
+    }
+
+    /// Values of channels x positions for each sample.
+    pub(crate) fn location(&self, values: &Memory, out: Activations) -> Result<()> {
+        let arguments = out.shape(Arguments::default().memory(values)).value(out.at(0));
+        // SAFETY: as the kernel takes them.
+        unsafe { self.launch_over(&LAYERS, "location", out.count(), arguments) }
+    }
+
+    /// Adds the gradient of a location's values.
+    pub(crate) fn location_gradient(&self, delta: Activations, sums: &Memory) -> Result<()> {
+        let arguments = delta.shape(Arguments::default().value(delta.at(0))).memory(sums);
+        // SAFETY: as the kernel takes them.
+        unsafe { self.launch_over(&LAYERS, "location_gradient", delta.channels * delta.length, arguments) }
+    }
+
+    /// A layer with weights of its own at each position; with `back`, the gradient of its inputs.
+    pub(crate) fn local(&self, weights: &Memory, x: Activations, out: Activations, back: bool) -> Result<()> {
+        let arguments = Arguments::default()
+            .memory(weights)
+            .value(x.at(0))
+            .value(out.channels as u32)
+            .value(x.channels as u32)
+            .value(i32::from(back))
+            .value(out.samples as u32)
+            .value(out.length as u32)
+            .value(out.segment() as u32)
+            .value(out.at(0));
+        // SAFETY: as the kernel takes them; weights are outputs x inputs x positions.
+        unsafe { self.launch_over(&LAYERS, "local", out.count(), arguments) }
+    }
+
+    /// Adds the gradient of such a layer's weights.
+    pub(crate) fn local_gradient(&self, x: Activations, delta: Activations, sums: &Memory) -> Result<()> {
+        let arguments = Arguments::default()
+            .value(x.at(0))
+            .value(delta.at(0))
+            .value(x.channels as u32)
+            .value(delta.channels as u32)
+            .value(x.samples as u32)
+            .value(x.length as u32)
+            .value(x.segment() as u32)
+            .memory(sums);
+        // SAFETY: as above.
+        unsafe { self.launch_over(&LAYERS, "local_gradient", x.channels * delta.channels * x.length, arguments) }
+    }
+
+    /// Adds the sum of each channel.
+    pub(crate) fn channel_sums(&self, delta: Activations, sums: &Memory) -> Result<()> {
+        let arguments = Arguments::default().value(delta.at(0)).value(delta.row() as u64).memory(sums);
+        // SAFETY: as the kernel takes them; a sum a channel.
+        unsafe { self.launch_blocks(&LAYERS, "channel_sums", delta.channels, delta.row(), arguments) }
+    }
+
+    /// 0 for a share of the numbers, `kept` for the rest, by the words of a stream from `first` on.
+    pub(crate) fn dropout_mask(
+        &self,
+        (seed, stream): (u64, u64),
+        first: u64,
+        share: f64,
+        kept: f32,
+        out: Activations,
+    ) -> Result<()> {
+        let arguments = Arguments::default()
+            .value(seed)
+            .value(stream)
+            .value(first)
+            .value(share)
+            .value(kept)
+            .value(out.count() as u64)
+            .value(out.at(0));
+        // SAFETY: as the kernel takes them.
+        unsafe { self.launch_over(&LAYERS, "dropout_mask", out.count(), arguments) }
+    }
+}
+
+/// Mean and variance of groups of numbers, and what follows their normalisation.
+#[derive(Clone, Copy)]
+pub(crate) struct Normalising<'a> {
+    /// Mean, variance and 1 / sqrt(variance + 1e-5) of each group, in double precision.
+    pub groups: &'a Memory,
+    /// Scales and shifts of the channels.
+    pub scale: &'a Memory,
+    pub shift: &'a Memory,
+    /// The slope below 0.
+    pub slope: f32,
+    /// Whether groups are whole channels.
+    pub batch: bool,
+    /// Whether mean and variance are given, and do not depend on what is normalised.
+    pub fixed: bool,
+}
+
+/// `Groups` in cuda/layers.cu.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Groups {
+    scale: u64,
+    shift: u64,
+    groups: u64,
+    width: u64,
+    per_channel: u32,
+    length: u32,
+    segment: u32,
+    size: u32,
+    slope: f32,
+    fixed: i32,
+}
+
+impl Normalising<'_> {
+    fn groups(&self, x: Activations) -> Groups {
+        let (per_channel, width, size) = match self.batch {
+            true => (1, x.row(), x.samples * x.length),
+            false => (x.samples, x.segment(), x.length),
+        };
+        Groups {
+            scale: self.scale.address(),
+            shift: self.shift.address(),
+            groups: self.groups.address(),
+            width: width as u64,
+            per_channel: per_channel as u32,
+            length: x.length as u32,
+            segment: x.segment() as u32,
+            size: size as u32,
+            slope: self.slope,
+            fixed: i32::from(self.fixed),
+        }
+    }
+
+    fn blocks(&self, x: Activations) -> usize {
+        if self.batch { x.channels } else { x.channels * x.samples }
+    }
+}
+
+impl Cuda {
+    /// Room for mean, variance and the inverse deviation of so many groups.
+    pub(crate) fn groups(&self, count: usize) -> Result<Memory> {
+        self.memory(3 * size_of::<f64>() * count)
+    }
+
+    /// # Safety
+    /// As [`Cuda::launch`]; `arguments` are what the kernel takes after the groups.
+    unsafe fn launch_groups(
+        &self,
+        name: &'static str,
+        of: &Normalising,
+        x: Activations,
+        arguments: impl FnOnce(Arguments) -> Arguments,
+    ) -> Result<()> {
+        let groups = of.groups(x);
+        let arguments = arguments(Arguments::default().value(groups).value(x.at(0)));
+        // SAFETY: the caller's.
+        unsafe { self.launch_blocks(&LAYERS, name, of.blocks(x), groups.width as usize, arguments) }
+    }
+
+    /// Normalises, and keeps mean and variance, which are `given` for each channel where they are fixed.
+    pub(crate) fn normalise(
+        &self,
+        of: &Normalising,
+        x: Activations,
+        given: Option<(&Memory, &Memory)>,
+        out: Activations,
+    ) -> Result<()> {
+        let (means, variances) = given.unzip();
+        // SAFETY: as the kernel takes them; groups are those of x's shape.
+        unsafe { self.launch_groups("normalise", of, x, |list| list.maybe(means).maybe(variances).value(out.at(0))) }
+    }
+
+    /// The gradient of what was normalised; the gradients of scale and shift are added.
+    pub(crate) fn normalise_back(
+        &self,
+        of: &Normalising,
+        x: Activations,
+        u: Activations,
+        out: Activations,
+        gradients: Option<[&Memory; 2]>,
+    ) -> Result<()> {
+        let sums = self.memory(2 * size_of::<f64>() * of.blocks(x))?;
+        // SAFETY: as above; two sums a group.
+        unsafe {
+            self.launch_groups("normalise_back", of, x, |list| list.value(u.at(0)).memory(&sums).value(out.at(0)))?
+        };
+        for (which, gradient) in gradients.into_iter().flatten().enumerate() {
+            self.add_group_sums(of, x, &sums, which, gradient)?;
+        }
+        Ok(())
+    }
+
+    /// How the output moves as x moves along u.
+    pub(crate) fn normalise_tangent(
+        &self,
+        of: &Normalising,
+        x: Activations,
+        u: Activations,
+        out: Activations,
+    ) -> Result<()> {
+        // SAFETY: as above.
+        unsafe { self.launch_groups("normalise_tangent", of, x, |list| list.value(u.at(0)).value(out.at(0))) }
+    }
+
+    /// What the second derivative sends back; the gradient of the scale is added.
+    pub(crate) fn normalise_second(
+        &self,
+        of: &Normalising,
+        x: Activations,
+        delta: Activations,
+        u: Activations,
+        out: Activations,
+        of_scale: &Memory,
+    ) -> Result<()> {
+        let sums = self.memory(2 * size_of::<f64>() * of.blocks(x))?;
+        // SAFETY: as above.
+        unsafe {
+            self.launch_groups("normalise_second", of, x, |list| {
+                list.value(delta.at(0)).value(u.at(0)).memory(&sums).value(out.at(0))
+            })?
+        };
+        self.add_group_sums(of, x, &sums, 0, of_scale)
+    }
+
+    fn add_group_sums(
+        &self,
+        of: &Normalising,
+        x: Activations,
+        sums: &Memory,
+        which: usize,
+        gradient: &Memory,
+    ) -> Result<()> {
+        let arguments = Arguments::default()
+            .memory(sums)
+            .value(x.channels as u32)
+            .value(of.groups(x).per_channel)
+            .value(which as u32)
+            .memory(gradient);
+        // SAFETY: as the kernel takes them; a number a channel.
+        unsafe { self.launch_over(&LAYERS, "add_group_sums", x.channels, arguments) }
+    }
+
+    /// Running means and variances of channels become `share` of a batch's, and the rest of what they were.
+    pub(crate) fn mix_statistics(
+        &self,
+        groups: &Memory,
+        channels: usize,
+        share: f64,
+        unbiased: f64,
+        [means, variances]: [&Memory; 2],
+    ) -> Result<()> {
+        let arguments = Arguments::default()
+            .memory(groups)
+            .value(channels as u32)
+            .value(share)
+            .value(unbiased)
+            .memory(means)
+            .memory(variances);
+        // SAFETY: as the kernel takes them; a group a channel.
+        unsafe { self.launch_over(&LAYERS, "mix_statistics", channels, arguments) }
+    }
+}
