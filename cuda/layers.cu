@@ -170,12 +170,15 @@ extern "C" __global__ void local_gradient(const float *x, const float *delta, un
 }
 KERNEL(local_gradient)
 
-// Adds the sum of each channel. A block a channel.
-extern "C" __global__ void channel_sums(const float *delta, unsigned long long row, float *sums) {
+// The sum of each of `parts` parts of each channel. A block a part.
+extern "C" __global__ void channel_sums(const float *delta, unsigned long long row, unsigned parts, double *sums) {
+    const unsigned long long size = (row + parts - 1) / parts, begin = blockIdx.x % parts * size;
+    const unsigned long long end = min(begin + size, row);
+    delta += blockIdx.x / parts * row;
     float sum = 0;
-    for (unsigned long long i = threadIdx.x; i < row; i += blockDim.x) sum += delta[blockIdx.x * row + i];
+    for (unsigned long long i = begin + threadIdx.x; i < end; i += blockDim.x) sum += delta[i];
     const double total = block_sum(sum);
-    if (threadIdx.x == 0) sums[blockIdx.x] += (float)total;
+    if (threadIdx.x == 0) sums[blockIdx.x] = total;
 }
 KERNEL(channel_sums)
 
@@ -187,29 +190,30 @@ extern "C" __global__ void dropout_mask(unsigned long long seed, unsigned long l
 KERNEL(dropout_mask)
 
 // Normalisation. A group of `width` numbers, zeros between samples among them, is a channel or a channel's part of a sample;
-// `size` of them count. A block a group. What is kept of a group: its mean, its variance, and 1 / sqrt(variance + 1e-5).
+// `size` of them count. What is kept of a group: its mean, its variance, and 1 / sqrt(variance + 1e-5). A block is a group, or, of
+// few wide ones, one of `parts` parts of a group; sums over a group come then from a launch of their own, `normalise_sums`.
 struct Groups {
     const float *scale, *shift;
     double *groups;
+    // SUMS numbers for each part.
+    double *sums;
     unsigned long long width;
-    unsigned per_channel, length, segment, size;
+    unsigned per_channel, length, segment, size, parts;
     float slope;
     // Whether mean and variance are given, and do not depend on what is normalised.
     int fixed;
 };
 
+#define SUMS 5
+
 struct Map {
     float mean, inverse, scale, shift, slope;
 
-    __device__ __forceinline__ explicit Map(const Groups &of) {
-        const double *group = of.groups + 3ull * blockIdx.x;
-        const unsigned channel = blockIdx.x / of.per_channel;
-        mean = (float)group[0];
-        inverse = (float)group[2];
-        scale = of.scale[channel];
-        shift = of.shift[channel];
-        slope = of.slope;
-    }
+    __device__ __forceinline__ Map(const Groups &of, unsigned group, double mean, double inverse)
+        : mean((float)mean), inverse((float)inverse), scale(of.scale[group / of.per_channel]),
+          shift(of.shift[group / of.per_channel]), slope(of.slope) {}
+    __device__ __forceinline__ Map(const Groups &of, unsigned group)
+        : Map(of, group, of.groups[3ull * group], of.groups[3ull * group + 2]) {}
     __device__ __forceinline__ float hat(float x) const { return (x - mean) * inverse; }
     __device__ __forceinline__ float y(float hat) const {
         const float found = scale * hat + shift;
@@ -218,83 +222,189 @@ struct Map {
     __device__ __forceinline__ float sloped(float hat, float d) const { return scale * hat + shift > 0 ? d : slope * d; }
 };
 
-#define FOR_GROUP(i) for (unsigned long long i = threadIdx.x; i < of.width; i += blockDim.x)
+// What a block works on.
+struct Part {
+    unsigned group, number;
+    // From the group's first number on.
+    unsigned long long first, begin, end;
+
+    __device__ __forceinline__ explicit Part(const Groups &of) : group(blockIdx.x / of.parts), number(blockIdx.x % of.parts) {
+        const unsigned long long size = (of.width + of.parts - 1) / of.parts;
+        first = group * of.width;
+        begin = number * size;
+        end = min(begin + size, of.width);
+    }
+};
+
+#define FOR_PART(i) for (unsigned long long i = part.begin + threadIdx.x; i < part.end; i += blockDim.x)
 
 __device__ __forceinline__ bool is_gap(const Groups &of, unsigned long long i) {
     return of.segment != of.length && i % of.segment == of.length;
 }
 
+// Sums of a group over what `add` adds for each of its numbers: made here where the block is the group, else those that
+// `normalise_sums` left from number `from` on.
+template <int N, typename Add>
+__device__ __forceinline__ void group_sums(const Groups &of, const Part &part, unsigned from, Add add, double (&out)[N]) {
+    if (of.parts == 1) {
+        float sums[N] = {};
+        FOR_PART(i) add(i, sums);
+#pragma unroll
+        for (int k = 0; k < N; k++) out[k] = block_sum(sums[k]);
+        return;
+    }
+#pragma unroll
+    for (int k = 0; k < N; k++) {
+        const unsigned long long place = ((unsigned long long)part.group * of.parts + threadIdx.x) * SUMS + from + k;
+        out[k] = block_sum(threadIdx.x < of.parts ? of.sums[place] : 0.0);
+    }
+}
+
+// What is added for number i; the pointers are to the group's first one.
+struct AddNumbers {
+    const float *x;
+    __device__ __forceinline__ void operator()(unsigned long long i, float (&sums)[1]) const { sums[0] += x[i]; }
+};
+struct AddSquares {
+    const Groups &of;
+    const float *x;
+    float centre;
+    __device__ __forceinline__ void operator()(unsigned long long i, float (&sums)[1]) const {
+        if (!is_gap(of, i)) sums[0] += (x[i] - centre) * (x[i] - centre);
+    }
+};
+struct AddBack {
+    const Map &map;
+    const float *x, *u;
+    __device__ __forceinline__ void operator()(unsigned long long i, float (&sums)[2]) const {
+        const float hat = map.hat(x[i]), d = map.sloped(hat, u[i]);
+        sums[0] += d * hat;
+        sums[1] += d;
+    }
+};
+struct AddTangent {
+    const Map &map;
+    const float *x, *u;
+    __device__ __forceinline__ void operator()(unsigned long long i, float (&sums)[2]) const {
+        sums[0] += u[i] * map.hat(x[i]);
+        sums[1] += u[i];
+    }
+};
+struct AddSecond {
+    const Map &map;
+    const float *x, *delta, *u;
+    __device__ __forceinline__ void operator()(unsigned long long i, float (&sums)[5]) const {
+        const float hat = map.hat(x[i]), d = map.sloped(hat, delta[i]), w = u[i];
+        sums[0] += d * hat;
+        sums[1] += d;
+        sums[2] += w * hat;
+        sums[3] += w;
+        sums[4] += d * w;
+    }
+};
+
+// What `normalise_sums` sums.
+enum Summed { NUMBERS, SQUARES, BACK, TANGENT, SECOND };
+
+template <int N, typename Add>
+__device__ __forceinline__ void part_sums(const Groups &of, const Part &part, unsigned to, Add add) {
+    float sums[N] = {};
+    FOR_PART(i) add(i, sums);
+#pragma unroll
+    for (int k = 0; k < N; k++) {
+        const double total = block_sum(sums[k]);
+        if (threadIdx.x == 0) of.sums[(unsigned long long)blockIdx.x * SUMS + to + k] = total;
+    }
+}
+
+// The mean of a group whose sums of numbers are there.
+__device__ __forceinline__ double mean_of(const Groups &of, const Part &part, const float *x) {
+    double sum[1];
+    group_sums(of, part, 0, AddNumbers{x}, sum);
+    return sum[0] / of.size;
+}
+
+extern "C" __global__ void normalise_sums(Groups of, int what, const float *x, const float *u, const float *delta) {
+    const Part part(of);
+    x += part.first;
+    if (what == NUMBERS) {
+        part_sums<1>(of, part, 0, AddNumbers{x});
+        return;
+    }
+    if (what == SQUARES) {
+        part_sums<1>(of, part, 1, AddSquares{of, x, (float)mean_of(of, part, x)});
+        return;
+    }
+    u += part.first;
+    const Map map(of, part.group);
+    if (what == BACK) part_sums<2>(of, part, 0, AddBack{map, x, u});
+    else if (what == TANGENT) part_sums<2>(of, part, 0, AddTangent{map, x, u});
+    else part_sums<5>(of, part, 0, AddSecond{map, x, delta + part.first, u});
+}
+KERNEL(normalise_sums)
+
 extern "C" __global__ void normalise(Groups of, const float *x, const float *means, const float *variances, float *out) {
-    x += blockIdx.x * of.width;
-    out += blockIdx.x * of.width;
-    double *group = of.groups + 3ull * blockIdx.x;
+    const Part part(of);
+    x += part.first;
+    out += part.first;
     double mean, variance;
     if (of.fixed) {
-        mean = means[blockIdx.x / of.per_channel];
-        variance = fmax((double)variances[blockIdx.x / of.per_channel], 0.0);
+        mean = means[part.group / of.per_channel];
+        variance = fmax((double)variances[part.group / of.per_channel], 0.0);
     } else {
-        float sum = 0;
-        FOR_GROUP(i) sum += x[i];
-        mean = block_sum(sum) / of.size;
-        const float centre = (float)mean;
-        float squares = 0;
-        FOR_GROUP(i) squares += is_gap(of, i) ? 0.0f : (x[i] - centre) * (x[i] - centre);
-        variance = block_sum(squares) / of.size;
+        mean = mean_of(of, part, x);
+        double squares[1];
+        group_sums(of, part, 1, AddSquares{of, x, (float)mean}, squares);
+        variance = squares[0] / of.size;
     }
-    if (threadIdx.x == 0) {
+    const double inverse = 1.0 / sqrt(variance + 1e-5);
+    if (threadIdx.x == 0 && part.number == 0) {
+        double *group = of.groups + 3ull * part.group;
         group[0] = mean;
         group[1] = variance;
-        group[2] = 1.0 / sqrt(variance + 1e-5);
+        group[2] = inverse;
     }
-    __syncthreads();
-    const Map map(of);
-    FOR_GROUP(i) out[i] = is_gap(of, i) ? 0.0f : map.y(map.hat(x[i]));
+    const Map map(of, part.group, mean, inverse);
+    FOR_PART(i) out[i] = is_gap(of, i) ? 0.0f : map.y(map.hat(x[i]));
 }
 KERNEL(normalise)
 
 // The gradient of x from that of the output, u; and the two sums of each group.
 extern "C" __global__ void normalise_back(Groups of, const float *x, const float *u, double *sums, float *out) {
-    x += blockIdx.x * of.width;
-    u += blockIdx.x * of.width;
-    out += blockIdx.x * of.width;
-    const Map map(of);
-    float along = 0, sum = 0;
-    FOR_GROUP(i) {
-        const float hat = map.hat(x[i]), d = map.sloped(hat, u[i]);
-        along += d * hat;
-        sum += d;
-    }
-    const double all_along = block_sum(along), all = block_sum(sum);
-    if (threadIdx.x == 0) {
-        sums[2ull * blockIdx.x] = all_along;
-        sums[2ull * blockIdx.x + 1] = all;
+    const Part part(of);
+    x += part.first;
+    u += part.first;
+    out += part.first;
+    const Map map(of, part.group);
+    double found[2];
+    group_sums(of, part, 0, AddBack{map, x, u}, found);
+    if (threadIdx.x == 0 && part.number == 0) {
+        sums[2ull * part.group] = found[0];
+        sums[2ull * part.group + 1] = found[1];
     }
     const double share = of.fixed ? 0.0 : 1.0 / of.size;
-    const float mean_along = (float)(all_along * share), mean = (float)(all * share), factor = map.scale * map.inverse;
-    FOR_GROUP(i) {
+    const float along = (float)(found[0] * share), mean = (float)(found[1] * share), factor = map.scale * map.inverse;
+    FOR_PART(i) {
         const float hat = map.hat(x[i]);
-        out[i] = is_gap(of, i) ? 0.0f : factor * (map.sloped(hat, u[i]) - mean - hat * mean_along);
+        out[i] = is_gap(of, i) ? 0.0f : factor * (map.sloped(hat, u[i]) - mean - hat * along);
     }
 }
 KERNEL(normalise_back)
 
 // How the output moves as x moves along u.
 extern "C" __global__ void normalise_tangent(Groups of, const float *x, const float *u, float *out) {
-    x += blockIdx.x * of.width;
-    u += blockIdx.x * of.width;
-    out += blockIdx.x * of.width;
-    const Map map(of);
-    float along = 0, sum = 0;
-    FOR_GROUP(i) {
-        along += u[i] * map.hat(x[i]);
-        sum += u[i];
-    }
+    const Part part(of);
+    x += part.first;
+    u += part.first;
+    out += part.first;
+    const Map map(of, part.group);
+    double found[2];
+    group_sums(of, part, 0, AddTangent{map, x, u}, found);
     const double share = of.fixed ? 0.0 : 1.0 / of.size;
-    const float mean_along = (float)(block_sum(along) * share), mean = (float)(block_sum(sum) * share);
-    const float factor = map.scale * map.inverse;
-    FOR_GROUP(i) {
+    const float along = (float)(found[0] * share), mean = (float)(found[1] * share), factor = map.scale * map.inverse;
+    FOR_PART(i) {
         const float hat = map.hat(x[i]);
-        out[i] = is_gap(of, i) ? 0.0f : map.sloped(hat, factor * (u[i] - mean - hat * mean_along));
+        out[i] = is_gap(of, i) ? 0.0f : map.sloped(hat, factor * (u[i] - mean - hat * along));
     }
 }
 KERNEL(normalise_tangent)
@@ -303,47 +413,41 @@ KERNEL(normalise_tangent)
 // is the first of each group's two sums.
 extern "C" __global__ void normalise_second(Groups of, const float *x, const float *delta, const float *u, double *sums,
                                             float *out) {
-    x += blockIdx.x * of.width;
-    delta += blockIdx.x * of.width;
-    u += blockIdx.x * of.width;
-    out += blockIdx.x * of.width;
-    const Map map(of);
-    float b_along = 0, b_sum = 0, w_along = 0, w_sum = 0, product = 0;
-    FOR_GROUP(i) {
-        const float hat = map.hat(x[i]), d = map.sloped(hat, delta[i]), w = u[i];
-        b_along += d * hat;
-        b_sum += d;
-        w_along += w * hat;
-        w_sum += w;
-        product += d * w;
-    }
-    const double along_b = block_sum(b_along), along_w = block_sum(w_along);
-    const double all_b = block_sum(b_sum), all_w = block_sum(w_sum), both = block_sum(product);
-    const double inverse = of.groups[3ull * blockIdx.x + 2], count = of.size;
+    const Part part(of);
+    x += part.first;
+    delta += part.first;
+    u += part.first;
+    out += part.first;
+    const Map map(of, part.group);
+    double found[5];
+    group_sums(of, part, 0, AddSecond{map, x, delta, u}, found);
+    const double along_b = found[0], all_b = found[1], along_w = found[2], all_w = found[3], both = found[4];
+    const double inverse = of.groups[3ull * part.group + 2], count = of.size;
+    const bool first = threadIdx.x == 0 && part.number == 0;
     if (of.fixed) {
-        if (threadIdx.x == 0) sums[2ull * blockIdx.x] = inverse * both;
+        if (first) sums[2ull * part.group] = inverse * both;
         return;
     }
     const double b_mean = all_b / count, w_mean = all_w / count;
     const double centred = both - count * b_mean * w_mean;
-    if (threadIdx.x == 0) sums[2ull * blockIdx.x] = inverse * (centred - along_b * along_w / count);
+    if (first) sums[2ull * part.group] = inverse * (centred - along_b * along_w / count);
     const double factor = -(double)map.scale * inverse * inverse / count;
     const float of_hat = (float)(factor * (centred - 3.0 * along_b * along_w / count));
     const float of_b = (float)(factor * along_w), of_w = (float)(factor * along_b);
     const float constant = (float)(-factor * (along_w * b_mean + along_b * w_mean));
-    FOR_GROUP(i) {
+    FOR_PART(i) {
         const float hat = map.hat(x[i]);
         out[i] = is_gap(of, i) ? 0.0f : of_hat * hat + of_b * map.sloped(hat, delta[i]) + of_w * u[i] + constant;
     }
 }
 KERNEL(normalise_second)
 
-// Adds, for each channel, number `which` of the two sums of its groups.
-extern "C" __global__ void add_group_sums(const double *sums, unsigned channels, unsigned per_channel, unsigned which,
-                                          float *gradient) {
+// Adds, for each channel, number `which` of the sums of its groups, which are `apart` numbers apart.
+extern "C" __global__ void add_group_sums(const double *sums, unsigned channels, unsigned per_channel, unsigned apart,
+                                          unsigned which, float *gradient) {
     FOR_EACH(c, channels) {
         double sum = 0;
-        for (unsigned g = 0; g < per_channel; g++) sum += sums[(c * per_channel + g) * 2 + which];
+        for (unsigned g = 0; g < per_channel; g++) sum += sums[(c * per_channel + g) * apart + which];
         gradient[c] += (float)sum;
     }
 }

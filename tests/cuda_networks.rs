@@ -158,7 +158,9 @@ mod twins {
     #[test]
     #[ignore = "needs a device: make test, make test-gpu"]
     fn convolutions() {
-        for (inputs, channels, length, samples) in [(1, 1, 3, 1), (2, 3, 15, 5), (43, 70, 7, 3), (5, 2, 63, 33)] {
+        for (inputs, channels, length, samples) in
+            [(1, 1, 3, 1), (2, 3, 15, 5), (43, 70, 7, 3), (5, 2, 63, 33), (1, 2, 1023, 9)]
+        {
             for step in
                 [Step::Same, Step::Down { pad: 0 }, Step::Down { pad: 1 }, Step::Up { pad: 0 }, Step::Up { pad: 1 }]
             {
@@ -179,7 +181,10 @@ mod twins {
     #[test]
     #[ignore = "needs a device: make test, make test-gpu"]
     fn normalisations() {
-        for (channels, length, samples) in [(3, 1, 2), (5, 1, 77), (4, 7, 3), (2, 63, 33), (1, 2, 40)] {
+        // The last ones are wide enough for blocks to share a group.
+        for (channels, length, samples) in
+            [(3, 1, 2), (5, 1, 77), (4, 7, 3), (2, 63, 33), (1, 2, 40), (2, 511, 33), (1, 9001, 2), (2, 1, 8200)]
+        {
             for (batch, slope) in [(true, 1.0), (true, 0.1), (false, 0.1)] {
                 if length == 1 && !batch {
                     continue;

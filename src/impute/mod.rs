@@ -169,7 +169,8 @@ impl Imputer {
             }
             Generator::Bernoulli(b) => Engine::Frequencies(b.frequencies.iter().map(|f| *f as f32).collect()),
             Generator::Neural(neural) => {
-                Engine::Latent(Box::new(Latent::new(model, neural, settings.latent, settings.seed, &settings.threads)?))
+                let device = settings.device.open(&settings.threads)?;
+                Engine::Latent(Box::new(Latent::new(model, neural, settings.latent, settings.seed, &device)?))
             }
             Generator::Markov(_) | Generator::Context(_) => {
                 let what = format!("a {} model does not impute", model.kind().name());

@@ -279,11 +279,12 @@ pub(super) fn local<T: Real>(
     x: &Tensor<T>,
     channels: usize,
 ) -> Result<Tensor<T>> {
-    let mut out = workspace.zeros(channels, x.samples, x.length)?;
+    let mut out = workspace.tensor(channels, x.samples, x.length)?;
     if let Some(cuda) = workspace.cuda() {
         cuda.local(numbers.placed(weight)?, x.on_gpu()?, out.on_gpu()?, false)?;
         return Ok(out);
     }
+    out.all_mut().fill(T::default());
     let weight = numbers.host(weight)?;
     let (segment, samples, length) = (out.segment(), x.samples, x.length);
     workspace.threads().clone().for_each_piece(out.rows_mut(), segment, |part, out| {
@@ -306,11 +307,12 @@ pub(super) fn local_back<T: Real>(
     delta: &Tensor<T>,
     inputs: usize,
 ) -> Result<Tensor<T>> {
-    let mut out = workspace.zeros(inputs, delta.samples, delta.length)?;
+    let mut out = workspace.tensor(inputs, delta.samples, delta.length)?;
     if let Some(cuda) = workspace.cuda() {
         cuda.local(numbers.placed(weight)?, delta.on_gpu()?, out.on_gpu()?, true)?;
         return Ok(out);
     }
+    out.all_mut().fill(T::default());
     let weight = numbers.host(weight)?;
     let (segment, samples, length) = (out.segment(), delta.samples, delta.length);
     workspace.threads().clone().for_each_piece(out.rows_mut(), segment, |part, out| {

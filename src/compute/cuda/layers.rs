@@ -519,11 +519,40 @@ impl Cuda {
         unsafe { self.launch_over(&LAYERS, "local_gradient", x.channels * delta.channels * x.length, arguments) }
     }
 
+    /// Parts of each of so many groups of `width` numbers: few wide ones are shared by blocks.
+    fn parts(&self, groups: usize, width: usize) -> usize {
+        let wanted = (2 * self.description().processors).div_ceil(groups.max(1));
+        wanted.min(width / WIDE).clamp(1, MOST_PARTS)
+    }
+
     /// Adds the sum of each channel.
-    pub(crate) fn channel_sums(&self, delta: Activations, sums: &Memory) -> Result<()> {
-        let arguments = Arguments::default().value(delta.at(0)).value(delta.row() as u64).memory(sums);
-        // SAFETY: as the kernel takes them; a sum a channel.
-        unsafe { self.launch_blocks(&LAYERS, "channel_sums", delta.channels, delta.row(), arguments) }
+    pub(crate) fn channel_sums(&self, delta: Activations, gradient: &Memory) -> Result<()> {
+        let (channels, row) = (delta.channels, delta.row());
+        let parts = self.parts(channels, row);
+        let sums = self.memory(size_of::<f64>() * channels * parts)?;
+        let arguments = Arguments::default().value(delta.at(0)).value(row as u64).value(parts as u32).memory(&sums);
+        // SAFETY: as the kernel takes them; a sum a part.
+        unsafe { self.launch_blocks(&LAYERS, "channel_sums", channels * parts, row / parts, arguments)? };
+        self.add_group_sums(&sums, channels, (parts, 1, 0), gradient)
+    }
+
+    /// Adds to a channel's number that of `groups.0` groups, which are `groups.1` numbers apart, number `groups.2` of each.
+    fn add_group_sums(
+        &self,
+        sums: &Memory,
+        channels: usize,
+        groups: (usize, usize, usize),
+        gradient: &Memory,
+    ) -> Result<()> {
+        let arguments = Arguments::default()
+            .memory(sums)
+            .value(channels as u32)
+            .value(groups.0 as u32)
+            .value(groups.1 as u32)
+            .value(groups.2 as u32)
+            .memory(gradient);
+        // SAFETY: as the kernel takes them; a number a channel.
+        unsafe { self.launch_over(&LAYERS, "add_group_sums", channels, arguments) }
     }
 
     /// 0 for a share of the numbers, `kept` for the rest, by the words of a stream from `first` on.
@@ -571,37 +600,95 @@ struct Groups {
     scale: u64,
     shift: u64,
     groups: u64,
+    sums: u64,
     width: u64,
     per_channel: u32,
     length: u32,
     segment: u32,
     size: u32,
+    parts: u32,
     slope: f32,
     fixed: i32,
 }
 
+/// What is summed over a group (`Summed` in cuda/layers.cu).
+#[derive(Clone, Copy)]
+enum Summed {
+    Numbers,
+    Squares,
+    Back,
+    Tangent,
+    Second,
+}
+
+/// Groups that are about to be worked on, and their sums if blocks share them.
+struct Work<'a> {
+    cuda: &'a Cuda,
+    groups: Groups,
+    count: usize,
+    /// Keeps the memory of the sums.
+    _sums: Option<Memory>,
+}
+
+/// Numbers that are worth a block of their own.
+const WIDE: usize = 4096;
+/// Parts of a group at most: the threads of a block add what parts left.
+const MOST_PARTS: usize = 64;
+/// `SUMS` in cuda/layers.cu.
+const SUMS: usize = 5;
+
 impl Normalising<'_> {
-    fn groups(&self, x: Activations) -> Groups {
+    fn work<'a>(&self, cuda: &'a Cuda, x: Activations) -> Result<Work<'a>> {
         let (per_channel, width, size) = match self.batch {
             true => (1, x.row(), x.samples * x.length),
             false => (x.samples, x.segment(), x.length),
         };
-        Groups {
+        let count = x.channels * per_channel;
+        let parts = cuda.parts(count, width);
+        let sums = match parts {
+            1 => None,
+            _ => Some(cuda.memory(count * parts * SUMS * size_of::<f64>())?),
+        };
+        let groups = Groups {
             scale: self.scale.address(),
             shift: self.shift.address(),
             groups: self.groups.address(),
+            sums: sums.as_ref().map_or(0, Memory::address),
             width: width as u64,
             per_channel: per_channel as u32,
             length: x.length as u32,
             segment: x.segment() as u32,
             size: size as u32,
+            parts: parts as u32,
             slope: self.slope,
             fixed: i32::from(self.fixed),
-        }
+        };
+        Ok(Work { cuda, groups, count, _sums: sums })
+    }
+}
+
+impl Work<'_> {
+    /// # Safety
+    /// As [`Cuda::launch`]; `arguments` are what the kernel takes after the groups.
+    unsafe fn launch(&self, name: &'static str, arguments: impl FnOnce(Arguments) -> Arguments) -> Result<()> {
+        let (parts, width) = (self.groups.parts as usize, self.groups.width as usize);
+        let arguments = arguments(Arguments::default().value(self.groups));
+        // SAFETY: the caller's.
+        unsafe { self.cuda.launch_blocks(&LAYERS, name, self.count * parts, width.div_ceil(parts), arguments) }
     }
 
-    fn blocks(&self, x: Activations) -> usize {
-        if self.batch { x.channels } else { x.channels * x.samples }
+    /// Leaves sums over groups that several blocks share.
+    fn sum(&self, what: Summed, x: Activations, u: Option<Activations>, delta: Option<Activations>) -> Result<()> {
+        if self.groups.parts == 1 {
+            return Ok(());
+        }
+        let rows = |of: Option<Activations>| of.map_or(0, |of| of.at(0));
+        // SAFETY: as the kernel takes them; groups are those of x's shape, and there are sums for each part.
+        unsafe {
+            self.launch("normalise_sums", |list| {
+                list.value(what as i32).value(x.at(0)).value(rows(u)).value(rows(delta))
+            })
+        }
     }
 }
 
@@ -609,21 +696,6 @@ impl Cuda {
     /// Room for mean, variance and the inverse deviation of so many groups.
     pub(crate) fn groups(&self, count: usize) -> Result<Memory> {
         self.memory(3 * size_of::<f64>() * count)
-    }
-
-    /// # Safety
-    /// As [`Cuda::launch`]; `arguments` are what the kernel takes after the groups.
-    unsafe fn launch_groups(
-        &self,
-        name: &'static str,
-        of: &Normalising,
-        x: Activations,
-        arguments: impl FnOnce(Arguments) -> Arguments,
-    ) -> Result<()> {
-        let groups = of.groups(x);
-        let arguments = arguments(Arguments::default().value(groups).value(x.at(0)));
-        // SAFETY: the caller's.
-        unsafe { self.launch_blocks(&LAYERS, name, of.blocks(x), groups.width as usize, arguments) }
     }
 
     /// Normalises, and keeps mean and variance, which are `given` for each channel where they are fixed.
@@ -634,9 +706,14 @@ impl Cuda {
         given: Option<(&Memory, &Memory)>,
         out: Activations,
     ) -> Result<()> {
+        let work = of.work(self, x)?;
+        if given.is_none() {
+            work.sum(Summed::Numbers, x, None, None)?;
+            work.sum(Summed::Squares, x, None, None)?;
+        }
         let (means, variances) = given.unzip();
         // SAFETY: as the kernel takes them; groups are those of x's shape.
-        unsafe { self.launch_groups("normalise", of, x, |list| list.maybe(means).maybe(variances).value(out.at(0))) }
+        unsafe { work.launch("normalise", |list| list.value(x.at(0)).maybe(means).maybe(variances).value(out.at(0))) }
     }
 
     /// The gradient of what was normalised; the gradients of scale and shift are added.
@@ -648,13 +725,15 @@ impl Cuda {
         out: Activations,
         gradients: Option<[&Memory; 2]>,
     ) -> Result<()> {
-        let sums = self.memory(2 * size_of::<f64>() * of.blocks(x))?;
+        let work = of.work(self, x)?;
+        work.sum(Summed::Back, x, Some(u), None)?;
+        let sums = self.memory(2 * size_of::<f64>() * work.count)?;
         // SAFETY: as above; two sums a group.
         unsafe {
-            self.launch_groups("normalise_back", of, x, |list| list.value(u.at(0)).memory(&sums).value(out.at(0)))?
+            work.launch("normalise_back", |list| list.value(x.at(0)).value(u.at(0)).memory(&sums).value(out.at(0)))?
         };
         for (which, gradient) in gradients.into_iter().flatten().enumerate() {
-            self.add_group_sums(of, x, &sums, which, gradient)?;
+            self.add_group_sums(&sums, x.channels, (work.groups.per_channel as usize, 2, which), gradient)?;
         }
         Ok(())
     }
@@ -667,8 +746,10 @@ impl Cuda {
         u: Activations,
         out: Activations,
     ) -> Result<()> {
+        let work = of.work(self, x)?;
+        work.sum(Summed::Tangent, x, Some(u), None)?;
         // SAFETY: as above.
-        unsafe { self.launch_groups("normalise_tangent", of, x, |list| list.value(u.at(0)).value(out.at(0))) }
+        unsafe { work.launch("normalise_tangent", |list| list.value(x.at(0)).value(u.at(0)).value(out.at(0))) }
     }
 
     /// What the second derivative sends back; the gradient of the scale is added.
@@ -681,32 +762,16 @@ impl Cuda {
         out: Activations,
         of_scale: &Memory,
     ) -> Result<()> {
-        let sums = self.memory(2 * size_of::<f64>() * of.blocks(x))?;
+        let work = of.work(self, x)?;
+        work.sum(Summed::Second, x, Some(u), Some(delta))?;
+        let sums = self.memory(2 * size_of::<f64>() * work.count)?;
         // SAFETY: as above.
         unsafe {
-            self.launch_groups("normalise_second", of, x, |list| {
-                list.value(delta.at(0)).value(u.at(0)).memory(&sums).value(out.at(0))
+            work.launch("normalise_second", |list| {
+                list.value(x.at(0)).value(delta.at(0)).value(u.at(0)).memory(&sums).value(out.at(0))
             })?
         };
-        self.add_group_sums(of, x, &sums, 0, of_scale)
-    }
-
-    fn add_group_sums(
-        &self,
-        of: &Normalising,
-        x: Activations,
-        sums: &Memory,
-        which: usize,
-        gradient: &Memory,
-    ) -> Result<()> {
-        let arguments = Arguments::default()
-            .memory(sums)
-            .value(x.channels as u32)
-            .value(of.groups(x).per_channel)
-            .value(which as u32)
-            .memory(gradient);
-        // SAFETY: as the kernel takes them; a number a channel.
-        unsafe { self.launch_over(&LAYERS, "add_group_sums", x.channels, arguments) }
+        self.add_group_sums(&sums, x.channels, (work.groups.per_channel as usize, 2, 0), of_scale)
     }
 
     /// Running means and variances of channels become `share` of a batch's, and the rest of what they were.

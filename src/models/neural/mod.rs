@@ -179,14 +179,20 @@ impl Neural {
         }
     }
 
-    /// What its encoder makes of haplotypes: means of the noise, rows x [`Neural::coded_size`]. `bits` has a row a haplotype
-    /// and a column a site.
+    /// What an encoder, its own or a copy that was placed, makes of haplotypes: means of the noise, rows x
+    /// [`Neural::coded_size`]. `bits` has a row a haplotype and a column a site.
     ///
     /// # Errors
-    /// `InvalidArgument` without an encoder; the threads could not be started.
-    pub fn encoded(&self, workspace: &mut Workspace<f32>, bits: &BitMatrix, rows: &[usize]) -> Result<Vec<f32>> {
+    /// `InvalidArgument` without an encoder; the threads could not be started; `DeviceFailed`.
+    pub fn encoded(
+        &self,
+        workspace: &mut Workspace<f32>,
+        encoder: Option<&Network>,
+        bits: &BitMatrix,
+        rows: &[usize],
+    ) -> Result<Vec<f32>> {
         let what = || format!("a {} model has no encoder", self.kind.name());
-        let encoder = self.encoder.as_ref().ok_or_else(|| Error::argument(what()))?;
+        let encoder = encoder.ok_or_else(|| Error::argument(what()))?;
         let alleles = alleles(workspace, bits, rows, encoder.graph.nodes[0].length)?;
         let code = encoder.apply(workspace, &[&alleles])?;
         workspace.give_tensor(alleles);
