@@ -58,38 +58,34 @@ __device__ __forceinline__ unsigned bytes_of(uint2 words, bool high) {
 
 // The sums of row `r` for a panel of 64 outputs, as the tensor cores leave them to the threads of a quad: `inputs[2 j + i]` is
 // output `8 j + 2 t + i`, t the thread's place in its quad.
-//
-// Those who call it for several rows do so in a loop that is not unrolled: the instructions of all would not stay in their
-// cache.
 template <Finish FINISH>
-__device__ __forceinline__ void finish_row(const Affine &of, int (&inputs)[16], unsigned r, unsigned panel) {
+__device__ __forceinline__ void finish_row(const Affine &of, const int (&inputs)[16], unsigned r, unsigned panel) {
     const unsigned t = threadIdx.x % 4;
     const unsigned first = panel * 64;
-    if (of.bias) {
-#pragma unroll
-        for (int j = 0; j < 8; j++) {
-            inputs[2 * j] += of.bias[first + 8 * j + 2 * t];
-            inputs[2 * j + 1] += of.bias[first + 8 * j + 2 * t + 1];
-        }
-    }
-    const unsigned long long chunk = FINISH == SAMPLE ? position_of(of.noise) / 64 + panel : 0;
     if (FINISH == SAMPLE) {
+        const unsigned long long chunk = position_of(of.noise) / 64 + panel;
+        const float slope = of.scale * -1.44269504088896340736f;
         unsigned bits[2] = {0, 0};
         // The thread's outputs of a panel are those of four counters, all four words of each.
 #pragma unroll
         for (int lane = 0; lane < 4; lane++) {
             unsigned words[4];
-            const unsigned within = 8 * (lane / 2) + 2 * t + lane % 2;
-            random_words(of.noise.seed, of.noise.first + r, chunk, within, words);
+            random_words(of.noise.seed, of.noise.first + r, chunk, 8 * (lane / 2) + 2 * t + lane % 2, words);
+            int of_words[4];
+            float answers[4];
+            // Output 16 w + 8 (lane / 2) + 2 t + lane % 2 has word w.
+#pragma unroll
+            for (int w = 0; w < 4; w++) of_words[w] = inputs[2 * (2 * w + lane / 2) + lane % 2];
+            decide(of_words, of.scale, slope, words, answers);
 #pragma unroll
             for (int w = 0; w < 4; w++) {
-                // Output 16 w + within.
-                const int input = inputs[2 * (2 * w + lane / 2) + lane % 2];
-                bits[w / 2] |= (unsigned)is_on(input, of.scale, words[w]) << (16 * (w % 2) + within);
+                const int place = 16 * (w % 2) + 8 * (lane / 2) + lane % 2;
+                bits[w / 2] |= (__float_as_uint(answers[w]) >> (31 - place)) & (1u << place);
             }
         }
 #pragma unroll
         for (int i = 0; i < 2; i++) {
+            bits[i] <<= 2 * t;
             bits[i] |= __shfl_xor_sync(0xffffffffu, bits[i], 1);
             bits[i] |= __shfl_xor_sync(0xffffffffu, bits[i], 2);
         }
@@ -110,6 +106,11 @@ __device__ __forceinline__ void finish_row(const Affine &of, int (&inputs)[16], 
             }
         }
     }
+}
+
+// The biases of outputs `column` and the next.
+__device__ __forceinline__ int2 bias_at(const Affine &of, unsigned column) {
+    return of.bias ? *(const int2 *)(of.bias + column) : make_int2(0, 0);
 }
 
 // Inputs of a stage: what is copied to shared memory at a time.
@@ -223,12 +224,20 @@ __device__ __forceinline__ void affine(const Affine &of) {
     unsigned i = 0;
     for (int pass = 0; pass < Passes<FORM>::COUNT; pass++) {
         if (Passes<FORM>::shifts(pass)) {
+            // With the last shift comes the bias.
+            const bool last = pass + 1 == Passes<FORM>::COUNT;
 #pragma unroll
-            for (int m = 0; m < 2; m++)
+            for (int j = 0; j < 8; j++) {
+                const int2 bias = last ? bias_at(of, tile * TILE_OUTPUTS + across * 64 + 8 * j + threadIdx.x % 4 * 2)
+                                       : make_int2(0, 0);
 #pragma unroll
-                for (int j = 0; j < 8; j++)
+                for (int m = 0; m < 2; m++) {
 #pragma unroll
-                    for (int c = 0; c < 4; c++) sums[m][j][c] = (int)((unsigned)sums[m][j][c] << 8);
+                    for (int c = 0; c < 4; c++) {
+                        sums[m][j][c] = (int)((unsigned)sums[m][j][c] * 256u + (unsigned)(c % 2 ? bias.y : bias.x));
+                    }
+                }
+            }
         }
         for (unsigned stage = 0; stage < stages; stage++, i++) {
             now = next;
@@ -327,20 +336,27 @@ __device__ __forceinline__ void multiply_pass(int (&low)[64], int (&high)[64], c
 
 // One after another, without a branch between: registers of sums have to stay where they are.
 template <Form FORM, int PASS>
-__device__ __forceinline__ void multiply_passes(int (&low)[64], int (&high)[64], const unsigned char *const (&row)[4],
-                                                Fragments<FORM> &next, unsigned stages, unsigned &i, Pipeline &pipeline,
-                                                unsigned shared) {
+__device__ __forceinline__ void multiply_passes(const Affine &of, unsigned first_output, int (&low)[64], int (&high)[64],
+                                                const unsigned char *const (&row)[4], Fragments<FORM> &next,
+                                                unsigned stages, unsigned &i, Pipeline &pipeline, unsigned shared) {
     if constexpr (PASS < Passes<FORM>::COUNT) {
         if constexpr (Passes<FORM>::shifts(PASS)) {
+            // With the last shift comes the bias.
+            constexpr bool LAST = PASS + 1 == Passes<FORM>::COUNT;
 #pragma unroll
-            for (int c = 0; c < 64; c++) {
-                low[c] = (int)((unsigned)low[c] << 8);
-                high[c] = (int)((unsigned)high[c] << 8);
+            for (int c = 0; c < 64; c += 4) {
+                const int2 bias = LAST ? bias_at(of, first_output + 2 * c + threadIdx.x % 4 * 2) : make_int2(0, 0);
+#pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    const unsigned term = (unsigned)(i % 2 ? bias.y : bias.x);
+                    low[c + i] = (int)((unsigned)low[c + i] * 256u + term);
+                    high[c + i] = (int)((unsigned)high[c + i] * 256u + term);
+                }
             }
         }
         multiply_pass<FORM, Passes<FORM>::weight_plane(PASS) == 0>(low, high, row, next, Passes<FORM>::high_states(PASS),
                                                                   stages, i, pipeline, shared);
-        multiply_passes<FORM, PASS + 1>(low, high, row, next, stages, i, pipeline, shared);
+        multiply_passes<FORM, PASS + 1>(of, first_output, low, high, row, next, stages, i, pipeline, shared);
     }
 }
 
@@ -396,21 +412,20 @@ __device__ __forceinline__ void affine(const Affine &of) {
         int low[64] = {}, high[64] = {};
         Fragments<FORM> next;
         next.load(row, 0);
-        multiply_passes<FORM, 0>(low, high, row, next, stages, i, pipeline, shared_at);
+        const unsigned first_output = tile / row_tiles * TILE_OUTPUTS;
+        multiply_passes<FORM, 0>(of, first_output, low, high, row, next, stages, i, pipeline, shared_at);
+        // The instructions of both halves at once would not stay in their cache.
 #pragma unroll 1
-        for (unsigned p = 0; p < 4; p++) {
-            int part[32];
+        for (unsigned half = 0; half < 2; half++) {
 #pragma unroll
-            for (int c = 0; c < 32; c++) {
-                const int lower = p % 2 ? low[32 + c] : low[c], upper = p % 2 ? high[32 + c] : high[c];
-                part[c] = p / 2 ? upper : lower;
-            }
-#pragma unroll 1
-            for (unsigned half = 0; half < 2; half++) {
+            for (int q = 0; q < 4; q++) {
                 int inputs[16];
 #pragma unroll
-                for (int c = 0; c < 16; c++) inputs[c] = half ? part[c / 2 * 4 + 2 + c % 2] : part[c / 2 * 4 + c % 2];
-                finish_row<FINISH>(of, inputs, first_row + p / 2 * 64 + half * 8, tile / row_tiles * 2 + p % 2);
+                for (int c = 0; c < 16; c++) {
+                    const int place = 32 * (q / 2) + c / 2 * 4 + q % 2 * 2 + c % 2;
+                    inputs[c] = half ? high[place] : low[place];
+                }
+                finish_row<FINISH>(of, inputs, first_row + half * 64 + q % 2 * 8, first_output / 64 + q / 2);
             }
         }
     }

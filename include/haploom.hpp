@@ -1593,6 +1593,10 @@ inline std::int32_t version() noexcept { return haploom_version(); }
 inline std::string_view version_string() noexcept { return haploom_version_string(); }
 /** HAPLOOM_ABI of the library that is running. */
 inline std::int32_t abi() noexcept { return haploom_abi(); }
+/** Which devices option `device` takes on this machine, a line each: its name, a tab, and what it is. */
+inline std::string devices() {
+    return detail::text([](char *to, std::size_t size) { return haploom_devices(to, size); });
+}
 /** What the library was built with, in a line. */
 inline std::string_view build_info() noexcept { return haploom_build_info(); }
 

@@ -5,24 +5,148 @@
 //! GPU that is there.
 
 mod emulator;
+mod small;
 
+#[cfg(target_os = "linux")]
+use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::process::Command;
+
+/// Every order in which the emulator lets threads and copies come; each finds other waits that are missing.
 #[cfg(target_os = "linux")]
 #[test]
 fn twins_agree_on_the_emulator() {
     emulator::run_ignored_tests(&[
-        &[("HAPLOOM_EMULATED_CAPABILITY", "8.0")],
-        &[("HAPLOOM_EMULATED_CAPABILITY", "9.0")],
+        ["8.0", "late", "forward"],
+        ["8.0", "early", "backward"],
+        ["9.0", "late", "backward"],
+        ["9.0", "early", "forward"],
     ]);
 }
 
+/// The emulator itself, instruction by instruction.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_emulator_does_what_its_instructions_say() {
+    if Command::new("g++").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no g++ to build the emulator with");
+        return;
+    }
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulator-self-test");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("cuda/emulator/test.sh");
+    let run = Command::new("sh").arg(script).arg(&out).output().expect("sh runs");
+    let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success(), "{said}");
+}
+
+/// The program, with `--device cpu` and with `--device cuda`, writes the same bytes, whatever it is asked for.
+#[cfg(target_os = "linux")]
+#[test]
+fn commands_write_the_same_bytes_on_any_device() {
+    let Some(library) = emulator::built() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |capability: &str, arguments: &[&str]| {
+        let run = Command::new(env!("CARGO_BIN_EXE_haploom"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("LD_LIBRARY_PATH", &library)
+            .env("HAPLOOM_EMULATED_DEVICES", "2")
+            .env("HAPLOOM_EMULATED_CAPABILITY", capability)
+            .output()
+            .expect("the program runs");
+        let said = String::from_utf8_lossy(&run.stderr).to_string();
+        assert!(run.status.success(), "{arguments:?}: {said}");
+        (String::from_utf8_lossy(&run.stdout).to_string(), said)
+    };
+    let panel = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.bcf");
+    let (devices, _) = run("9.0", &["info", "--devices"]);
+    assert!(devices.contains("cuda:1") && devices.contains("compute capability 9.0"), "{devices}");
+    let small = "hidden=12,updates=3,chains=40,batch=40,k=2,sweeps=4,clusters=2";
+    let same = |name: &str, arguments: &[&str]| {
+        let mut files = Vec::new();
+        for (device, capability) in
+            [("cpu", "8.0"), ("cuda", "8.0"), ("cuda:1", "9.0"), ("cuda:all", "9.0"), ("auto", "8.0")]
+        {
+            let output = format!("{}.{name}", device.replace(':', "_"));
+            let arguments: Vec<&str> = arguments.iter().map(|a| if *a == "OUT" { &output } else { *a }).collect();
+            run(capability, &[&arguments[..], &["--device", device]].concat());
+            files.push((device, std::fs::read(folder.path().join(&output)).expect("the output is there")));
+        }
+        for (device, bytes) in &files[1..] {
+            assert!(*bytes == files[0].1, "{name}: {device} and {} differ", files[0].0);
+        }
+    };
+    same("model", &["train", panel, "-r", "1:1-2000000", "-o", "OUT", "--set", small]);
+    same("sample.vcf", &["sample", "cpu.model", "-n", "30", "-o", "OUT"]);
+    same("augmented.vcf", &["augment", panel, "cpu.model", "-n", "20", "-o", "OUT"]);
+    same("encoded.tsv", &["encode", "cpu.model", "cpu.sample.vcf", "-o", "OUT"]);
+    same("imputed.vcf", &["impute", "cpu.sample.vcf", "--model", "cpu.model", "-o", "OUT", "--set", "impute_chains=4"]);
+    same("numbers.json", &["evaluate", "cpu.sample.vcf", "cpu.augmented.vcf", "--json", "OUT"]);
+}
+
+/// What is wrong with a device is told, and auto goes on without it.
+#[cfg(target_os = "linux")]
+#[test]
+fn devices_that_cannot_be_used_are_refused_by_name() {
+    let Some(library) = emulator::built() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let panel = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.bcf");
+    let train = |device: &str, variable: &str, value: &str| {
+        let run = Command::new(env!("CARGO_BIN_EXE_haploom"))
+            .args([
+                "train",
+                panel,
+                "-r",
+                "1:1-300000",
+                "-o",
+                "model",
+                "--set",
+                "hidden=4,updates=1,clusters=1,chains=8,batch=8",
+            ])
+            .args(["--device", device])
+            .current_dir(folder.path())
+            .env("LD_LIBRARY_PATH", &library)
+            .env(variable, value)
+            .output()
+            .expect("the program runs");
+        (run.status.success(), String::from_utf8_lossy(&run.stderr).to_string())
+    };
+    for (variable, value, words) in [
+        ("HAPLOOM_EMULATED_DEVICES", "0", "no GPU"),
+        ("HAPLOOM_EMULATED_DRIVER_VERSION", "12020", "12.2"),
+        ("HAPLOOM_EMULATED_CAPABILITY", "7.5", "7.5"),
+        ("HAPLOOM_EMULATED_MEMORY", "0", "no memory left"),
+        ("HAPLOOM_EMULATED_FAILURE", "1", "device=cpu"),
+    ] {
+        let (well, said) = train("cuda", variable, value);
+        assert!(!well && said.contains(words) && !said.contains("panic"), "{variable}={value}: {said}");
+        if !variable.contains("MEMORY") && !variable.contains("FAILURE") {
+            let (well, said) = train("auto", variable, value);
+            assert!(well && said.contains("the processor"), "auto, {variable}={value}: {said}");
+        }
+    }
+    let (well, said) = train("cuda:3", "HAPLOOM_EMULATED_DEVICES", "2");
+    assert!(!well && said.contains("no cuda:3") && said.contains("2 GPUs"), "{said}");
+}
+
 mod twins {
+    use super::small;
     use haploom::compute::cuda::Cuda;
     use haploom::compute::learning::{Adam, Contrast, Gradient, Statistics};
-    use haploom::compute::{Buffer, Clamp, Device, Matrix, Noise, States, Unit, WEIGHT_STEPS, Weights};
+    use haploom::compute::{Buffer, Clamp, Device, DeviceChoice, Matrix, Noise, States, Unit, WEIGHT_STEPS, Weights};
     use haploom::evaluate::distances::{nearest, nearest_within};
+    use haploom::impute::{ClampedSettings, ImputeFileOptions, ImputeSettings, Imputer, impute_file};
+    use haploom::io::{WriteOptions, write_panel};
+    use haploom::model_file::to_bytes;
+    use haploom::models::rbm::{HalfSteps, Hidden, Rbm};
+    use haploom::models::{Generator, Model, ModelKind};
     use haploom::panel::bits::BitMatrix;
+    use haploom::progress::Progress;
     use haploom::rng::{Purpose, Reader, Stream};
+    use haploom::sample::likelihood::{Annealing, Bridging, Method, log_likelihood};
     use haploom::threads::Threads;
+    use haploom::train::{TrainSettings, train};
+    use std::sync::Arc;
 
     fn devices() -> [Device; 2] {
         let threads = Threads::single();
@@ -286,5 +410,108 @@ mod twins {
         let (a, b) = (bits(&mut random, 130, 1100), bits(&mut random, 67, 1100));
         let found = devices().map(|device| (nearest(&a, &b, &device).unwrap(), nearest_within(&a, &device).unwrap()));
         assert_eq!(found[0], found[1]);
+    }
+
+    /// Sweeps that become graphs, those left over, and a graph that is launched again from elsewhere.
+    #[test]
+    #[ignore = "needs a device: make test, make test-gpu"]
+    fn sweeps_in_graphs() {
+        for hidden in [Hidden::Bernoulli, Hidden::Relu] {
+            let mut random = random(6);
+            let start = bits(&mut random, 140, 90);
+            let (weights, visible_bias) = parameters(&mut random, 30, 90, 0.2);
+            let weights = weights.iter().map(|w| w.clamp(-0.4, 0.4)).collect();
+            let rbm = Rbm { hidden, weights, visible_bias, hidden_bias: vec![0.1; 30] };
+            let found = devices().map(|device| {
+                let steps = HalfSteps::new(&device, &rbm).unwrap();
+                let (mut visible, mut hidden) = (states_of(&device, &start), States::zeros(&device, 140, 30).unwrap());
+                for position in [0, 64 * 50_000] {
+                    steps.sweep(&device, &mut visible, &mut hidden, 19, Noise { position, ..NOISE }).unwrap();
+                }
+                let mut energies = vec![0.0; 140];
+                steps.free_energies(&device, &visible, &mut energies).unwrap();
+                (visible.pack().unwrap(), rows_of(&hidden), energies)
+            });
+            assert_eq!(found[0], found[1], "{hidden:?}");
+        }
+    }
+
+    fn trained(text: &str, device: DeviceChoice) -> Model {
+        let settings = TrainSettings { seed: 5, device, ..TrainSettings::default() };
+        train(&small::panel(1), ModelKind::Rbm, &small::options(text), &settings, &mut Progress::none()).unwrap()
+    }
+
+    #[test]
+    #[ignore = "needs a device: make test, make test-gpu"]
+    fn machines_that_learned() {
+        for text in [
+            "updates=6",
+            "optimiser=adam,learning_rate=0.01,centred=false,updates=6",
+            "hidden_type=relu,learning_rate=0.01,method=rdm,updates=6",
+            "method=pcd,stop=aats,stop_every=2,updates=6",
+        ] {
+            let [cpu, cuda] = [DeviceChoice::Cpu, DeviceChoice::Cuda(0)].map(|d| to_bytes(&trained(text, d)).unwrap());
+            assert!(cpu == cuda, "{text}");
+        }
+    }
+
+    #[test]
+    #[ignore = "needs a device: make test, make test-gpu"]
+    fn haplotypes_of_every_schedule() {
+        let model = Arc::new(trained("ladder=true", DeviceChoice::Cpu));
+        for text in ["", "sampler=gibbs,sample_sweeps=21", "sampler=random", "sampler=tempering"] {
+            let made = [DeviceChoice::Cpu, DeviceChoice::Cuda(0), DeviceChoice::CudaAll].map(|device| {
+                let mut sampler = small::sampler(&model, text, |s| {
+                    s.device = device;
+                    s.region = Some("1".parse().unwrap());
+                });
+                sampler.seek(3);
+                (sampler.next(300).unwrap(), sampler.next(5).unwrap())
+            });
+            assert!(made[0] == made[1] && made[0] == made[2], "{text}");
+        }
+        let start = small::panel(2);
+        let made = [DeviceChoice::Cpu, DeviceChoice::Cuda(0)].map(|device| {
+            small::sampler(&model, "", |s| (s.device, s.start) = (device, Some(start.clone()))).next(90).unwrap()
+        });
+        assert_eq!(made[0], made[1]);
+    }
+
+    #[test]
+    #[ignore = "needs a device: make test, make test-gpu"]
+    fn likelihoods() {
+        let model = trained("ladder=true", DeviceChoice::Cpu);
+        let Generator::Rbm(machine) = &model.generator else { panic!("an RBM") };
+        let bits = small::panel(3).bits().clone();
+        let annealing = Annealing { chains: 20, temperatures: 12, ..Annealing::default() };
+        let bridging = Bridging { chains: 20, rounds: 3, discarded: 1, ..Bridging::default() };
+        for method in [Method::Annealing(annealing), Method::Bridging(bridging)] {
+            let found = devices()
+                .map(|device| log_likelihood(&device, machine, &bits, &method, &mut Progress::none()).unwrap());
+            assert_eq!(found[0].haplotypes, found[1].haplotypes);
+            assert_eq!(found[0].error, found[1].error);
+        }
+    }
+
+    #[test]
+    #[ignore = "needs a device: make test, make test-gpu"]
+    fn dosages_by_a_machine() {
+        let model = Arc::new(trained("", DeviceChoice::Cpu));
+        let target = small::panel(4);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("target.vcf");
+        let array: Vec<usize> = (0..small::SITES).step_by(5).collect();
+        write_panel(&path, &target.select_sites(&array).unwrap(), &WriteOptions::default()).unwrap();
+        for (sweeps, typed_error) in [(0, 0.0), (12, 0.02)] {
+            let files = [DeviceChoice::Cpu, DeviceChoice::Cuda(0)].map(|device| {
+                let clamped = ClampedSettings { chains: 6, sweeps, typed_error, ..ClampedSettings::default() };
+                let settings = ImputeSettings { clamped, device, ..ImputeSettings::default() };
+                let imputer = Imputer::from_model(&model, settings).unwrap();
+                let output = folder.path().join("imputed.vcf");
+                impute_file(&imputer, &path, &output, &ImputeFileOptions::default(), &mut Progress::none()).unwrap();
+                std::fs::read(output).unwrap()
+            });
+            assert!(files[0] == files[1], "{sweeps} sweeps");
+        }
     }
 }

@@ -13,10 +13,7 @@ mod small;
 #[cfg(target_os = "linux")]
 #[test]
 fn twins_agree_on_the_emulator() {
-    emulator::run_ignored_tests(&[
-        &[("HAPLOOM_EMULATED_CAPABILITY", "8.0")],
-        &[("HAPLOOM_EMULATED_CAPABILITY", "9.0"), ("HAPLOOM_EMULATED_ORDER", "backward")],
-    ]);
+    emulator::run_ignored_tests(&[["8.0", "late", "forward"], ["9.0", "early", "backward"]]);
 }
 
 mod twins {

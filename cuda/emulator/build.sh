@@ -22,8 +22,10 @@ compile() {
 }
 
 objects=
-compile -O3 "$@" -c "$here/processor.cpp" -o "$out/objects/processor.o"
-compile "$@" -c "$here/driver.cpp" -o "$out/objects/driver.o"
+for part in processor instructions driver modules; do
+  compile -O3 "$@" -c "$here/$part.cpp" -o "$out/objects/$part.o"
+  objects="$objects $out/objects/$part.o"
+done
 for kernel in $kernels; do
   [ -e "$kernel" ] || continue
   for architecture in 800 900; do
@@ -33,8 +35,9 @@ for kernel in $kernels; do
     printf 'namespace {\n#include "%s"\n}\n' "$kernel" |
       compile "$@" -DHAPLOOM_EMULATED_ARCH=$architecture -I"$(dirname "$here")" -include "$here/device.hpp" \
         -x c++ -c - -o "$object"
-    nm --defined-only --extern-only "$object" | awk '$2 == "T" && $3 !~ /^_Z/ { print $3 }' > "$out/objects/kernels"
-    objcopy --localize-symbols="$out/objects/kernels" "$object"
+    "${NM:-nm}" --defined-only --extern-only "$object" |
+      awk '$2 == "T" && $3 !~ /^_Z/ { print $3 }' > "$out/objects/kernels"
+    "${OBJCOPY:-objcopy}" --localize-symbols="$out/objects/kernels" "$object"
     objects="$objects $object"
   done
 done
@@ -42,6 +45,6 @@ done
 echo '{ global: cu*; local: *; };' > "$out/objects/exports"
 # shellcheck disable=SC2086 # one word an object
 "$compiler" "$@" -shared -Wl,-soname,libcuda.so.1 -Wl,--version-script="$out/objects/exports" -Wl,-z,noexecstack \
-  "$out/objects/processor.o" "$out/objects/driver.o" $objects -lpthread -o "$out/libcuda.so.1.new"
+  $objects -lpthread -o "$out/libcuda.so.1.new"
 mv "$out/libcuda.so.1.new" "$out/libcuda.so.1"
 ln -sf libcuda.so.1 "$out/libcuda.so"

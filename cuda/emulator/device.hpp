@@ -4,8 +4,8 @@
 // at `__syncthreads`, at an instruction that a warp or four warps execute together, at a barrier in shared memory.
 // Blocks run one after another, so shared variables are static ones. Copies and products that the GPU does on its own
 // time land as late as it may do them, so that a missing wait is seen; `HAPLOOM_EMULATED_COPIES=early` lands them at
-// once, so that what is overwritten too soon is seen. `HAPLOOM_EMULATED_ORDER=backward` runs threads and blocks from the
-// last to the first, so that a missing barrier is seen from the other side.
+// once, so that what is overwritten too soon is seen. `HAPLOOM_EMULATED_ORDER=backward` runs threads and blocks from
+// the last to the first, so that a missing barrier is seen from the other side.
 #pragma once
 
 #include <cfloat>
@@ -34,26 +34,66 @@
 // A section of their own, so that the processor can poison them between blocks and knows their addresses.
 #define __shared__ static __attribute__((section("haploom_shared")))
 
-struct __align__(8) uint2 { unsigned x, y; };
-struct uint3 { unsigned x, y, z; };
-struct __align__(16) uint4 { unsigned x, y, z, w; };
-struct __align__(8) int2 { int x, y; };
-struct int3 { int x, y, z; };
-struct __align__(16) int4 { int x, y, z, w; };
-struct __align__(8) float2 { float x, y; };
-struct float3 { float x, y, z; };
-struct __align__(16) float4 { float x, y, z, w; };
-struct __align__(16) double2 { double x, y; };
-struct __align__(2) uchar2 { unsigned char x, y; };
-struct __align__(4) uchar4 { unsigned char x, y, z, w; };
-struct __align__(2) char2 { signed char x, y; };
-struct __align__(4) char4 { signed char x, y, z, w; };
-struct __align__(4) ushort2 { unsigned short x, y; };
-struct __align__(8) ushort4 { unsigned short x, y, z, w; };
-struct __align__(4) short2 { short x, y; };
-struct __align__(8) short4 { short x, y, z, w; };
-struct __align__(16) ulonglong2 { unsigned long long x, y; };
-struct __align__(16) longlong2 { long long x, y; };
+struct __align__(8) uint2 {
+    unsigned x, y;
+};
+struct uint3 {
+    unsigned x, y, z;
+};
+struct __align__(16) uint4 {
+    unsigned x, y, z, w;
+};
+struct __align__(8) int2 {
+    int x, y;
+};
+struct int3 {
+    int x, y, z;
+};
+struct __align__(16) int4 {
+    int x, y, z, w;
+};
+struct __align__(8) float2 {
+    float x, y;
+};
+struct float3 {
+    float x, y, z;
+};
+struct __align__(16) float4 {
+    float x, y, z, w;
+};
+struct __align__(16) double2 {
+    double x, y;
+};
+struct __align__(2) uchar2 {
+    unsigned char x, y;
+};
+struct __align__(4) uchar4 {
+    unsigned char x, y, z, w;
+};
+struct __align__(2) char2 {
+    signed char x, y;
+};
+struct __align__(4) char4 {
+    signed char x, y, z, w;
+};
+struct __align__(4) ushort2 {
+    unsigned short x, y;
+};
+struct __align__(8) ushort4 {
+    unsigned short x, y, z, w;
+};
+struct __align__(4) short2 {
+    short x, y;
+};
+struct __align__(8) short4 {
+    short x, y, z, w;
+};
+struct __align__(16) ulonglong2 {
+    unsigned long long x, y;
+};
+struct __align__(16) longlong2 {
+    long long x, y;
+};
 
 inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 inline uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }
@@ -71,7 +111,7 @@ inline char2 make_char2(signed char x, signed char y) { return {x, y}; }
 inline char4 make_char4(signed char x, signed char y, signed char z, signed char w) { return {x, y, z, w}; }
 inline ushort2 make_ushort2(unsigned short x, unsigned short y) { return {x, y}; }
 inline ushort4 make_ushort4(unsigned short x, unsigned short y, unsigned short z, unsigned short w) {
-  return {x, y, z, w};
+    return {x, y, z, w};
 }
 inline short2 make_short2(short x, short y) { return {x, y}; }
 inline short4 make_short4(short x, short y, short z, short w) { return {x, y, z, w}; }
@@ -79,8 +119,8 @@ inline ulonglong2 make_ulonglong2(unsigned long long x, unsigned long long y) { 
 inline longlong2 make_longlong2(long long x, long long y) { return {x, y}; }
 
 struct dim3 {
-  unsigned x, y, z;
-  constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+    unsigned x, y, z;
+    constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
 
 // The processor. Everything below this line up to the pop is in processor.cpp, compiled once for both architectures.
@@ -89,22 +129,22 @@ namespace emulator {
 
 // A kernel as the driver finds it by name: how many parameters, their sizes, and how to call it with pointers to them.
 struct Kernel {
-  const char *name;
-  int architecture;
-  unsigned parameters;
-  const unsigned *sizes;
-  void (*call)(void *const *parameters);
-  const Kernel *next;
+    const char *name;
+    int architecture;
+    unsigned parameters;
+    const unsigned *sizes;
+    void (*call)(void *const *parameters);
+    const Kernel *next;
 };
 extern const Kernel *kernels;
 
 // What the next block is run with. `memory` says whether bytes are all inside one allocation (or is null: unchecked).
 struct Launch {
-  const Kernel *kernel;
-  dim3 grid, block;
-  unsigned shared_bytes;
-  void *const *parameters;
-  bool (*memory)(const void *address, size_t bytes);
+    const Kernel *kernel;
+    dim3 grid, block;
+    unsigned shared_bytes;
+    void *const *parameters;
+    bool (*memory)(const void *address, size_t bytes);
 };
 
 // Numbers of CUresult, of which a launch ends in one.
@@ -158,32 +198,33 @@ namespace emulator {
 // `Own` is a type of the kernel's source alone, so that no other source's caller has the same name for the linker.
 template <auto function, typename Own> struct Caller;
 template <typename... Parameters, void (*function)(Parameters...), typename Own> struct Caller<function, Own> {
-  static constexpr unsigned count = sizeof...(Parameters);
-  // One more, since an array of none is not C++.
-  static constexpr unsigned sizes[count + 1] = {sizeof(Parameters)..., 0};
+    static constexpr unsigned count = sizeof...(Parameters);
+    // One more, since an array of none is not C++.
+    static constexpr unsigned sizes[count + 1] = {sizeof(Parameters)..., 0};
 
-  template <size_t... indices> static void unpack(void *const *parameters, std::index_sequence<indices...>) {
-    function(*static_cast<Parameters *>(parameters[indices])...);
-  }
-  static void call(void *const *parameters) { unpack(parameters, std::index_sequence_for<Parameters...>{}); }
+    template <size_t... indices> static void unpack(void *const *parameters, std::index_sequence<indices...>) {
+        function(*static_cast<Parameters *>(parameters[indices])...);
+    }
+    static void call(void *const *parameters) { unpack(parameters, std::index_sequence_for<Parameters...>{}); }
 };
 
 // Adds a kernel to the list when the library is loaded.
 struct Registration {
-  Kernel kernel;
-  template <typename Function> Registration(Function, const char *name)
-      : kernel{name, HAPLOOM_EMULATED_ARCH, Function::count, Function::sizes, Function::call, kernels} {
-    kernels = &kernel;
-  }
+    Kernel kernel;
+    template <typename Function>
+    Registration(Function, const char *name)
+        : kernel{name, HAPLOOM_EMULATED_ARCH, Function::count, Function::sizes, Function::call, kernels} {
+        kernels = &kernel;
+    }
 };
 
 } // namespace emulator
 
-#define KERNEL(name)                                                                                                   \
-  namespace {                                                                                                          \
-  struct caller_of_##name {};                                                                                          \
-  const emulator::Registration registration_of_##name(emulator::Caller<name, caller_of_##name>{}, #name);              \
-  }
+#define KERNEL(name)                                                                                        \
+    namespace {                                                                                             \
+    struct caller_of_##name {};                                                                             \
+    const emulator::Registration registration_of_##name(emulator::Caller<name, caller_of_##name>{}, #name); \
+    }
 #define DYNAMIC_SHARED(name) unsigned char *name = emulator::dynamic_shared()
 
 #ifndef EMULATOR_ITSELF
@@ -212,62 +253,64 @@ inline void __threadfence_system() {}
 // Lanes that exchange values: any type of up to eight bytes travels as its bits.
 namespace emulator {
 template <typename Value> Value shuffle(unsigned mask, Value value, unsigned source) {
-  static_assert(sizeof(Value) <= 8, "a shuffle carries four or eight bytes");
-  unsigned long long bits = 0;
-  std::memcpy(&bits, &value, sizeof value);
-  bits = exchange(mask, Combine::SOURCE, bits, source);
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
+    static_assert(sizeof(Value) <= 8, "a shuffle carries four or eight bytes");
+    unsigned long long bits = 0;
+    std::memcpy(&bits, &value, sizeof value);
+    bits = exchange(mask, Combine::SOURCE, bits, source);
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
 }
 // The lane that a shuffle of `width` lanes reads, or its own lane where the PTX ISA says that the value stays.
 inline unsigned segment(int width) { return lane() & ~unsigned(width - 1); }
 } // namespace emulator
 template <typename Value> Value __shfl_sync(unsigned mask, Value value, int source, int width = 32) {
-  return emulator::shuffle(mask, value, emulator::segment(width) + (unsigned(source) & unsigned(width - 1)));
+    return emulator::shuffle(mask, value, emulator::segment(width) + (unsigned(source) & unsigned(width - 1)));
 }
 template <typename Value> Value __shfl_xor_sync(unsigned mask, Value value, int lanes, int width = 32) {
-  unsigned source = emulator::lane() ^ unsigned(lanes);
-  return emulator::shuffle(mask, value, source < emulator::segment(width) + unsigned(width) ? source : emulator::lane());
+    unsigned source = emulator::lane() ^ unsigned(lanes);
+    return emulator::shuffle(mask, value,
+                             source < emulator::segment(width) + unsigned(width) ? source : emulator::lane());
 }
 template <typename Value> Value __shfl_down_sync(unsigned mask, Value value, unsigned lanes, int width = 32) {
-  unsigned source = emulator::lane() + lanes;
-  return emulator::shuffle(mask, value, source < emulator::segment(width) + unsigned(width) ? source : emulator::lane());
+    unsigned source = emulator::lane() + lanes;
+    return emulator::shuffle(mask, value,
+                             source < emulator::segment(width) + unsigned(width) ? source : emulator::lane());
 }
 template <typename Value> Value __shfl_up_sync(unsigned mask, Value value, unsigned lanes, int width = 32) {
-  bool inside = emulator::lane() - emulator::segment(width) >= lanes;
-  return emulator::shuffle(mask, value, inside ? emulator::lane() - lanes : emulator::lane());
+    bool inside = emulator::lane() - emulator::segment(width) >= lanes;
+    return emulator::shuffle(mask, value, inside ? emulator::lane() - lanes : emulator::lane());
 }
 inline unsigned __ballot_sync(unsigned mask, int predicate) {
-  return unsigned(emulator::exchange(mask, emulator::Combine::BALLOT, predicate != 0));
+    return unsigned(emulator::exchange(mask, emulator::Combine::BALLOT, predicate != 0));
 }
 inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
 inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, !predicate) == 0; }
 inline unsigned __reduce_add_sync(unsigned mask, unsigned value) {
-  return unsigned(emulator::exchange(mask, emulator::Combine::ADD, value));
+    return unsigned(emulator::exchange(mask, emulator::Combine::ADD, value));
 }
 inline int __reduce_add_sync(unsigned mask, int value) {
-  return int(unsigned(emulator::exchange(mask, emulator::Combine::ADD, unsigned(value))));
+    return int(unsigned(emulator::exchange(mask, emulator::Combine::ADD, unsigned(value))));
 }
 inline unsigned __reduce_min_sync(unsigned mask, unsigned value) {
-  return unsigned(emulator::exchange(mask, emulator::Combine::LEAST, value));
+    return unsigned(emulator::exchange(mask, emulator::Combine::LEAST, value));
 }
 inline unsigned __reduce_max_sync(unsigned mask, unsigned value) {
-  return unsigned(emulator::exchange(mask, emulator::Combine::GREATEST, value));
+    return unsigned(emulator::exchange(mask, emulator::Combine::GREATEST, value));
 }
 inline int __reduce_min_sync(unsigned mask, int value) {
-  return int(emulator::exchange(mask, emulator::Combine::LEAST_SIGNED, (unsigned long long)(long long)value));
+    return int(emulator::exchange(mask, emulator::Combine::LEAST_SIGNED, (unsigned long long)(long long)value));
 }
 inline int __reduce_max_sync(unsigned mask, int value) {
-  return int(emulator::exchange(mask, emulator::Combine::GREATEST_SIGNED, (unsigned long long)(long long)value));
+    return int(emulator::exchange(mask, emulator::Combine::GREATEST_SIGNED, (unsigned long long)(long long)value));
 }
 inline unsigned __reduce_and_sync(unsigned mask, unsigned value) {
-  return unsigned(emulator::exchange(mask, emulator::Combine::AND, value));
+    return unsigned(emulator::exchange(mask, emulator::Combine::AND, value));
 }
 inline unsigned __reduce_or_sync(unsigned mask, unsigned value) {
-  return unsigned(emulator::exchange(mask, emulator::Combine::OR, value));
+    return unsigned(emulator::exchange(mask, emulator::Combine::OR, value));
 }
 inline unsigned __reduce_xor_sync(unsigned mask, unsigned value) {
-  return unsigned(emulator::exchange(mask, emulator::Combine::XOR, value));
+    return unsigned(emulator::exchange(mask, emulator::Combine::XOR, value));
 }
 
 // Integers.
@@ -278,47 +321,49 @@ inline int __clzll(long long x) { return x == 0 ? 64 : __builtin_clzll((unsigned
 inline int __ffs(int x) { return __builtin_ffs(x); }
 inline int __ffsll(long long x) { return __builtin_ffsll(x); }
 inline unsigned __brev(unsigned x) {
-  x = (x >> 1 & 0x55555555u) | (x & 0x55555555u) << 1;
-  x = (x >> 2 & 0x33333333u) | (x & 0x33333333u) << 2;
-  x = (x >> 4 & 0x0f0f0f0fu) | (x & 0x0f0f0f0fu) << 4;
-  return __builtin_bswap32(x);
+    x = (x >> 1 & 0x55555555u) | (x & 0x55555555u) << 1;
+    x = (x >> 2 & 0x33333333u) | (x & 0x33333333u) << 2;
+    x = (x >> 4 & 0x0f0f0f0fu) | (x & 0x0f0f0f0fu) << 4;
+    return __builtin_bswap32(x);
 }
 inline unsigned long long __brevll(unsigned long long x) {
-  return (unsigned long long)__brev(unsigned(x)) << 32 | __brev(unsigned(x >> 32));
+    return (unsigned long long)__brev(unsigned(x)) << 32 | __brev(unsigned(x >> 32));
 }
 // A selector of 8 to 15 repeats the sign of the byte that it selects less 8 (PTX ISA, prmt, the default mode).
 inline unsigned __byte_perm(unsigned x, unsigned y, unsigned selector) {
-  unsigned long long bytes = (unsigned long long)y << 32 | x;
-  unsigned result = 0;
-  for (unsigned i = 0; i < 4; ++i) {
-    unsigned select = selector >> 4 * i & 15;
-    unsigned byte = unsigned(bytes >> 8 * (select & 7)) & 255;
-    if (select & 8) byte = byte & 128 ? 255 : 0;
-    result |= byte << 8 * i;
-  }
-  return result;
+    unsigned long long bytes = (unsigned long long)y << 32 | x;
+    unsigned result = 0;
+    for (unsigned i = 0; i < 4; ++i) {
+        unsigned select = selector >> 4 * i & 15;
+        unsigned byte = unsigned(bytes >> 8 * (select & 7)) & 255;
+        if (select & 8) byte = byte & 128 ? 255 : 0;
+        result |= byte << 8 * i;
+    }
+    return result;
 }
 inline unsigned __umulhi(unsigned x, unsigned y) { return unsigned((unsigned long long)x * y >> 32); }
 inline int __mulhi(int x, int y) { return int((long long)x * y >> 32); }
 inline unsigned long long __umul64hi(unsigned long long x, unsigned long long y) {
-  return (unsigned long long)((unsigned __int128)x * y >> 64);
+    return (unsigned long long)((unsigned __int128)x * y >> 64);
 }
-inline int __mul24(int x, int y) { return int(unsigned(x << 8 >> 8) * unsigned(y << 8 >> 8)); }
+inline int __mul24(int x, int y) {
+    return int(unsigned(int(unsigned(x) << 8) >> 8) * unsigned(int(unsigned(y) << 8) >> 8));
+}
 inline unsigned __umul24(unsigned x, unsigned y) { return (x & 0xffffffu) * (y & 0xffffffu); }
 inline unsigned __funnelshift_l(unsigned low, unsigned high, unsigned shift) {
-  return unsigned(((unsigned long long)high << 32 | low) << (shift & 31) >> 32);
+    return unsigned(((unsigned long long)high << 32 | low) << (shift & 31) >> 32);
 }
 inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned shift) {
-  return unsigned(((unsigned long long)high << 32 | low) >> (shift & 31));
+    return unsigned(((unsigned long long)high << 32 | low) >> (shift & 31));
 }
 inline int __dp4a(int x, int y, int sum) {
-  unsigned total = unsigned(sum);
-  for (int i = 0; i < 4; ++i) total += unsigned(int((signed char)(x >> 8 * i)) * int((signed char)(y >> 8 * i)));
-  return int(total);
+    unsigned total = unsigned(sum);
+    for (int i = 0; i < 4; ++i) total += unsigned(int((signed char)(x >> 8 * i)) * int((signed char)(y >> 8 * i)));
+    return int(total);
 }
 inline unsigned __dp4a(unsigned x, unsigned y, unsigned sum) {
-  for (int i = 0; i < 4; ++i) sum += (x >> 8 * i & 255) * (y >> 8 * i & 255);
-  return sum;
+    for (int i = 0; i < 4; ++i) sum += (x >> 8 * i & 255) * (y >> 8 * i & 255);
+    return sum;
 }
 
 inline int min(int x, int y) { return y < x ? y : x; }
@@ -345,18 +390,18 @@ inline double max(double x, double y) { return fmax(x, y); }
 // Real numbers. A name with `_rn` rounds to the nearest, as the operators of the host do.
 namespace emulator {
 template <typename To, typename From> To same_bits(From from) {
-  static_assert(sizeof(To) == sizeof(From), "bits of one size");
-  To to;
-  std::memcpy(&to, &from, sizeof to);
-  return to;
+    static_assert(sizeof(To) == sizeof(From), "bits of one size");
+    To to;
+    std::memcpy(&to, &from, sizeof to);
+    return to;
 }
 // What the GPU does with a number beyond the range of the integer: the nearest one that there is, and 0 for NaN.
 template <typename Integer> Integer clamped(double x) {
-  if (x != x) return 0;
-  double least = double(std::numeric_limits<Integer>::min()), greatest = double(std::numeric_limits<Integer>::max());
-  if (x <= least) return std::numeric_limits<Integer>::min();
-  if (x >= greatest) return std::numeric_limits<Integer>::max();
-  return Integer(x);
+    if (x != x) return 0;
+    double least = double(std::numeric_limits<Integer>::min()), greatest = double(std::numeric_limits<Integer>::max());
+    if (x <= least) return std::numeric_limits<Integer>::min();
+    if (x >= greatest) return std::numeric_limits<Integer>::max();
+    return Integer(x);
 }
 // Subnormal numbers are 0, which keeps its sign (.ftz).
 inline float flushed(float x) { return std::fpclassify(x) == FP_SUBNORMAL ? std::copysign(0.0f, x) : x; }
@@ -409,52 +454,54 @@ template <typename Value> Value __ldcg(const Value *from) { return *from; }
 template <typename Value> void __stcs(Value *to, Value value) { *to = value; }
 template <typename Value> void __stcg(Value *to, Value value) { *to = value; }
 namespace emulator {
-template <typename Value> struct Same { using type = Value; };
+template <typename Value> struct Same {
+    using type = Value;
+};
 // Integers that overflow wrap on the GPU, which is undefined for the signed ones of C++.
 template <typename Value> Value sum(Value x, Value y) {
-  if constexpr (std::is_integral_v<Value>) {
-    using Unsigned = std::make_unsigned_t<Value>;
-    return Value(Unsigned(x) + Unsigned(y));
-  } else {
-    return x + y;
-  }
+    if constexpr (std::is_integral_v<Value>) {
+        using Unsigned = std::make_unsigned_t<Value>;
+        return Value(Unsigned(x) + Unsigned(y));
+    } else {
+        return x + y;
+    }
 }
 template <typename Value, typename Change> Value replace(Value *at, Change change) {
-  Value old = *at;
-  *at = change(old);
-  return old;
+    Value old = *at;
+    *at = change(old);
+    return old;
 }
 } // namespace emulator
 template <typename Value> Value atomicAdd(Value *at, typename emulator::Same<Value>::type value) {
-  return emulator::replace(at, [&](Value old) { return emulator::sum(old, value); });
+    return emulator::replace(at, [&](Value old) { return emulator::sum(old, value); });
 }
 template <typename Value> Value atomicSub(Value *at, typename emulator::Same<Value>::type value) {
-  return emulator::replace(at, [&](Value old) { return Value(old - value); });
+    return emulator::replace(at, [&](Value old) { return Value(old - value); });
 }
 template <typename Value> Value atomicMax(Value *at, typename emulator::Same<Value>::type value) {
-  return emulator::replace(at, [&](Value old) { return old < value ? value : old; });
+    return emulator::replace(at, [&](Value old) { return old < value ? value : old; });
 }
 template <typename Value> Value atomicMin(Value *at, typename emulator::Same<Value>::type value) {
-  return emulator::replace(at, [&](Value old) { return value < old ? value : old; });
+    return emulator::replace(at, [&](Value old) { return value < old ? value : old; });
 }
 template <typename Value> Value atomicOr(Value *at, typename emulator::Same<Value>::type value) {
-  return emulator::replace(at, [&](Value old) { return Value(old | value); });
+    return emulator::replace(at, [&](Value old) { return Value(old | value); });
 }
 template <typename Value> Value atomicAnd(Value *at, typename emulator::Same<Value>::type value) {
-  return emulator::replace(at, [&](Value old) { return Value(old & value); });
+    return emulator::replace(at, [&](Value old) { return Value(old & value); });
 }
 template <typename Value> Value atomicXor(Value *at, typename emulator::Same<Value>::type value) {
-  return emulator::replace(at, [&](Value old) { return Value(old ^ value); });
+    return emulator::replace(at, [&](Value old) { return Value(old ^ value); });
 }
 template <typename Value> Value atomicExch(Value *at, typename emulator::Same<Value>::type value) {
-  return emulator::replace(at, [&](Value) { return value; });
+    return emulator::replace(at, [&](Value) { return value; });
 }
 template <typename Value>
 Value atomicCAS(Value *at, typename emulator::Same<Value>::type expected, typename emulator::Same<Value>::type value) {
-  return emulator::replace(at, [&](Value old) { return old == expected ? value : old; });
+    return emulator::replace(at, [&](Value old) { return old == expected ? value : old; });
 }
 inline unsigned atomicInc(unsigned *at, unsigned greatest) {
-  return emulator::replace(at, [&](unsigned old) { return old >= greatest ? 0 : old + 1; });
+    return emulator::replace(at, [&](unsigned old) { return old >= greatest ? 0 : old + 1; });
 }
 
 #ifndef EMULATOR_ITSELF

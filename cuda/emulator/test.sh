@@ -6,7 +6,8 @@ out=$1
 shift
 here=$(cd "$(dirname "$0")" && pwd)
 KERNELS=$here/self_test.cu "$here/build.sh" "$out" "$@"
-"${CXX:-g++}" -std=c++17 -O1 -g -fsigned-char -ffp-contract=off -Wall -Wextra "$@" "$here/self_test.cpp" -L"$out" -lcuda -o "$out/self_test"
+"${CXX:-g++}" -std=c++17 -O1 -g -fsigned-char -ffp-contract=off -Wall -Wextra "$@" "$here/self_test.cpp" -L"$out" -lcuda \
+  -o "$out/self_test"
 
 # The driver that plays looks for names alone, so PTX need not be compiled here.
 ptx() {
@@ -27,7 +28,8 @@ for capability in 8.0 9.0; do
       esac
       # What the mistakes print is shown when something is wrong.
       if ! LD_LIBRARY_PATH=$out HAPLOOM_EMULATED_CAPABILITY=$capability HAPLOOM_EMULATED_COPIES=$copies \
-        HAPLOOM_EMULATED_ORDER=$order "$out/self_test" "$out/self_test.${family% *}.ptx" "${family#* }" 2> "$out/self_test.messages"; then
+        HAPLOOM_EMULATED_ORDER=$order "$out/self_test" "$out/self_test.${family% *}.ptx" "${family#* }" \
+        2> "$out/self_test.messages"; then
         cat "$out/self_test.messages"
         status=1
       fi

@@ -4,6 +4,8 @@
  * contig, with reference and alternate exchanged, and with other positions. */
 #include "check.h"
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct {
     haploom_status status;
@@ -198,6 +200,45 @@ static void option_keys(void) {
     CHECK(model == NULL);
     haploom_options_free(how);
     haploom_panel_free(panel);
+}
+
+/* Training on a GPU that is played by the library in LD_LIBRARY_PATH, which reads its environment once: hence a process of
+ * its own. Without a variable it works, and gives the model that the processor gives. */
+static void on_device(int line, haploom_status wanted, const char *variable, const char *value, const char *assignments,
+                      const char *const *words) {
+    fflush(stdout);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        if (variable) setenv(variable, value, 1);
+        haploom_panel *panel = demo(HAPLOOM_DEMO_TRAIN);
+        haploom_options *how = options(assignments);
+        haploom_model *model = NULL;
+        expect(line, assignments, wanted, haploom_train(panel, "rbm", how, &model), words);
+        fflush(stdout);
+        _exit(wrong);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        ++wrong;
+        return;
+    }
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; ++i) statuses[i].seen += statuses[i].status == wanted;
+}
+#define ON_DEVICE(wanted, variable, value, assignments, ...) \
+    on_device(__LINE__, HAPLOOM_##wanted, variable, value, assignments, (const char *const[]){__VA_ARGS__, NULL})
+
+static void devices(void) {
+    const char *tiny = "hidden=8,updates=1,chains=16,batch=16,clusters=1,device=cuda";
+    ON_DEVICE(OK, NULL, NULL, tiny, "");
+    ON_DEVICE(NO_DRIVER, "HAPLOOM_EMULATED_DRIVER_VERSION", "12020", tiny, "12.2", "12.4", "device=cpu");
+    ON_DEVICE(NO_DEVICE, "HAPLOOM_EMULATED_DEVICES", "0", tiny, "no GPU", "info --devices");
+    ON_DEVICE(NO_DEVICE, "HAPLOOM_EMULATED_CAPABILITY", "7.5", tiny, "7.5", "8.0");
+    ON_DEVICE(NO_DEVICE, NULL, NULL, "updates=1,device=cuda:7", "no cuda:7", "1 GPU");
+    ON_DEVICE(OUT_OF_DEVICE_MEMORY, "HAPLOOM_EMULATED_MEMORY", "1", "hidden=800,updates=1,device=cuda", "no memory left", "chains");
+    ON_DEVICE(DEVICE_FAILED, "HAPLOOM_EMULATED_FAILURE", "1", tiny, "device=cpu");
+    ON_DEVICE(INVALID_OPTION, NULL, NULL, "device=gpu", "no device gpu", "cuda:NUMBER");
 }
 
 static void training(void) {
@@ -464,6 +505,7 @@ int main(int argc, char **argv) {
     arrays();
     option_keys();
     training();
+    devices();
     model_files(argv[1]);
     other_panels(argv[1], argv[4], argv[5], argv[6]);
     imputers(argv[1], argv[4], argv[5], argv[6]);

@@ -1,7 +1,7 @@
 # Each status of the header is had from a call with real inputs, with a text that says file, site, sample and remedy.
 sed -nE 's/^#define HAPLOOM_([A-Z_]+) (0|\(-[0-9]+\))$/STATUS(\1)/p' "$PREFIX/include/haploom.h" |
     grep -vE 'VERSION|ABI|LAYOUT|MAJOR|DEMO' >statuses.inc
-[ "$(wc -l <statuses.inc)" -ge 29 ] || fail "found $(wc -l <statuses.inc) statuses in the header"
+[ "$(wc -l <statuses.inc)" -ge 33 ] || fail "found $(wc -l <statuses.inc) statuses in the header"
 
 # Files that others made wrong: cut, with another name of the contig, alleles exchanged, positions moved.
 bcftools view -Oz -o whole.vcf.gz "$PANEL"
@@ -13,4 +13,7 @@ bcftools view "$PANEL" | awk -F'\t' -v OFS='\t' '!/^#/ {t = $4; $4 = $5; $5 = t}
 bcftools view "$PANEL" | awk -F'\t' -v OFS='\t' '!/^#/ {$2 = $2 + 1} 1' | bcftools view -Ob -o elsewhere.bcf
 
 "$HERE/compile" statuses shared
-LC_ALL=C ./shared "$PANEL" cut.bcf cut.vcf.gz renamed.bcf swapped.bcf elsewhere.bcf
+# A library that plays the driver of a GPU.
+sh "$ROOT/cuda/emulator/build.sh" emulator
+
+LD_LIBRARY_PATH=$PWD/emulator${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} LC_ALL=C ./shared "$PANEL" cut.bcf cut.vcf.gz renamed.bcf swapped.bcf elsewhere.bcf

@@ -3,7 +3,7 @@
 use super::output::{print, table};
 use super::panel_args::{PartArgs, RuleArgs, WorkArgs};
 use super::terminal::Terminal;
-use crate::compute::{cpu, cuda};
+use crate::compute::device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::io::{self, LabelSource, MissingRule, UnphasedRule};
 use crate::model_file;
@@ -11,7 +11,6 @@ use crate::models::neural::log;
 use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
 use crate::panel::sites::Sites;
-use crate::threads::Threads;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -51,7 +50,7 @@ impl Info {
     /// Those of reading, and of writing to standard output.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let Some(file) = &self.file else {
-            return print(&table(&describe_devices()?));
+            return print(&table(&device::listed()?));
         };
         if is_model(file)? {
             return print(&table(&model_file::open(file)?.describe()));
@@ -72,21 +71,6 @@ impl Info {
         read.notices.iter().for_each(|notice| terminal.note(notice));
         print(&table(&describe_panel(&read.panel)))
     }
-}
-
-/// What `--device` takes on this machine. That there is no GPU is no failure.
-fn describe_devices() -> Result<Vec<(String, String)>> {
-    let mut lines = vec![("cpu".to_string(), format!("{}, {} threads", cpu::Path::best(), Threads::new(0).count()))];
-    match cuda::devices() {
-        Ok(devices) if devices.is_empty() => lines.push(("cuda".into(), "none: the driver shows no GPU".into())),
-        Ok(devices) => lines.extend(devices.iter().map(|device| {
-            let unfit = if device.is_supported() { "" } else { "; not usable: 8.0 or more is needed" };
-            (format!("cuda:{}", device.index), format!("{device}{unfit}"))
-        })),
-        Err(e) if e.kind() == ErrorKind::NoDriver => lines.push(("cuda".into(), format!("none: {e}"))),
-        Err(e) => return Err(e),
-    }
-    Ok(lines)
 }
 
 /// Whether a file begins as safetensors do: the length of a JSON text in eight bytes, then the text.

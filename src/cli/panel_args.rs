@@ -52,7 +52,8 @@ pub struct WorkArgs {
     /// Threads; 0 is one for each processor. Results do not depend on it
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
-    /// Where models learn and work: cpu, cuda, cuda:NUMBER, or auto (the first GPU that can be used, or the processor).
+    /// Where models learn and work: cpu, cuda, cuda:NUMBER, cuda:all, or auto (the first GPU that can be used, or the
+    /// processor).
     /// Reading and writing are the processor's in any case
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Cpu)]
     pub device: DeviceChoice,

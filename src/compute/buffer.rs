@@ -1,6 +1,6 @@
 //! Memory of a device, and matrices in it.
 
-use super::cuda::Memory;
+use super::cuda::{Arriving, Memory};
 use super::{Device, cuda};
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::bits::BitMatrix;
@@ -184,7 +184,7 @@ impl Number for i16 {
     }
 
     fn cuda_zeros(cuda: &cuda::Cuda, numbers: usize) -> Result<Memory> {
-        cuda.zeros(numbers / 8).map(Memory::as_bits)
+        cuda.zeros(numbers / 8).map(Memory::into_bits)
     }
 }
 
@@ -268,6 +268,46 @@ impl<T: Number> Matrix<T> {
     }
 }
 
+/// Bits that were sent.
+#[derive(Debug)]
+pub enum Sent {
+    /// They are there.
+    Here(BitMatrix),
+    /// They are on their way.
+    Arriving {
+        /// The copy.
+        arriving: Arriving,
+        /// Rows.
+        rows: usize,
+        /// Columns.
+        columns: usize,
+        /// Columns with padding.
+        stride: usize,
+    },
+}
+
+impl Sent {
+    /// Waits for them.
+    ///
+    /// # Errors
+    /// `OutOfMemory`; `DeviceFailed`: what went wrong in all that was asked for before.
+    pub fn bits(self) -> Result<BitMatrix> {
+        match self {
+            Sent::Here(bits) => Ok(bits),
+            Sent::Arriving { arriving, rows, columns, stride } => {
+                let mut bits = BitMatrix::zeros(rows, columns)?;
+                arriving.words(|words| {
+                    for (r, words) in words.chunks_exact((stride / 64).max(1)).enumerate() {
+                        let row = bits.row_mut(r);
+                        row.copy_from_slice(&words[..row.len()]);
+                    }
+                })?;
+                Ok(bits)
+            }
+        }
+    }
+}
+
 /// States of units: a row a chain, a column a unit.
 pub type States = Matrix<i16>;
 
@@ -298,7 +338,7 @@ impl States {
                     let source = bits.row(*r);
                     words[..source.len()].copy_from_slice(source);
                 }
-                *memory = memory.device().upload(&words)?.as_bits();
+                *memory = memory.device().upload(&words)?.into_bits();
                 Ok(())
             }
         }
@@ -329,6 +369,21 @@ impl States {
             Buffer::Cuda(_) => return Err(Error::new(ErrorKind::Internal, "numbers are packed as if they were bits")),
         }
         Ok(bits)
+    }
+
+    /// Has states 0 and 1 packed and brought to the processor's memory, while their device goes on with other work.
+    ///
+    /// # Errors
+    /// `OutOfMemory`, `OutOfDeviceMemory`, `DeviceFailed`.
+    pub fn send(self) -> Result<Sent> {
+        match self.buffer {
+            Buffer::Cuda(memory) if memory.holds_bits() => {
+                let device = memory.device().clone();
+                let arriving = device.send(memory)?;
+                Ok(Sent::Arriving { arriving, rows: self.rows, columns: self.columns, stride: self.stride })
+            }
+            _ => Ok(Sent::Here(self.pack()?)),
+        }
     }
 
     /// Sum of each column.

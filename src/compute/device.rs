@@ -50,6 +50,8 @@ pub enum DeviceChoice {
     Cpu,
     /// A GPU, by its number.
     Cuda(usize),
+    /// All GPUs that can be used: haplotypes are made on all of them. What runs on one device takes the first.
+    CudaAll,
     /// The first GPU that can be used, or the processor.
     Auto,
 }
@@ -63,10 +65,63 @@ impl DeviceChoice {
         match self {
             DeviceChoice::Cpu => Ok(Device::cpu(threads.clone())),
             DeviceChoice::Cuda(index) => Ok(Device::Cuda(cuda::Cuda::open(index, threads.clone())?)),
+            DeviceChoice::CudaAll => Ok(Device::Cuda(cuda::Cuda::open(first_usable()?, threads.clone())?)),
             DeviceChoice::Auto => {
                 let usable = cuda::devices().ok().into_iter().flatten().find(|d| d.is_supported());
                 let opened = usable.and_then(|d| cuda::Cuda::open(d.index, threads.clone()).ok());
                 Ok(opened.map_or_else(|| Device::cpu(threads.clone()), Device::Cuda))
+            }
+        }
+    }
+
+    /// Opens all devices that the choice names; one, if it is not all GPUs.
+    ///
+    /// # Errors
+    /// As [`DeviceChoice::open`].
+    pub fn open_all(self, threads: &Threads) -> Result<Vec<Device>> {
+        if self != DeviceChoice::CudaAll {
+            return Ok(vec![self.open(threads)?]);
+        }
+        first_usable()?;
+        let usable = cuda::devices()?.into_iter().filter(|d| d.is_supported());
+        usable.map(|d| Ok(Device::Cuda(cuda::Cuda::open(d.index, threads.clone())?))).collect()
+    }
+}
+
+/// What option `device` takes on this machine, and what each is. That there is no GPU is no failure.
+///
+/// # Errors
+/// `DeviceFailed`.
+pub fn listed() -> Result<Vec<(String, String)>> {
+    let processor = format!("{}, {} threads", cpu::Path::best(), Threads::new(0).count());
+    let mut lines = vec![("cpu".to_string(), processor)];
+    match cuda::devices() {
+        Ok(devices) if devices.is_empty() => lines.push(("cuda".into(), "none: the driver shows no GPU".into())),
+        Ok(devices) => lines.extend(devices.iter().map(|device| {
+            let unfit = if device.is_supported() { "" } else { "; not usable: 8.0 or more is needed" };
+            (format!("cuda:{}", device.index), format!("{device}{unfit}"))
+        })),
+        Err(e) if e.kind() == ErrorKind::NoDriver => lines.push(("cuda".into(), format!("none: {e}"))),
+        Err(e) => return Err(e),
+    }
+    Ok(lines)
+}
+
+/// The number of the first GPU that can be used.
+fn first_usable() -> Result<usize> {
+    cuda::devices()?.iter().find(|d| d.is_supported()).map(|d| d.index).ok_or_else(|| {
+        Error::new(ErrorKind::NoDevice, "the driver shows no GPU that can be used")
+            .remedy("haploom info --devices lists what there is; device=cpu needs none")
+    })
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Device::Cpu(cpu) => write!(f, "the processor ({})", cpu.path()),
+            Device::Cuda(cuda) => {
+                let description = cuda.description();
+                write!(f, "cuda:{} ({})", description.index, description.name)
             }
         }
     }
@@ -81,11 +136,12 @@ impl FromStr for DeviceChoice {
             "cpu" => Some(DeviceChoice::Cpu),
             "auto" => Some(DeviceChoice::Auto),
             "cuda" => Some(DeviceChoice::Cuda(0)),
+            "cuda:all" => Some(DeviceChoice::CudaAll),
             _ => text.strip_prefix("cuda:").and_then(number).map(DeviceChoice::Cuda),
         }
         .ok_or_else(|| {
             Error::new(ErrorKind::InvalidOption, format!("there is no device {text}"))
-                .remedy("it is cpu, cuda, cuda:NUMBER or auto")
+                .remedy("it is cpu, cuda, cuda:NUMBER, cuda:all or auto")
         })
     }
 }
@@ -95,6 +151,7 @@ impl fmt::Display for DeviceChoice {
         match self {
             DeviceChoice::Cpu => f.write_str("cpu"),
             DeviceChoice::Cuda(index) => write!(f, "cuda:{index}"),
+            DeviceChoice::CudaAll => f.write_str("cuda:all"),
             DeviceChoice::Auto => f.write_str("auto"),
         }
     }
@@ -106,7 +163,8 @@ mod tests {
 
     #[test]
     fn choices_are_read_as_they_are_written() {
-        for choice in [DeviceChoice::Cpu, DeviceChoice::Cuda(0), DeviceChoice::Cuda(3), DeviceChoice::Auto] {
+        use DeviceChoice::{Auto, Cpu, Cuda, CudaAll};
+        for choice in [Cpu, Cuda(0), Cuda(3), CudaAll, Auto] {
             assert_eq!(choice.to_string().parse::<DeviceChoice>().unwrap(), choice);
         }
         assert_eq!("cuda".parse::<DeviceChoice>().unwrap(), DeviceChoice::Cuda(0));

@@ -12,7 +12,7 @@ pub mod clusters;
 pub mod copying;
 pub mod cpu;
 pub mod cuda;
-mod device;
+pub mod device;
 pub mod hamming;
 pub mod learning;
 pub mod real;
@@ -22,7 +22,7 @@ mod weights;
 use crate::error::{Error, Result};
 use crate::rng::Purpose;
 
-pub use buffer::{Buffer, Matrix, Number, PANEL, Rows, States};
+pub use buffer::{Buffer, Matrix, Number, PANEL, Rows, Sent, States};
 pub use clamp::Clamp;
 pub use device::{Device, DeviceChoice};
 pub use weights::{WEIGHT_STEPS, Weights};
@@ -123,6 +123,25 @@ impl Device {
         match self {
             Device::Cpu(cpu) => cpu.outer(left, right, out),
             Device::Cuda(cuda) => cuda.outer(left, right, out),
+        }
+    }
+
+    /// Does `work` so many times, each time with random numbers `words` further on.
+    ///
+    /// # Errors
+    /// Those of the work; `DeviceFailed`.
+    pub fn repeat(
+        &self,
+        times: usize,
+        noise: Noise,
+        words: u64,
+        mut work: impl FnMut(Noise) -> Result<()>,
+    ) -> Result<()> {
+        match self {
+            Device::Cpu(_) => {
+                (0..times).try_for_each(|time| work(Noise { position: noise.position + time as u64 * words, ..noise }))
+            }
+            Device::Cuda(cuda) => cuda.repeat(times, noise, words, work),
         }
     }
 

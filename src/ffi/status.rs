@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Once;
 
 /// What a function answers: HAPLOOM_OK, or one of the negative numbers above, in blocks: general,
-/// -100 files, -200 what is in a panel, -300 model files, -400 training, -500 devices (none yet).
+/// -100 files, -200 what is in a panel, -300 model files, -400 training, -500 devices.
 /// Numbers are never reused; new ones may come.
 pub type haploom_status = i32;
 
@@ -73,6 +73,14 @@ pub const HAPLOOM_MODEL_CORRUPT: i32 = -303;
 pub const HAPLOOM_DIVERGED: i32 = -400;
 /// A checkpoint belongs to another panel or to other options.
 pub const HAPLOOM_CHECKPOINT_MISMATCH: i32 = -401;
+/// There is no NVIDIA driver, or it is older than that of CUDA 12.4.
+pub const HAPLOOM_NO_DRIVER: i32 = -500;
+/// There is no such GPU, or its compute capability is below 8.0.
+pub const HAPLOOM_NO_DEVICE: i32 = -501;
+/// The GPU has no memory left.
+pub const HAPLOOM_OUT_OF_DEVICE_MEMORY: i32 = -502;
+/// The GPU or its driver failed.
+pub const HAPLOOM_DEVICE_FAILED: i32 = -503;
 
 /// The names of the statuses, with the 0 at their end.
 const NAMES: &[(haploom_status, &str)] = &[
@@ -105,6 +113,10 @@ const NAMES: &[(haploom_status, &str)] = &[
     (HAPLOOM_MODEL_CORRUPT, "MODEL_CORRUPT\0"),
     (HAPLOOM_DIVERGED, "DIVERGED\0"),
     (HAPLOOM_CHECKPOINT_MISMATCH, "CHECKPOINT_MISMATCH\0"),
+    (HAPLOOM_NO_DRIVER, "NO_DRIVER\0"),
+    (HAPLOOM_NO_DEVICE, "NO_DEVICE\0"),
+    (HAPLOOM_OUT_OF_DEVICE_MEMORY, "OUT_OF_DEVICE_MEMORY\0"),
+    (HAPLOOM_DEVICE_FAILED, "DEVICE_FAILED\0"),
 ];
 
 thread_local! {

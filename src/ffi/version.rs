@@ -1,5 +1,8 @@
 //! Versions.
 
+use super::handle::copy_text;
+use super::status::answer;
+use crate::compute::device;
 use std::ffi::c_char;
 
 /// The version of this header, as three numbers, and as one: MAJOR * 1000000 + MINOR * 1000 +
@@ -21,7 +24,8 @@ const _: () = assert!(
 );
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
-const BUILD: &str = concat!("haploom ", env!("CARGO_PKG_VERSION"), "; htslib ", "1.19.1", " (its own); devices: cpu\0");
+const BUILD: &str =
+    concat!("haploom ", env!("CARGO_PKG_VERSION"), "; htslib ", "1.19.1", " (its own); devices: cpu, cuda\0");
 
 /// § Version
 ///
@@ -50,6 +54,18 @@ pub extern "C" fn haploom_abi() -> i32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_build_info() -> *const c_char {
     BUILD.as_ptr().cast()
+}
+
+/// Copies out which devices option `device` takes on this machine, a line each: its name, a tab, and
+/// what it is. The first is the processor; without a usable GPU a line says why. Writes at most
+/// `capacity` bytes and a 0 at their end; returns the length needed without the 0. Any thread.
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn haploom_devices(buffer: *mut c_char, capacity: usize) -> usize {
+    answer(0, || {
+        let lines = device::listed()?.into_iter().map(|(name, what)| format!("{name}\t{what}\n"));
+        Ok(copy_text(&lines.collect::<String>(), buffer, capacity))
+    })
 }
 
 #[cfg(test)]

@@ -282,14 +282,11 @@ impl HalfSteps {
         sweeps: usize,
         noise: Noise,
     ) -> Result<()> {
-        let mut noise = noise;
-        for _ in 0..sweeps {
+        device.repeat(sweeps, noise, self.words_per_sweep(), |noise| {
             self.sample_hidden(device, visible, hidden, noise)?;
-            noise.position += self.hidden_units().next_multiple_of(64) as u64;
-            self.sample_visible(device, hidden, visible, noise)?;
-            noise.position += self.sites().next_multiple_of(64) as u64;
-        }
-        Ok(())
+            let position = noise.position + self.hidden_units().next_multiple_of(64) as u64;
+            self.sample_visible(device, hidden, visible, Noise { position, ..noise })
+        })
     }
 
     /// The first half of a sweep: hidden units given the visible ones.

@@ -61,10 +61,10 @@ pub const TABLE: &[Spec] = &[
     text(
         "device",
         Reader::Call,
-        "cpu, cuda, cuda:NUMBER or auto",
+        "cpu, cuda, cuda:NUMBER, cuda:all or auto",
         "cpu",
-        "where models learn and work: the processor, a GPU, or (auto) the first GPU that can be used and else the processor; \
-         what an RBM makes does not depend on it",
+        "where models learn and work: the processor, a GPU, all of them (haplotypes are made on all, the rest on the first), or (auto) \
+         the first GPU that can be used and else the processor; what an RBM learns and makes does not depend on it",
     ),
     whole("seed", Reader::Call, 0, i64::MAX, "1", "seed of the random numbers"),
     flag(

@@ -1,7 +1,7 @@
 //! Haplotypes of a restricted Boltzmann machine: a start, Gibbs sweeps, and the last half-step.
 
 use super::tempering::{Draws, Ladder, Replicas};
-use crate::compute::{Device, Noise, States};
+use crate::compute::{Device, Noise, Sent, States};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::mixture::StartDraws;
 use crate::models::rbm::{HalfSteps, OutputStep};
@@ -10,8 +10,13 @@ use crate::panel::bits::BitMatrix;
 use crate::progress::Cancel;
 use crate::rng::Purpose;
 
-/// Sweeps between two looks at whether to stop.
-const SWEEPS: usize = 16;
+/// Sweeps between two looks at whether to stop; a GPU is told of more at a time.
+fn sweeps_between_looks(device: &Device) -> usize {
+    match device {
+        Device::Cpu(_) => 16,
+        Device::Cuda(_) => 128,
+    }
+}
 
 /// How chains come to their haplotypes.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,9 +110,10 @@ impl Chains {
         sweeps: usize,
         mut noise: Noise,
     ) -> Result<()> {
-        for first in (0..sweeps).step_by(SWEEPS) {
+        let between = sweeps_between_looks(device);
+        for first in (0..sweeps).step_by(between) {
             self.cancel.check()?;
-            let n = (sweeps - first).min(SWEEPS);
+            let n = (sweeps - first).min(between);
             self.steps.sweep(device, visible, hidden, n, noise)?;
             noise.position += n as u64 * self.steps.words_per_sweep();
         }
@@ -157,15 +163,15 @@ impl Chains {
         Ok((hidden, visible))
     }
 
-    /// Haplotypes `first .. first + n`, a row each.
+    /// Haplotypes `first .. first + n`, a row each, on their way from the device.
     ///
     /// # Errors
-    /// `OutOfMemory`.
-    pub fn haplotypes(&self, device: &Device, seed: u64, first: u64, n: usize) -> Result<BitMatrix> {
+    /// `Cancelled`; `OutOfMemory`, `OutOfDeviceMemory`, `DeviceFailed`.
+    pub fn haplotypes(&self, device: &Device, seed: u64, first: u64, n: usize) -> Result<Sent> {
         let (hidden, mut visible) = self.hidden(device, seed, Purpose::Sample, first, n)?;
         let noise = output_noise(seed, Purpose::Sample, first, &self.steps);
         self.output.sample(device, &hidden, noise, &mut visible)?;
-        visible.pack()
+        visible.send()
     }
 }
 

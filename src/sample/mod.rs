@@ -11,7 +11,7 @@ pub mod likelihood;
 pub mod plan;
 pub mod tempering;
 
-use crate::compute::{Device, DeviceChoice};
+use crate::compute::{Device, DeviceChoice, Sent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hmm::copying::Copying;
 use crate::models::context::Crossovers;
@@ -28,6 +28,7 @@ use crate::rng::{Purpose, Stream};
 use crate::threads::Threads;
 use chains::{Chains, Schedule};
 use plan::{Piece, Plan};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use artificial::{Artificial, described};
@@ -92,6 +93,8 @@ impl SampleSettings {
 
 /// Haplotypes of a stream without a plan.
 const MOST: u64 = 1 << 48;
+/// Haplotypes made at a time where it is not a device that says how many.
+const BATCH: usize = 480;
 
 /// What makes blocks of a context model, and the block that was made last.
 struct Weaver {
@@ -105,6 +108,12 @@ struct Network {
     workspace: Workspace<f32>,
 }
 
+/// Chains of an RBM on a device.
+struct Worker {
+    device: Device,
+    chains: Chains,
+}
+
 /// A stream of artificial haplotypes. It keeps its model alive.
 pub struct Sampler {
     model: Arc<Model>,
@@ -113,9 +122,8 @@ pub struct Sampler {
     /// What was set among the options, and the fingerprint of the start panel, for headers of files.
     chosen: String,
     start: Option<String>,
-    device: Device,
     threads: Threads,
-    chains: Option<Chains>,
+    workers: Vec<Worker>,
     copying: Option<Copying>,
     weaver: Option<Weaver>,
     network: Option<Network>,
@@ -123,7 +131,7 @@ pub struct Sampler {
     plan: Plan,
     sites: Sites,
     /// The model's sites that are wanted; `None` for all.
-    columns: Option<Vec<usize>>,
+    columns: Option<Arc<[usize]>>,
     next: u64,
     cancel: Cancel,
 }
@@ -136,12 +144,15 @@ impl Sampler {
     /// parse, and for an option that the model cannot follow; `NoOverlap` and its kin for a start panel that lacks sites of the model; `OutOfMemory`.
     pub fn new(model: Arc<Model>, settings: &SampleSettings) -> Result<Self> {
         let plan = settings.label.as_ref().map_or(Ok(Plan::Shares), |text| Plan::parse(text, model.labels()))?;
-        let device = settings.device.open(&settings.threads)?;
         let chosen = settings.options.chosen(&[Reader::Sample]);
-        let chains = match &model.generator {
+        let workers = match &model.generator {
             Generator::Rbm(machine) => {
                 let schedule = schedule(&model, machine, settings)?;
-                Some(Chains::new(&device, machine, schedule)?.stopped_by(settings.cancel.clone()))
+                let worker = |device: Device| {
+                    let chains = Chains::new(&device, machine, schedule.clone())?.stopped_by(settings.cancel.clone());
+                    Ok(Worker { device, chains })
+                };
+                settings.device.open_all(&settings.threads)?.into_iter().map(worker).collect::<Result<_>>()?
             }
             _ if settings.start.is_some() => {
                 return Err(Error::argument("only an RBM starts from a panel").remedy("leave out the start panel"));
@@ -150,7 +161,7 @@ impl Sampler {
                 let what = format!("a {} model does not read {chosen}", model.kind().name());
                 return Err(Error::new(ErrorKind::UnknownOption, what).remedy("these options are for RBMs"));
             }
-            _ => None,
+            _ => Vec::new(),
         };
         let copying = match &model.generator {
             Generator::Copying(panel) => Some(panel.model(&model.sites)?),
@@ -162,7 +173,8 @@ impl Sampler {
         };
         let network = match &model.generator {
             Generator::Neural(neural) => {
-                let (mut drawer, workspace) = (Drawer::new(neural, model.sites.len()), Workspace::on(&device));
+                let workspace = Workspace::on(&settings.device.open(&settings.threads)?);
+                let mut drawer = Drawer::new(neural, model.sites.len());
                 drawer.place(&workspace)?;
                 Some(Network { drawer, workspace })
             }
@@ -179,7 +191,7 @@ impl Sampler {
                     return Err(Error::new(kind, format!("the model has no site in region {region}"))
                         .remedy(format!("its contigs are {}", contigs.join(", "))));
                 }
-                (model.sites.select(&columns)?, Some(columns))
+                (model.sites.select(&columns)?, Some(columns.into()))
             }
         };
         Ok(Sampler {
@@ -187,9 +199,8 @@ impl Sampler {
             region: settings.region.clone(),
             chosen,
             start: settings.start.as_ref().map(Panel::fingerprint),
-            device,
             threads: settings.threads.clone(),
-            chains,
+            workers,
             copying,
             weaver,
             network,
@@ -268,26 +279,49 @@ impl Sampler {
         self.require(self.next, n)?;
         let mut out = BitMatrix::zeros(n, self.sites.len())?;
         let stride = out.stride();
-        // States of both layers, some of them as numbers.
-        let at_a_time = self.device.rows_at_a_time(4 * self.model.sites.len());
-        for first in (0..n).step_by(at_a_time) {
-            self.cancel.check()?;
-            let count = (n - first).min(at_a_time);
-            let mut batch = self.batch(self.next + first as u64, count)?;
-            if let Some(columns) = &self.columns {
-                batch = batch.select_columns(columns)?;
+        let columns = self.columns.clone();
+        let mut place = |first: usize, batch: BitMatrix| -> Result<()> {
+            let batch = match &columns {
+                Some(columns) => batch.select_columns(columns)?,
+                None => batch,
+            };
+            out.words_mut()[first * stride..][..batch.words().len()].copy_from_slice(batch.words());
+            Ok(())
+        };
+        if self.workers.is_empty() {
+            let at_a_time = self.network.as_ref().map_or(BATCH, |network| network.drawer.rows_at_a_time().max(BATCH));
+            for first in (0..n).step_by(at_a_time) {
+                self.cancel.check()?;
+                place(first, self.batch(self.next + first as u64, (n - first).min(at_a_time))?)?;
             }
-            out.words_mut()[first * stride..][..count * stride].copy_from_slice(batch.words());
+        } else {
+            self.of_chains(n, place)?;
         }
         self.next += n as u64;
         Ok(out)
     }
 
+    /// Has chains make the next `n` haplotypes; `place` gets them, from which of the `n` on. Devices take turns, and are given
+    /// their next chains before what they made has come.
+    fn of_chains(&self, n: usize, mut place: impl FnMut(usize, BitMatrix) -> Result<()>) -> Result<()> {
+        // States of both layers, some of them as numbers.
+        let bytes = 4 * self.model.sites.len();
+        let at_a_time = self.workers.iter().map(|worker| worker.device.rows_at_a_time(bytes)).min().unwrap_or(BATCH);
+        let mut coming: VecDeque<(usize, Sent)> = VecDeque::new();
+        for (i, first) in (0..n).step_by(at_a_time).enumerate() {
+            self.cancel.check()?;
+            let Worker { device, chains } = &self.workers[i % self.workers.len()];
+            let count = (n - first).min(at_a_time);
+            coming.push_back((first, chains.haplotypes(device, self.seed, self.next + first as u64, count)?));
+            if coming.len() > self.workers.len() {
+                coming.pop_front().map_or(Ok(()), |(first, sent)| place(first, sent.bits()?))?;
+            }
+        }
+        coming.into_iter().try_for_each(|(first, sent)| place(first, sent.bits()?))
+    }
+
     /// Haplotypes `first .. first + n` at all sites of the model.
     fn batch(&mut self, first: u64, n: usize) -> Result<BitMatrix> {
-        if let Some(chains) = &self.chains {
-            return chains.haplotypes(&self.device, self.seed, first, n);
-        }
         let mut out = BitMatrix::zeros(n, self.model.sites.len())?;
         let stride = out.stride();
         if let Some(Network { drawer, workspace }) = &mut self.network {

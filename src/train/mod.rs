@@ -251,6 +251,9 @@ fn train_rbm(
         checkpoint::prepare(folder)?;
     }
     let device = settings.device.open(&settings.threads)?;
+    if settings.device != DeviceChoice::Cpu {
+        progress.notice(format!("learns on {device}"));
+    }
     let identity = format!("panel {}, seed {}, {}", provenance.panel_sha256, settings.seed, provenance.options);
     let mut trainer = match (&settings.checkpoint, settings.resume) {
         (Some(folder), true) => {

@@ -63,7 +63,7 @@ impl Cuda {
     }
 
     /// Standard normal numbers for channels x positions, which are number `at` on of a row's.
-    pub(crate) fn noise(&self, words: RowWords, at: usize, out: Activations) -> Result<()> {
+    pub(crate) fn normal_numbers(&self, words: RowWords, at: usize, out: Activations) -> Result<()> {
         let arguments = Arguments::default()
             .value(words.seed)
             .value(words.stream)

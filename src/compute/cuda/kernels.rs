@@ -35,7 +35,7 @@ unsafe impl Send for Module {}
 // SAFETY: as above.
 unsafe impl Sync for Module {}
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 struct Function(sys::CUfunction);
 
 // SAFETY: as for a module, which it is part of.
@@ -115,12 +115,12 @@ impl Kernels {
 }
 
 /// An argument, where the driver reads it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 #[repr(C, align(8))]
 struct Slot([u8; 128]);
 
 /// Arguments of a launch, in the kernel's order.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub(super) struct Arguments(Vec<Slot>);
 
 impl Arguments {
@@ -146,7 +146,7 @@ impl Arguments {
 }
 
 /// Blocks of a grid and threads of a block.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(super) struct Grid {
     pub blocks: (usize, usize),
     pub threads: usize,
@@ -162,12 +162,44 @@ impl Grid {
     }
 }
 
+/// A launch that is kept instead of being made.
+#[derive(PartialEq)]
+pub(super) struct Recorded {
+    name: &'static str,
+    function: Function,
+    grid: Grid,
+    arguments: Arguments,
+}
+
+/// Launches that are being kept, and the address at which their random numbers' position stands.
+#[derive(Default)]
+pub(super) struct Recording(Mutex<Option<(u64, Vec<Recorded>)>>);
+
 impl Cuda {
+    /// From now on launches are kept; their random numbers are counted from the position at this address on.
+    pub(super) fn record_from(&self, position: u64) {
+        *self.recording() = Some((position, Vec::new()));
+    }
+
+    /// Ends [`Cuda::record_from`].
+    pub(super) fn stop_recording(&self) -> Vec<Recorded> {
+        self.recording().take().map(|(_, launches)| launches).unwrap_or_default()
+    }
+
+    /// The address of a position to add to random numbers' own, or null.
+    pub(super) fn moved(&self) -> u64 {
+        self.recording().as_ref().map_or(0, |(position, _)| *position)
+    }
+
+    fn recording(&self) -> std::sync::MutexGuard<'_, Option<(u64, Vec<Recorded>)>> {
+        self.inner.recording.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn is_hopper(&self) -> bool {
         self.inner.kernels.hopper()
     }
 
-    /// Launches a kernel on the stream.
+    /// Launches a kernel on the stream, or keeps the launch while launches are recorded.
     ///
     /// # Safety
     /// `arguments` are those that the kernel takes, and lengths of memory those that it reads and writes.
@@ -179,7 +211,22 @@ impl Cuda {
         arguments: Arguments,
     ) -> Result<()> {
         let function = self.inner.kernels.function(source, name, grid.shared)?;
-        let mut slots = arguments.0;
+        let launch = Recorded { name, function, grid, arguments };
+        if let Some((_, launches)) = &mut *self.recording() {
+            launches.push(launch);
+            return Ok(());
+        }
+        // SAFETY: the caller's.
+        unsafe { self.launch_recorded(&launch) }
+    }
+
+    /// Makes a launch.
+    ///
+    /// # Safety
+    /// As for [`Cuda::launch`], whose arguments it holds.
+    pub(super) unsafe fn launch_recorded(&self, launch: &Recorded) -> Result<()> {
+        let Recorded { name, function, grid, arguments } = launch;
+        let mut slots = arguments.0.clone();
         let mut places: Vec<*mut c_void> = slots.iter_mut().map(|slot| std::ptr::from_mut(slot).cast()).collect();
         let (x, y) = grid.blocks;
         let (Ok(x), Ok(y)) = (u32::try_from(x), u16::try_from(y)) else {

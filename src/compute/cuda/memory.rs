@@ -2,8 +2,9 @@
 
 use super::{Cuda, failed};
 use crate::error::Result;
-use cudarc::driver::{CudaSlice, DevicePtr};
+use cudarc::driver::{CudaSlice, CudaStream, DevicePtr, PinnedHostSlice};
 use std::fmt;
+use std::sync::{Arc, PoisonError};
 
 /// Bytes of a GPU's memory. States lie there as packed bits where they are 0 and 1, and as 16-bit numbers where not.
 pub struct Memory {
@@ -36,6 +37,18 @@ impl Cuda {
         Ok(Memory { bytes: slice, length: bytes, bits: false, device: self.clone() })
     }
 
+    /// The address of memory of at least so many bytes that the next operation may have overwritten. What works in graphs
+    /// takes its passing memory here: it stays where it is from launch to launch.
+    pub(super) fn scratch(&self, bytes: usize) -> Result<u64> {
+        let mut scratch = self.inner.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        if scratch.as_ref().is_none_or(|there| there.len() < bytes) {
+            // Work on the stream that still reads the old one comes before its release there.
+            *scratch = None;
+            *scratch = Some(self.memory(bytes)?.bytes);
+        }
+        Ok(scratch.as_ref().map_or(0, |there| there.device_ptr(self.stream()).0))
+    }
+
     /// Zeros.
     pub(crate) fn zeros(&self, bytes: usize) -> Result<Memory> {
         let mut memory = self.memory(bytes)?;
@@ -66,7 +79,7 @@ impl Memory {
     }
 
     /// The same, known to hold states as packed bits.
-    pub(crate) fn as_bits(self) -> Memory {
+    pub(crate) fn into_bits(self) -> Memory {
         Memory { bits: true, ..self }
     }
 
@@ -117,6 +130,11 @@ impl Memory {
         let stream = self.device.stream().clone();
         let copied = stream.memcpy_dtod(&other.bytes, &mut self.bytes);
         copied.map_err(failed("copying on the GPU"))
+    }
+
+    /// Has it copied to page-locked memory of its length.
+    pub(super) fn copy_to(&self, stream: &Arc<CudaStream>, pinned: &mut PinnedHostSlice<u8>) -> Result<()> {
+        stream.memcpy_dtoh(&self.bytes, pinned).map_err(failed("copying from the GPU"))
     }
 
     /// A copy on the same GPU.

@@ -6,24 +6,29 @@
 #![allow(unsafe_code)]
 
 mod generators;
+mod graph;
 mod kernels;
 mod layers;
 mod learning;
 mod memory;
 mod operations;
 mod states;
+mod transfer;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::threads::Threads;
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
-use cudarc::driver::{CudaContext, CudaStream, DriverError, sys};
+use cudarc::driver::{CudaContext, CudaSlice, CudaStream, DriverError, sys};
 pub(crate) use generators::{Classes, Packed, RowWords, Step};
-use kernels::Kernels;
+use graph::Graphs;
+use kernels::{Kernels, Recording};
 pub(crate) use layers::{Activations, Each, KernelAt, LEAD, Normalising, Reading};
 pub use memory::Memory;
 pub(super) use operations::zero_weights;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+pub use transfer::Arriving;
+use transfer::Landing;
 
 /// Columns of a matrix in a GPU's memory are padded to a multiple of this (`PADDED` in cuda/weights.cuh).
 pub const PADDED: usize = 128;
@@ -42,7 +47,12 @@ pub struct Cuda {
 
 struct Inner {
     // Fields are dropped in order: kernels and the stream before their context.
+    graphs: Graphs,
+    recording: Recording,
     kernels: Kernels,
+    scratch: Mutex<Option<CudaSlice<u8>>>,
+    landing: Landing,
+    copies: Arc<CudaStream>,
     stream: Arc<CudaStream>,
     context: Arc<CudaContext>,
     description: Description,
@@ -187,12 +197,22 @@ impl Cuda {
             return Err(Error::new(ErrorKind::NoDevice, what).remedy("8.0 or more is needed; take device=cpu"));
         }
         let context = CudaContext::new(index).map_err(failed("opening the device"))?;
-        // SAFETY: all work of a context of ours is on one stream, in order, and memory is given back on that stream: there
-        // is nothing for events to order.
+        // SAFETY: all work is on one stream, in order, and memory is given back on that stream; copies on the other one are
+        // ordered by events of their own, and keep their memory until they have come.
         unsafe { context.disable_event_tracking() };
-        let stream = context.new_stream().map_err(failed("making a stream"))?;
-        let kernels = Kernels::new(context.clone(), description.capability);
-        Ok(Cuda { inner: Arc::new(Inner { kernels, stream, context, description }), threads })
+        let stream = || context.new_stream().map_err(failed("making a stream"));
+        let inner = Inner {
+            graphs: Graphs::default(),
+            recording: Recording::default(),
+            kernels: Kernels::new(context.clone(), description.capability),
+            scratch: Mutex::default(),
+            landing: Landing::default(),
+            copies: stream()?,
+            stream: stream()?,
+            context,
+            description,
+        };
+        Ok(Cuda { inner: Arc::new(inner), threads })
     }
 
     /// What is known of it.

@@ -16,10 +16,11 @@ pub(super) struct DeviceNoise {
     moved: u64,
 }
 
-impl From<Noise> for DeviceNoise {
-    fn from(noise: Noise) -> Self {
+impl Cuda {
+    /// Random numbers as kernels take them.
+    pub(super) fn noise(&self, noise: Noise) -> DeviceNoise {
         let first = noise.first | (noise.purpose as u64) << 48;
-        DeviceNoise { seed: noise.seed, first, position: noise.position, moved: 0 }
+        DeviceNoise { seed: noise.seed, first, position: noise.position, moved: self.moved() }
     }
 }
 
@@ -103,7 +104,7 @@ impl<'a> Sides<'a> {
 }
 
 impl Cuda {
-    fn product(&self, of: &Sides, finish: Finish, noise: DeviceNoise, out: &Memory, out_stride: usize) -> Result<()> {
+    fn product(&self, of: &Sides, finish: Finish, noise: DeviceNoise, out: u64, out_stride: usize) -> Result<()> {
         if of.rows == 0 || of.outputs == 0 {
             return Ok(());
         }
@@ -112,7 +113,7 @@ impl Cuda {
             stride: of.stride as u64,
             weights: of.weights.address(),
             bias: of.bias.map_or(0, Memory::address),
-            out: out.address(),
+            out,
             out_stride: out_stride as u64,
             noise,
             scale: of.scale,
@@ -145,8 +146,8 @@ impl Cuda {
     ) -> Result<()> {
         match unit {
             Unit::Bernoulli => {
-                let (stride, memory) = (out.stride(), self.bits_of(out)?);
-                self.product(&Sides::new(states, weights)?, Finish::Sample, noise.into(), memory, stride)
+                let (stride, memory) = (out.stride(), self.bits_of(out)?.address());
+                self.product(&Sides::new(states, weights)?, Finish::Sample, self.noise(noise), memory, stride)
             }
             Unit::Relu { ceiling } => self.relu(states, weights, Some((ceiling, noise)), out),
         }
@@ -155,17 +156,17 @@ impl Cuda {
     /// States of ReLU units, cut at a ceiling, or their means.
     fn relu(&self, states: &States, weights: &Weights, sampled: Option<(i16, Noise)>, out: &mut States) -> Result<()> {
         let (rows, stride) = (out.rows(), out.stride());
-        let inputs = self.memory(size_of::<i32>() * rows * stride)?;
-        self.product(&Sides::new(states, weights)?, Finish::Keep, NO_NOISE, &inputs, stride)?;
+        let inputs = self.scratch(size_of::<i32>() * rows * stride)?;
+        self.product(&Sides::new(states, weights)?, Finish::Keep, NO_NOISE, inputs, stride)?;
         let arguments = Arguments::default()
-            .memory(&inputs)
+            .value(inputs)
             .value(rows as u32)
             .value(weights.outputs() as u32)
             .value(stride as u64)
             .value(weights.scale())
             .value(i32::from(sampled.is_some()))
             .value(sampled.map_or(0, |(ceiling, _)| i32::from(ceiling)))
-            .value(sampled.map_or(NO_NOISE, |(_, noise)| noise.into()))
+            .value(sampled.map_or(NO_NOISE, |(_, noise)| self.noise(noise)))
             .memory(self.numbers_of(out)?);
         // SAFETY: as the kernel takes them; inputs and output have `rows` rows of `stride` numbers.
         unsafe { self.launch(&STATES, "relu", Grid::over(rows * stride), arguments) }
@@ -180,7 +181,7 @@ impl Cuda {
     ) -> Result<()> {
         match unit {
             Unit::Bernoulli => {
-                let (stride, memory) = (out.stride(), self.numbers_of(out)?);
+                let (stride, memory) = (out.stride(), self.numbers_of(out)?.address());
                 self.product(&Sides::new(states, weights)?, Finish::Mean, NO_NOISE, memory, stride)
             }
             Unit::Relu { .. } => self.relu(states, weights, None, out),
@@ -194,7 +195,7 @@ impl Cuda {
         out: &mut Matrix<i32>,
     ) -> Result<()> {
         let stride = out.stride();
-        self.product(&Sides::new(states, weights)?, Finish::Keep, NO_NOISE, out.buffer.cuda()?, stride)
+        self.product(&Sides::new(states, weights)?, Finish::Keep, NO_NOISE, out.buffer.cuda()?.address(), stride)
     }
 
     pub(in crate::compute) fn log_partition(
@@ -209,11 +210,11 @@ impl Cuda {
             return Ok(());
         }
         let stride = outputs.next_multiple_of(PADDED);
-        let inputs = self.memory(size_of::<i32>() * rows * stride)?;
-        self.product(&Sides::new(states, weights)?, Finish::Keep, NO_NOISE, &inputs, stride)?;
+        let inputs = self.scratch(size_of::<i32>() * rows * stride)?;
+        self.product(&Sides::new(states, weights)?, Finish::Keep, NO_NOISE, inputs, stride)?;
         let sums = self.memory(size_of::<f64>() * rows)?;
         let arguments = Arguments::default()
-            .memory(&inputs)
+            .value(inputs)
             .value(stride as u64)
             .value(outputs as u32)
             .value(weights.scale())
@@ -253,7 +254,7 @@ impl Cuda {
             scale: 1.0,
         };
         let stride = out.stride();
-        self.product(&sides, Finish::Keep, NO_NOISE, out.buffer.cuda()?, stride)
+        self.product(&sides, Finish::Keep, NO_NOISE, out.buffer.cuda()?.address(), stride)
     }
 
     /// Sets laid-out weights from numbers in the GPU's memory.

@@ -1,7 +1,6 @@
 //! What is done to states besides products: the GPU's twins of `compute/states.rs`.
 
 use super::kernels::{Arguments, Grid, STATES};
-use super::operations::DeviceNoise;
 use super::{Cuda, Memory, PADDED};
 use crate::compute::{Buffer, Clamp, Noise, States};
 use crate::error::{Error, ErrorKind, Result};
@@ -12,7 +11,7 @@ impl Cuda {
         let bytes = states.rows() * states.stride() / 8;
         let memory = states.buffer.cuda_mut()?;
         if !memory.holds_bits() {
-            *memory = self.memory(bytes)?.as_bits();
+            *memory = self.memory(bytes)?.into_bits();
         }
         Ok(memory)
     }
@@ -42,7 +41,7 @@ impl Cuda {
                 .value(stride as u64)
         };
         if memory.holds_bits() {
-            let out = self.memory(columns * stride / 8)?.as_bits();
+            let out = self.memory(columns * stride / 8)?.into_bits();
             let warps = stride / 32 * columns.div_ceil(32);
             let grid = Grid { blocks: (warps.div_ceil(8).clamp(1, 1 << 20), 1), threads: 256, shared: 0 };
             // SAFETY: as the kernel takes them; the output has `columns` rows of `stride` bits.
@@ -196,7 +195,7 @@ impl Cuda {
             .memory(clamp.sites.cuda()?)
             .value(clamp.typed as u32)
             .value(error)
-            .value(DeviceNoise::from(noise))
+            .value(self.noise(noise))
             .memory(clamp.before.cuda()?);
         // SAFETY: as the kernel takes them; shapes were compared by the caller.
         unsafe { self.launch(&STATES, "clamp_seen", Grid::over(rows * clamp.typed), arguments) }

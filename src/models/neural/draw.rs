@@ -18,8 +18,10 @@ const NUMBERS: usize = 1 << 18;
 /// Rows made at a time, at most.
 const ROWS: usize = 240;
 
-/// Numbers of the largest layer that a GPU works on at a time: enough for all of its processors, a few hundred MiB.
+/// Numbers of the largest layer that a GPU works on at a time, at most: enough for all of its processors.
 const NUMBERS_ON_GPU: usize = 1 << 26;
+/// Bytes of a GPU's memory for each of them, at least: several layers are there at a time, and others may use it, too.
+const BYTES_OF_GPU: usize = 128;
 /// Rows that a GPU makes at a time, at most.
 const ROWS_ON_GPU: usize = 4096;
 
@@ -120,7 +122,7 @@ impl Inputs {
         let mut first = 0;
         for (channels, length) in &self.noise {
             let input = workspace.tensor(*channels, labels.len(), *length)?;
-            cuda.noise(words, first, input.on_gpu()?)?;
+            cuda.normal_numbers(words, first, input.on_gpu()?)?;
             inputs.push(input);
             first += channels * length;
         }
@@ -183,9 +185,15 @@ impl Drawer {
             self.network.place(workspace)?;
             self.placed = Some(cuda.upload(&self.bias)?);
             let largest = self.network.graph.nodes.iter().map(|n| n.channels * n.length).max().unwrap_or(1);
-            self.rows = (NUMBERS_ON_GPU / largest).clamp(1, ROWS_ON_GPU);
+            let numbers = NUMBERS_ON_GPU.min(cuda.description().memory / BYTES_OF_GPU);
+            self.rows = (numbers / largest).clamp(1, ROWS_ON_GPU);
         }
         Ok(())
+    }
+
+    /// Rows that it makes at a time.
+    pub fn rows_at_a_time(&self) -> usize {
+        self.rows
     }
 
     /// The label of a row. Where none is asked for it is drawn by person, so that haplotypes 2j and 2j + 1 have the same

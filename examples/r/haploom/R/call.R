@@ -38,6 +38,7 @@ settings <- function(..., call = sys.call(sys.parent())) {
         refuse("options are given by name, such as epochs = 20; haploom_options() lists them", call = call)
     }
     given <- given[!vapply(given, is.null, NA)]
+    if (!"device" %in% names(given)) given$device <- getOption("haploom.device")
     twice <- names(given)[duplicated(names(given))]
     if (length(twice) > 0) refuse("option ", twice[1], " is given twice", call = call)
     for (key in names(given)) {

@@ -5,6 +5,11 @@ haploom_version <- function() {
     list(library = table$library, abi = table$abi, build = table$build)
 }
 
+haploom_devices <- function() {
+    lines <- strsplit(strsplit(.Call(C_device_lines), "\n")[[1]], "\t", fixed = TRUE)
+    data.frame(device = vapply(lines, `[`, "", 1), description = vapply(lines, `[`, "", 2))
+}
+
 haploom_options <- function() as.data.frame(.Call(C_options_table), stringsAsFactors = FALSE)
 
 .onLoad <- function(libname, pkgname) {

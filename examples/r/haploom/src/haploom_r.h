@@ -78,6 +78,7 @@ sample_columns read_sample_columns(SEXP list);
 /* ---- routines, by file; the R functions that call them say what they do */
 SEXP options_table(void);
 SEXP version_table(void);
+SEXP device_lines(void);
 
 SEXP panel_open(SEXP path, SEXP keys, SEXP progress);
 SEXP panel_demo(SEXP part);

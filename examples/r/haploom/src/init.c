@@ -43,12 +43,20 @@ SEXP version_table(void) {
     return list;
 }
 
+SEXP device_lines(void) {
+    size_t size = haploom_devices(NULL, 0) + 1;
+    char *text = R_alloc(size, 1);
+    haploom_devices(text, size);
+    return utf8(text);
+}
+
 #define ROUTINE(name, arguments) {"C_" #name, (DL_FUNC)&name, arguments}
 
 static const R_CallMethodDef routines[] = {
     ROUTINE(is_gone, 1),
     ROUTINE(options_table, 0),
     ROUTINE(version_table, 0),
+    ROUTINE(device_lines, 0),
     ROUTINE(panel_open, 3),
     ROUTINE(panel_demo, 1),
     ROUTINE(panel_from_matrix, 3),

@@ -48,6 +48,7 @@
  *
  *   every call:
  *     threads          1; a whole number from 0 to 4096
+ *     device           cpu; cpu, cuda, cuda:NUMBER, cuda:all or auto
  *     seed             1; a whole number, at least 0
  *   region:
  *     region           ""; CONTIG, CONTIG:POSITION, CONTIG:START-END or CONTIG:START-,
@@ -358,6 +359,18 @@
 /** A checkpoint belongs to another panel or to other options. */
 #define HAPLOOM_CHECKPOINT_MISMATCH (-401)
 
+/** There is no NVIDIA driver, or it is older than that of CUDA 12.4. */
+#define HAPLOOM_NO_DRIVER (-500)
+
+/** There is no such GPU, or its compute capability is below 8.0. */
+#define HAPLOOM_NO_DEVICE (-501)
+
+/** The GPU has no memory left. */
+#define HAPLOOM_OUT_OF_DEVICE_MEMORY (-502)
+
+/** The GPU or its driver failed. */
+#define HAPLOOM_DEVICE_FAILED (-503)
+
 /** An option takes whole numbers. */
 #define HAPLOOM_TYPE_INT 1
 
@@ -453,7 +466,7 @@ typedef struct haploom_sites haploom_sites;
 
 /**
  * What a function answers: HAPLOOM_OK, or one of the negative numbers above, in blocks: general,
- * -100 files, -200 what is in a panel, -300 model files, -400 training, -500 devices (none yet).
+ * -100 files, -200 what is in a panel, -300 model files, -400 training, -500 devices.
  * Numbers are never reused; new ones may come.
  */
 typedef int32_t haploom_status;
@@ -491,6 +504,14 @@ int32_t haploom_abi(void);
  * Since 0.1.
  */
 const char *haploom_build_info(void);
+
+/**
+ * Copies out which devices option `device` takes on this machine, a line each: its name, a tab, and
+ * what it is. The first is the processor; without a usable GPU a line says why. Writes at most
+ * `capacity` bytes and a 0 at their end; returns the length needed without the 0. Any thread.
+ * Since 0.1.
+ */
+size_t haploom_devices(char *buffer, size_t capacity);
 
 /** @} */
 

@@ -39,4 +39,8 @@ test_that("the library says its version", {
     expect_match(haploom_version()$library, "^[0-9]+\\.[0-9]+\\.[0-9]+$")
     expect_match(haploom_version()$build, "htslib")
     expect_type(haploom_version()$abi, "integer")
+    expect_identical(haploom_devices()$device[1], "cpu")
+    old <- options(haploom.device = "nowhere")
+    on.exit(options(old))
+    expect_error(sampler(train(demo_panel(), "bernoulli", device = "cpu")), "no device nowhere")
 })
