@@ -21,6 +21,8 @@ mod twins {
     use haploom::compute::cuda::Cuda;
     use haploom::compute::{Device, DeviceChoice};
     use haploom::error::ErrorKind;
+    use haploom::impute::{ImputeSettings, Imputer, LatentSettings, Typed};
+    use haploom::models::encode::encode;
     use haploom::models::{Model, ModelKind};
     use haploom::nn::graph::Over;
     use haploom::nn::optimiser::{Optimiser, Rule};
@@ -428,6 +430,36 @@ mod twins {
                 assert!(cpu.any());
                 let pieces = sampled(&model, DeviceChoice::Cuda(0), label, &[1, 2, 33, 34]);
                 assert!(pieces == cuda, "{kind:?} {text}: in pieces");
+            }
+        }
+    }
+
+    /// Dosages by a generator's latent space, and what an encoder makes of haplotypes. Few steps: chains whose acceptance is
+    /// close to its draw part after some.
+    #[test]
+    #[ignore = "needs a device: make test, make test-gpu"]
+    fn generators_impute_and_encode_alike() {
+        let panel = small::panel(1);
+        let sites: Vec<usize> = (0..small::SITES).step_by(7).collect();
+        let alleles = panel.bits().select_rows(&[0, 3, 5]).unwrap().select_columns(&sites).unwrap();
+        let typed = Typed::new(sites, alleles, None).unwrap();
+        for (kind, text) in [KINDS[0], KINDS[5], KINDS[6]] {
+            let model = Arc::new(trained(&panel, kind, text, on(DeviceChoice::Cpu)));
+            let [cpu, cuda] = [DeviceChoice::Cpu, DeviceChoice::Cuda(0)].map(|device| {
+                let latent = LatentSettings { pool: 100, chains: 3, steps: 10, ..LatentSettings::default() };
+                let settings = ImputeSettings { seed: 3, device, latent, ..ImputeSettings::default() };
+                let imputer = Imputer::from_model(&model, settings).unwrap();
+                let fitted = imputer.fit(&typed, &Threads::single(), &mut Progress::none()).unwrap();
+                let mut dosages = vec![0.0; typed.haplotypes() * small::SITES];
+                let mut left_out = vec![0.0; typed.haplotypes() * typed.sites().len()];
+                fitted.impute_all(&typed, &mut dosages, &mut left_out, &mut Progress::none()).unwrap();
+                dosages
+            });
+            close(&cpu, &cuda, 1e-2, &format!("{kind:?} {text}: dosages"));
+            if kind == ModelKind::Vae {
+                let [cpu, cuda] = devices()
+                    .map(|device| encode(&model, panel.bits(), 3, &device, &mut Progress::none()).unwrap().hidden);
+                close(&cpu, &cuda, 2f64.powi(-8), &format!("{kind:?} {text}: codes"));
             }
         }
     }
