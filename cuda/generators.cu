@@ -250,7 +250,7 @@ KERNEL(rows_of)
 
 // Alleles from log odds: on with the logistic function of `odds x sharpness + bias`, or where that is above 0 if they are not
 // drawn. Row n has words of stream `stream + n` from chunk `chunk` on. Sixteen threads make a word of 64 alleles.
-extern "C" __global__ void decide(const float *given, unsigned samples, unsigned columns, unsigned segment,
+extern "C" __global__ void draw_alleles(const float *given, unsigned samples, unsigned columns, unsigned segment,
                                   const float *bias, float sharpness, int drawn, unsigned long long seed,
                                   unsigned long long stream, unsigned long long chunk, unsigned long long *out,
                                   unsigned stride) {
@@ -275,4 +275,4 @@ extern "C" __global__ void decide(const float *given, unsigned samples, unsigned
     for (int apart = 8; apart > 0; apart /= 2) bits |= __shfl_xor_sync(0xffffffffu, bits, apart);
     if (lane == 0 && n < samples) out[word] = bits;
 }
-KERNEL(decide)
+KERNEL(draw_alleles)

@@ -22,6 +22,7 @@ mod twins {
     use haploom::compute::{Device, DeviceChoice};
     use haploom::error::ErrorKind;
     use haploom::impute::{ImputeSettings, Imputer, LatentSettings, Typed};
+    use haploom::model_file::to_bytes;
     use haploom::models::encode::encode;
     use haploom::models::{Model, ModelKind};
     use haploom::nn::graph::Over;
@@ -39,6 +40,8 @@ mod twins {
 
     /// Sums of some hundred terms in another order.
     const SAME: f64 = 2e-6;
+    /// The same of products: tensor cores may cut the last bits of a sum where the processor rounds them.
+    const PRODUCTS: f64 = 3e-5;
 
     fn devices() -> [Device; 2] {
         let threads = Threads::single();
@@ -149,7 +152,7 @@ mod twins {
                     let y = g.dense("a", x, units, bias);
                     g.leaky_relu(y, slope)
                 });
-                agree(&graph, samples, SAME, &format!("dense {inputs} x {units}"));
+                agree(&graph, samples, PRODUCTS, &format!("dense {inputs} x {units}"));
             }
         }
     }
@@ -170,7 +173,7 @@ mod twins {
                     });
                     // One position that comes out has no zero after it to read on the way back.
                     if graph.nodes[graph.output()].length > 1 {
-                        agree(&graph, samples, SAME, &format!("{step:?} {inputs} x {channels}, {length} long"));
+                        agree(&graph, samples, PRODUCTS, &format!("{step:?} {inputs} x {channels}, {length} long"));
                     }
                 }
             }
@@ -367,6 +370,9 @@ mod twins {
                 [DeviceChoice::Cpu, DeviceChoice::Cuda(0)].map(|device| trained(&panel, kind, text, on(device)));
             alike(&cpu, &cuda, &format!("{kind:?} {text}"));
             assert!(cpu.provenance.log.len() > 1);
+            // Sums are made in an order that is always the same.
+            let again = trained(&panel, kind, text, on(DeviceChoice::Cuda(0)));
+            assert!(to_bytes(&again).unwrap() == to_bytes(&cuda).unwrap(), "{kind:?} {text}: another time");
         }
     }
 

@@ -55,8 +55,8 @@ pub struct ImputeSettings {
     pub latent: LatentSettings,
     /// Threads that make artificial haplotypes and the points of a latent space. Default: one.
     pub threads: Threads,
-    /// Where chains of an RBM run, and where artificial haplotypes are made. Dosages by an RBM do not depend on it. Default:
-    /// the processor.
+    /// Where chains of an RBM run, where the latent space of a neural generator is searched, and where artificial haplotypes are
+    /// made. Dosages by an RBM do not depend on it. Default: the processor.
     pub device: DeviceChoice,
 }
 

@@ -48,7 +48,8 @@ pub struct SampleSettings {
     pub start: Option<Panel>,
     /// Threads. Haplotypes do not depend on them. Default: one.
     pub threads: Threads,
-    /// Where haplotypes are made. Those of an RBM do not depend on it. Default: the processor.
+    /// Where haplotypes are made. Those of an RBM do not depend on it; those of a neural generator differ in rare alleles, whose
+    /// chance is within rounding of their draw. Default: the processor.
     pub device: DeviceChoice,
     /// Options that the sampler reads.
     pub options: Options,

@@ -378,7 +378,7 @@ impl Cuda {
             return Ok(());
         }
         // SAFETY: as the kernel takes them; the output has whole rows of words for the columns.
-        unsafe { self.launch(&GENERATORS, "decide", grid, arguments)? };
+        unsafe { self.launch(&GENERATORS, "draw_alleles", grid, arguments)? };
         packed.download(out)
     }
 }

@@ -169,7 +169,7 @@ pub fn fit(
     };
     let frequencies = super::contrastive::frequencies(&data.bits);
     let sites = panel.sites().len();
-    let judge = Judge::new(&data.bits, judges.as_ref(), panel.sites(), settings.seed)?;
+    let judge = Judge::new(&data.bits, judges.as_ref(), panel.sites(), settings.seed, &device)?;
     if of_run.components > 0 {
         progress.step("fitting components", 0, 1, "panel")?;
         data.scores = Some(Scores::fit(&data.bits, of_run.components, settings.seed, &settings.threads)?);
