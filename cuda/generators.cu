@@ -21,6 +21,16 @@ extern "C" __global__ void noise(unsigned long long seed, unsigned long long str
 }
 KERNEL(noise)
 
+// One-hot codes of labels, the same at every position.
+extern "C" __global__ void label_codes(const unsigned *labels, unsigned names, unsigned samples, unsigned length,
+                                       unsigned segment, float *out) {
+    FOR_EACH(i, (unsigned long long)names * samples * segment) {
+        const unsigned l = i % segment, n = i / segment % samples, c = i / segment / samples;
+        out[i] = l < length && labels[n] == c ? 1.0f : 0.0f;
+    }
+}
+KERNEL(label_codes)
+
 // Alleles of rows of packed bits as -1 and 1: a unit a column for a segment of 1, else a channel of positions, 0 beyond the last
 // column.
 extern "C" __global__ void alleles(const unsigned long long *bits, unsigned long long stride, const unsigned *rows,

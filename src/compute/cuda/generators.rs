@@ -80,10 +80,28 @@ impl Cuda {
         unsafe { self.launch_over(&GENERATORS, "noise", out.count(), arguments) }
     }
 
+    /// Whole numbers below 2^32, copied.
+    fn numbers(&self, numbers: &[usize]) -> Result<Memory> {
+        self.upload(&numbers.iter().map(|number| *number as u32).collect::<Vec<_>>())
+    }
+
+    /// One-hot codes of labels: a channel a name.
+    pub(crate) fn label_codes(&self, labels: &[usize], out: Activations) -> Result<()> {
+        let labels = self.numbers(labels)?;
+        let arguments = Arguments::default()
+            .memory(&labels)
+            .value(out.channels as u32)
+            .value(out.samples as u32)
+            .value(out.length as u32)
+            .value(out.segment() as u32)
+            .value(out.at(0));
+        // SAFETY: as the kernel takes them; there is a label a sample.
+        unsafe { self.launch_over(&GENERATORS, "label_codes", out.count(), arguments) }
+    }
+
     /// Alleles of rows as -1 and 1.
     pub(crate) fn alleles(&self, bits: &Packed, rows: &[usize], out: Activations) -> Result<()> {
-        let numbers: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
-        let rows = self.upload(&numbers)?;
+        let rows = self.numbers(rows)?;
         let arguments = Arguments::default()
             .memory(&bits.memory)
             .value(bits.stride as u64)
@@ -166,8 +184,7 @@ impl Cuda {
         seed: Activations,
         losses: &Memory,
     ) -> Result<()> {
-        let numbers: Vec<u32> = labels.iter().map(|label| *label as u32).collect();
-        let uploaded = self.upload(&numbers)?;
+        let uploaded = self.numbers(labels)?;
         let arguments = Arguments::default()
             .value(given.at(0))
             .value(given.row() as u32)

@@ -418,9 +418,14 @@ impl Drawer {
 /// # Errors
 /// `OutOfDeviceMemory`, `DeviceFailed`.
 pub fn codes(workspace: &mut Workspace<f32>, labels: &[usize], names: usize, length: usize) -> Result<Tensor<f32>> {
+    if let Some(cuda) = workspace.cuda() {
+        let codes = workspace.tensor(names, labels.len(), length)?;
+        cuda.label_codes(labels, codes.on_gpu()?)?;
+        return Ok(codes);
+    }
     let mut codes = workspace.host_zeros(names, labels.len(), length);
     labels.iter().enumerate().for_each(|(n, label)| codes.positions_mut(*label, n).fill(1.0));
-    workspace.placed(codes)
+    Ok(codes)
 }
 
 /// Standard normal numbers from the words of chunk `chunk` on, one from each word.
