@@ -439,6 +439,8 @@ mod twins {
                 assert!(cpu.any());
                 let pieces = sampled(&model, DeviceChoice::Cuda(0), label, &[1, 2, 33, 34]);
                 assert!(pieces == cuda, "{kind:?} {text}: in pieces");
+                let all = sampled(&model, DeviceChoice::CudaAll, label, &[70]);
+                assert!(all == cuda, "{kind:?} {text}: on all GPUs");
             }
         }
     }

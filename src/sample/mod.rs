@@ -127,7 +127,8 @@ pub struct Sampler {
     workers: Vec<Worker>,
     copying: Option<Copying>,
     weaver: Option<Weaver>,
-    network: Option<Network>,
+    /// A neural generator on each device.
+    networks: Vec<Network>,
     /// Which haplotypes have which label.
     plan: Plan,
     sites: Sites,
@@ -172,14 +173,16 @@ impl Sampler {
             Generator::Context(context) => Some(Weaver { crossovers: Crossovers::of(context)?, block: None }),
             _ => None,
         };
-        let network = match &model.generator {
+        let networks = match &model.generator {
             Generator::Neural(neural) => {
-                let workspace = Workspace::on(&settings.device.open(&settings.threads)?);
-                let mut drawer = Drawer::new(neural, model.sites.len());
-                drawer.place(&workspace)?;
-                Some(Network { drawer, workspace })
+                let network = |device: Device| {
+                    let (mut drawer, workspace) = (Drawer::new(neural, model.sites.len()), Workspace::on(&device));
+                    drawer.place(&workspace)?;
+                    Ok(Network { drawer, workspace })
+                };
+                settings.device.open_all(&settings.threads)?.into_iter().map(network).collect::<Result<_>>()?
             }
-            _ => None,
+            _ => Vec::new(),
         };
         let (sites, columns) = match &settings.region {
             None => (model.sites.clone(), None),
@@ -204,7 +207,7 @@ impl Sampler {
             workers,
             copying,
             weaver,
-            network,
+            networks,
             plan,
             sites,
             columns,
@@ -251,7 +254,7 @@ impl Sampler {
 
     /// The label of haplotype `i`; `None` for a model that knows none, and past the end of the stream.
     pub fn label(&self, i: u64) -> Option<&str> {
-        let drawer = &self.network.as_ref()?.drawer;
+        let drawer = &self.networks.first()?.drawer;
         let piece = self.plan.pieces(i, 1).next()?;
         let drawn = || drawer.label_of_person(self.seed, Purpose::Sample, i / 2);
         self.model.labels().names.get(piece.label.unwrap_or_else(drawn)).map(String::as_str)
@@ -290,7 +293,8 @@ impl Sampler {
             Ok(())
         };
         if self.workers.is_empty() {
-            let at_a_time = self.network.as_ref().map_or(BATCH, |network| network.drawer.rows_at_a_time().max(BATCH));
+            let of_device = |network: &Network| network.drawer.rows_at_a_time().max(BATCH);
+            let at_a_time = self.networks.iter().map(of_device).sum::<usize>().max(BATCH);
             for first in (0..n).step_by(at_a_time) {
                 self.cancel.check()?;
                 place(first, self.batch(self.next + first as u64, (n - first).min(at_a_time))?)?;
@@ -321,19 +325,34 @@ impl Sampler {
         coming.into_iter().try_for_each(|(first, sent)| place(first, sent.bits()?))
     }
 
+    /// Haplotypes `first ..` of a neural generator, as many as `out` has rows: each device makes its share meanwhile.
+    fn of_networks(&mut self, first: u64, mut out: BitMatrix) -> Result<BitMatrix> {
+        let (plan, seed, stride) = (&self.plan, self.seed, out.stride());
+        if let [network] = &mut self.networks[..] {
+            network.fill(plan, seed, first, out.words_mut(), stride)?;
+            return Ok(out);
+        }
+        let share = out.rows().div_ceil(self.networks.len()).max(1);
+        std::thread::scope(|scope| {
+            let parts = self.networks.iter_mut().zip(out.words_mut().chunks_mut(share * stride)).enumerate();
+            // A thread waits for each device. All have begun before one is waited for.
+            let begun: Vec<_> = parts
+                .map(|(i, (network, words))| {
+                    scope.spawn(move || network.fill(plan, seed, first + (i * share) as u64, words, stride))
+                })
+                .collect();
+            let failed = || Error::new(ErrorKind::Internal, "a thread that waited for a device ended");
+            begun.into_iter().map(|part| part.join().unwrap_or_else(|_| Err(failed()))).collect::<Result<Vec<()>>>()
+        })?;
+        Ok(out)
+    }
+
     /// Haplotypes `first .. first + n` at all sites of the model.
     fn batch(&mut self, first: u64, n: usize) -> Result<BitMatrix> {
         let mut out = BitMatrix::zeros(n, self.model.sites.len())?;
         let stride = out.stride();
-        if let Some(Network { drawer, workspace }) = &mut self.network {
-            let mut words = out.words_mut();
-            for Piece { label, first, count } in self.plan.pieces(first, n) {
-                let rows = Rows { seed: self.seed, purpose: Purpose::Sample, first, count, label };
-                let (piece, rest) = words.split_at_mut(count * stride);
-                piece.copy_from_slice(drawer.haplotypes(workspace, rows)?.words());
-                words = rest;
-            }
-            return Ok(out);
+        if !self.networks.is_empty() {
+            return self.of_networks(first, out);
         }
         if let (Generator::Context(context), Some(weaver)) = (&self.model.generator, &mut self.weaver) {
             let size = context.block_size() as u64;
@@ -365,6 +384,20 @@ impl Sampler {
             }
         })?;
         Ok(out)
+    }
+}
+
+impl Network {
+    /// Rows `first ..` of a stream, as many as fill `words`.
+    fn fill(&mut self, plan: &Plan, seed: u64, first: u64, words: &mut [u64], stride: usize) -> Result<()> {
+        let mut words = words;
+        for Piece { label, first, count } in plan.pieces(first, words.len() / stride) {
+            let rows = Rows { seed, purpose: Purpose::Sample, first, count, label };
+            let (piece, rest) = words.split_at_mut(count * stride);
+            piece.copy_from_slice(self.drawer.haplotypes(&mut self.workspace, rows)?.words());
+            words = rest;
+        }
+        Ok(())
     }
 }
 
