@@ -272,9 +272,9 @@ __device__ __forceinline__ void affine(const Affine &of) {
 
 #else
 
-// Tiles of 256 rows x 128 outputs. Two groups of four warps multiply, each 128 rows in two halves of 64; one thread of
-// a third group has weights copied to shared memory ahead of them, and its group leaves them its registers. Blocks go on from tile to tile, so that weights of the next one arrive
-// while the last one is finished.
+// Tiles of 256 rows x 128 outputs. Two groups of four warps multiply, each 128 rows in two halves of 64; one thread of a
+// third group has weights copied to shared memory ahead of them, and its group leaves them its registers. Blocks go on from
+// tile to tile, so that weights of the next one arrive while the last one is finished.
 #define ROWS 256
 #define STAGE_BYTES (STAGE_INPUTS * TILE_OUTPUTS)
 #define STAGES 8
@@ -435,10 +435,10 @@ __device__ __forceinline__ void affine(const Affine &of) {
 
 #endif
 
-#define AFFINE(name, form, finish)                                                \
+#define AFFINE(name, form, finish)                                      \
     extern "C" __global__ void AFFINE_BOUNDS affine_##name(Affine of) { \
-        affine<form, finish>(of);                                                 \
-    }                                                                             \
+        affine<form, finish>(of);                                       \
+    }                                                                   \
     KERNEL(affine_##name)
 
 AFFINE(bits_sample, BITS, SAMPLE)

@@ -64,8 +64,18 @@ extern "C" __global__ void hidden_contrast(const float *gradient, unsigned sites
     if (j >= units) return;
     float sum = data[j] - chains[j];
     if (centred) {
-#pragma unroll 16
-        for (unsigned i = 0; i < sites; i++) sum -= frequencies[i] * gradient[(unsigned long long)i * units + j];
+        // Many at a time are on their way from memory; they are added one after another.
+        const unsigned AHEAD = 64;
+        for (unsigned begin = 0; begin < sites; begin += AHEAD) {
+            float terms[AHEAD];
+#pragma unroll
+            for (unsigned a = 0; a < AHEAD; a++) {
+                const unsigned i = min(begin + a, sites - 1);
+                terms[a] = frequencies[i] * gradient[(unsigned long long)i * units + j];
+            }
+#pragma unroll
+            for (unsigned a = 0; a < AHEAD; a++) sum = begin + a < sites ? sum - terms[a] : sum;
+        }
     }
     out[j] = sum;
 }

@@ -22,6 +22,7 @@ static const char usage_text[] =
     "       --set KEY=VALUE             Option of sampling (`haploom options` lists them), may be repeated\n"
     "       --start FILE                Phased panel that the chains of the model start from, of people that it has not seen\n"
     "Common options:\n"
+    "       --device STR                Where the model works: cpu, cuda, cuda:INT, cuda:all or auto [cpu]\n"
     "       --no-version                Accepted: no version or command line of bcftools is written in any case\n"
     "   -o, --output FILE               Output file name [stdout]\n"
     "   -O, --output-type u|b|v|z       b: BCF, z: compressed VCF, v: VCF, u: BCF, compressed as by b [by name, else v]\n"
@@ -71,9 +72,10 @@ static int set_sampling(haploom_options *options, const char *text) {
     return failed(haploom_options_set_string(options, a.key, a.value));
 }
 
-enum { FIRST = 1, LABEL, NO_VERSION, OUTSIDE, PREFIX, SEED, SET, START, THREADS };
+enum { DEVICE = 1, FIRST, LABEL, NO_VERSION, OUTSIDE, PREFIX, SEED, SET, START, THREADS };
 
 static const struct option long_options[] = {
+    {"device", required_argument, NULL, DEVICE},
     {"first", required_argument, NULL, FIRST},
     {"haplotypes", required_argument, NULL, 'n'},
     {"help", no_argument, NULL, 'h'},
@@ -110,6 +112,7 @@ static int parse(int argc, char **argv, struct arguments *a, haploom_options *sa
         case 'O': bad = parse_format(optarg, &a->output.format); break;
         case 'W': a->output.index = 1; a->output.index_format = optarg; break;
         case 'r': bad = parse_region(optarg, &a->region); break;
+        case DEVICE: bad = failed(haploom_options_set_string(sampling, "device", optarg)); break;
         case FIRST: bad = parse_whole("--first", optarg, &a->first); break;
         case LABEL: a->label = optarg; break;
         case NO_VERSION: break;

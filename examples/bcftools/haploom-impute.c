@@ -22,6 +22,7 @@ static const char usage_text[] =
     "       --seed INT                  Seed of the random numbers [1]\n"
     "       --set KEY=VALUE             Option of imputation (`haploom options` lists them), may be repeated\n"
     "Common options:\n"
+    "       --device STR                Where the model works: cpu, cuda, cuda:INT, cuda:all or auto [cpu]\n"
     "       --no-version                Accepted: no version or command line of bcftools is written in any case\n"
     "   -o, --output FILE               Output file name [stdout]\n"
     "   -O, --output-type u|b|v|z       b: BCF, z: compressed VCF, v: VCF, u: BCF, compressed as by b [by name, else v]\n"
@@ -72,10 +73,11 @@ static int set_imputation(const struct handles *h, const char *text) {
     return failed(haploom_options_set_string(to, a.key, a.value));
 }
 
-enum { ARTIFICIAL = 1, MATCH_CONTIGS, NO_VERSION, REPORT, SEED, SET, THREADS };
+enum { ARTIFICIAL = 1, DEVICE, MATCH_CONTIGS, NO_VERSION, REPORT, SEED, SET, THREADS };
 
 static const struct option long_options[] = {
     {"artificial", required_argument, NULL, ARTIFICIAL},
+    {"device", required_argument, NULL, DEVICE},
     {"help", no_argument, NULL, 'h'},
     {"map", required_argument, NULL, 'g'},
     {"match-contigs", no_argument, NULL, MATCH_CONTIGS},
@@ -112,6 +114,7 @@ static int parse(int argc, char **argv, struct arguments *a, const struct handle
         case 'W': a->output.index = 1; a->output.index_format = optarg; break;
         case 'r': bad = parse_region(optarg, &a->region); break;
         case ARTIFICIAL: bad = parse_whole("--artificial", optarg, &a->artificial); break;
+        case DEVICE: bad = failed(haploom_options_set_string(h->imputing, "device", optarg)); break;
         case MATCH_CONTIGS: a->match_contigs = 1; break;
         case NO_VERSION: break;
         case REPORT: a->report = optarg; break;

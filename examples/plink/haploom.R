@@ -17,6 +17,7 @@ settings <- list(
     people = Sys.getenv("HAPLOOM_PEOPLE"),              # file of those of its people to predict in, a name a line; "" for all
     haplotypes = Sys.getenv("HAPLOOM_HAPLOTYPES", "5000"),
     seed = Sys.getenv("HAPLOOM_SEED", "1"),
+    device = Sys.getenv("HAPLOOM_DEVICE", "cpu"),       # where they are made: cpu, cuda, cuda:1, cuda:all or auto
     log = Sys.getenv("HAPLOOM_LOG")                     # "" for BFILE.haploom.log
 )
 
@@ -85,7 +86,8 @@ begin <- function(run, people) {
              "; check that both are of the same region and genome build")
     }
     run$haplotypes <- whole("haplotypes")
-    artificial <- haploom::sample_panel(model, run$haplotypes, seed = whole("seed"), progress = FALSE)
+    artificial <- haploom::sample_panel(model, run$haplotypes, seed = whole("seed"), device = settings$device,
+                                        progress = FALSE)
     frequency <- unname(haploom::frequencies(artificial))[found$site]
     note(run, run$haplotypes, " artificial haplotypes, seed ", settings$seed, ", against ", length(run$rows), " people")
     r2 <- rep(NA_real_, nrow(sites))

@@ -33,7 +33,9 @@ if cmp -s plugin.bcf other.bcf; then fail "the seed has no effect"; fi
 [ "$(bcftools query -l plugin.bcf | tail -n 50 | head -n 1)" = HAPLOOM_0 ]
 cmp <(records "$PANEL" | cut -f 10-) <(records plugin.bcf | cut -f 10-909) || fail "real genotypes changed"
 
-# Threads, and where a run goes on, change nothing.
+# Threads, the device, and where a run goes on, change nothing.
+haploom_augment -m model -n 100 --seed 7 --device auto -Ob -o device.bcf "$PANEL"
+cmp plugin.bcf device.bcf
 haploom_augment -m model -n 100 --seed 7 --threads 3 -Ob -o threads.bcf "$PANEL"
 cmp plugin.bcf threads.bcf
 haploom_augment -m model -n 40 --seed 7 --first 60 --threads 0 -Ov -o rest.vcf "$PANEL"

@@ -8,6 +8,7 @@ int main() {
                                            std::to_string(HAPLOOM_VERSION_MINOR) + "." +
                                            std::to_string(HAPLOOM_VERSION_PATCH));
     CHECK(contains(std::string(haploom::build_info()), std::string(haploom::version_string())));
+    CHECK(contains(haploom::devices(), "cpu\t"));
     options_and_progress();
     panels();
     models();

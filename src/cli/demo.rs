@@ -2,7 +2,9 @@
 
 use super::CommandLine;
 use super::output::print;
+use super::panel_args::WorkArgs;
 use super::terminal::Terminal;
+use crate::compute::DeviceChoice;
 use crate::demo::{PANEL, PEOPLE};
 use crate::error::{Error, Result};
 use crate::io::{self, ReadOptions, WriteOptions};
@@ -24,6 +26,8 @@ Example:
 pub struct Demo {
     /// Folder to write into; made if it is not there
     dir: PathBuf,
+    #[command(flatten)]
+    work: WorkArgs,
 }
 
 impl Demo {
@@ -57,7 +61,16 @@ impl Demo {
             &["sample", &model, "-n", "1200", "-o", &artificial],
             &["evaluate", &panel, &artificial, "--test-samples", &held_out, "--labels", &people, "--json", &json],
         ];
+        let (threads, device) = (self.work.threads.to_string(), self.work.device.to_string());
+        let mut work: Vec<&str> = Vec::new();
+        if self.work.threads > 0 {
+            work.extend(["--threads", &threads]);
+        }
+        if self.work.device != DeviceChoice::Cpu {
+            work.extend(["--device", &device]);
+        }
         for command in commands {
+            let command = &[command, &work[..]].concat();
             terminal.say(format!("$ haploom {}", command.join(" ")));
             let line = CommandLine::try_parse_from(["haploom"].iter().chain(command))
                 .map_err(|e| Error::new(crate::ErrorKind::Internal, e.to_string()))?;

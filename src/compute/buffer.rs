@@ -184,7 +184,7 @@ impl Number for i16 {
     }
 
     fn cuda_zeros(cuda: &cuda::Cuda, numbers: usize) -> Result<Memory> {
-        cuda.zeros(numbers / 8).map(Memory::into_bits)
+        cuda.zeros(numbers / 8).map(Memory::of_bits)
     }
 }
 
@@ -338,7 +338,7 @@ impl States {
                     let source = bits.row(*r);
                     words[..source.len()].copy_from_slice(source);
                 }
-                *memory = memory.device().upload(&words)?.into_bits();
+                *memory = memory.device().upload(&words)?.of_bits();
                 Ok(())
             }
         }

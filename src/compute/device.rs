@@ -29,13 +29,24 @@ impl Device {
         }
     }
 
+    /// Waits until all that the device was asked for is done.
+    ///
+    /// # Errors
+    /// `DeviceFailed`: what went wrong meanwhile.
+    pub fn finish(&self) -> Result<()> {
+        match self {
+            Device::Cpu(_) => Ok(()),
+            Device::Cuda(cuda) => cuda.finish(),
+        }
+    }
+
     /// Rows that operations are given at a time, at most, if there are so many: enough to keep the device busy, and few
-    /// enough for its caches or, at `bytes` bytes a row, for a quarter of its memory.
+    /// enough for its caches or, at `bytes` bytes a row, for a quarter of its memory that is free.
     pub fn rows_at_a_time(&self, bytes: usize) -> usize {
         match self {
             Device::Cpu(_) => 480,
             Device::Cuda(cuda) => {
-                let room = cuda.description().memory / 4 / bytes.max(1);
+                let room = cuda.free_memory() / 4 / bytes.max(1);
                 16_384.min(room / 256 * 256).max(256)
             }
         }
@@ -74,17 +85,33 @@ impl DeviceChoice {
         }
     }
 
-    /// Opens all devices that the choice names; one, if it is not all GPUs.
+    /// Opens the device and has what is needed laid out there; where the choice is `auto` and the GPU has no memory for it, on the
+    /// processor.
+    ///
+    /// # Errors
+    /// As [`DeviceChoice::open`], and those of the laying out.
+    pub fn laid_out<T>(self, threads: &Threads, mut lay_out: impl FnMut(&Device) -> Result<T>) -> Result<(Device, T)> {
+        let device = self.open(threads)?;
+        match lay_out(&device) {
+            Err(e) if self == DeviceChoice::Auto && e.kind() == ErrorKind::OutOfDeviceMemory => {
+                let device = Device::cpu(threads.clone());
+                lay_out(&device).map(|laid_out| (device, laid_out))
+            }
+            other => other.map(|laid_out| (device, laid_out)),
+        }
+    }
+
+    /// A choice for each device: all GPUs one by one, or the choice itself.
     ///
     /// # Errors
     /// As [`DeviceChoice::open`].
-    pub fn open_all(self, threads: &Threads) -> Result<Vec<Device>> {
+    pub fn each(self) -> Result<Vec<DeviceChoice>> {
         if self != DeviceChoice::CudaAll {
-            return Ok(vec![self.open(threads)?]);
+            return Ok(vec![self]);
         }
         first_usable()?;
         let usable = cuda::devices()?.into_iter().filter(|d| d.is_supported());
-        usable.map(|d| Ok(Device::Cuda(cuda::Cuda::open(d.index, threads.clone())?))).collect()
+        Ok(usable.map(|d| DeviceChoice::Cuda(d.index)).collect())
     }
 }
 

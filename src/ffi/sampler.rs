@@ -301,13 +301,11 @@ fn left(handle: &haploom_sampler, sampler: &Sampler) -> usize {
     usize::try_from(handle.end.saturating_sub(sampler.position())).unwrap_or(usize::MAX)
 }
 
-/// Haplotypes made between two writes to the caller's buffer: a multiple of 8, and of the sampler's
-/// own batches.
-const PORTION: usize = 1920;
-
 fn fill(handle: &haploom_sampler, sampler: &mut Sampler, n: usize, buffer: &mut [u8], stride: usize) -> Result<()> {
-    for first in (0..n).step_by(PORTION) {
-        let made = sampler.next((n - first).min(PORTION))?;
+    // What is made between two writes to the caller's buffer: a multiple of 8, so that bits of sites begin at bytes.
+    let portion = 4 * sampler.portion();
+    for first in (0..n).step_by(portion) {
+        let made = sampler.next((n - first).min(portion))?;
         match (handle.site_major, handle.bits) {
             (false, true) => to_rows(&made, &mut buffer[first * stride..], stride),
             (false, false) => to_bytes(&made, &mut buffer[first * stride..], stride, 1),

@@ -56,10 +56,9 @@ pub extern "C" fn haploom_build_info() -> *const c_char {
     BUILD.as_ptr().cast()
 }
 
-/// Copies out which devices option `device` takes on this machine, a line each: its name, a tab, and
-/// what it is. The first is the processor; without a usable GPU a line says why. Writes at most
-/// `capacity` bytes and a 0 at their end; returns the length needed without the 0. Any thread.
-/// Since 0.1.
+/// Copies out which devices option `device` takes on this machine, as haploom_last_error() does: a
+/// line each, with its name, a tab, and what it is. The first is the processor; without a GPU that
+/// can be used a line says why. Returns the text's length. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_devices(buffer: *mut c_char, capacity: usize) -> usize {
     answer(0, || {

@@ -13,7 +13,7 @@ pub mod quality;
 mod target;
 mod weight;
 
-use crate::compute::DeviceChoice;
+use crate::compute::{Device, DeviceChoice};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hmm::copying::{Copying, Observed, Posterior, Workspace};
 use crate::hmm::rates::{Judged, Rates};
@@ -164,13 +164,15 @@ impl Imputer {
             Generator::Copying(panel) => Engine::Copying(Box::new(panel.model(&model.sites)?)),
             Generator::Hmm(_) => Engine::Clusters(model.clone()),
             Generator::Rbm(machine) => {
-                let device = settings.device.open(&settings.threads)?;
-                Engine::Machine(Box::new(Clamped::new(machine, settings.clamped, settings.seed, device)?))
+                let (clamped, seed) = (settings.clamped, settings.seed);
+                let lay_out = |device: &Device| Clamped::new(machine, clamped, seed, device.clone());
+                Engine::Machine(Box::new(settings.device.laid_out(&settings.threads, lay_out)?.1))
             }
             Generator::Bernoulli(b) => Engine::Frequencies(b.frequencies.iter().map(|f| *f as f32).collect()),
             Generator::Neural(neural) => {
-                let device = settings.device.open(&settings.threads)?;
-                Engine::Latent(Box::new(Latent::new(model, neural, settings.latent, settings.seed, &device)?))
+                let (latent, seed) = (settings.latent, settings.seed);
+                let lay_out = |device: &Device| Latent::new(model, neural, latent, seed, device);
+                Engine::Latent(Box::new(settings.device.laid_out(&settings.threads, lay_out)?.1))
             }
             Generator::Markov(_) | Generator::Context(_) => {
                 let what = format!("a {} model does not impute", model.kind().name());

@@ -47,6 +47,7 @@ impl Network {
     /// # Errors
     /// `OutOfDeviceMemory`, `DeviceFailed`.
     pub fn place(&mut self, workspace: &Workspace<f32>) -> Result<()> {
+        self.placed = None;
         let Some(cuda) = workspace.cuda() else { return Ok(()) };
         self.placed = Some(self.numbers.iter().map(|list| cuda.upload(list)).collect::<Result<_>>()?);
         Ok(())

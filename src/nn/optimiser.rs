@@ -67,6 +67,7 @@ impl Optimiser {
     /// # Errors
     /// `OutOfDeviceMemory`, `DeviceFailed`.
     pub fn place(&mut self, workspace: &Workspace<f32>) -> Result<()> {
+        self.placed = None;
         let Some(cuda) = workspace.cuda() else { return Ok(()) };
         let upload = |lists: &[Vec<f32>]| lists.iter().map(|list| cuda.upload(list)).collect::<Result<Vec<_>>>();
         self.placed = Some([upload(&self.first)?, upload(&self.second)?]);

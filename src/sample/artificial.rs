@@ -11,9 +11,6 @@ use crate::panel::sites::Sites;
 use crate::progress::Progress;
 use sha2::{Digest, Sha256};
 
-/// Haplotypes between two reports of progress.
-const PORTION: usize = 480;
-
 /// Artificial people.
 #[derive(Clone, Debug)]
 pub struct Artificial {
@@ -68,9 +65,10 @@ impl Sampler {
         let stride = bits.stride();
         // Before the first of them is made: that may take long.
         self.require(self.position(), n)?;
-        for done in (0..n).step_by(PORTION) {
+        let portion = self.portion();
+        for done in (0..n).step_by(portion) {
             progress.step("sampling", done as u64, n as u64, "haplotypes")?;
-            let count = (n - done).min(PORTION);
+            let count = (n - done).min(portion);
             bits.words_mut()[done * stride..][..count * stride].copy_from_slice(self.next(count)?.words());
         }
         progress.step("sampling", n as u64, n as u64, "haplotypes")?;

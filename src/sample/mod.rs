@@ -150,11 +150,12 @@ impl Sampler {
         let workers = match &model.generator {
             Generator::Rbm(machine) => {
                 let schedule = schedule(&model, machine, settings)?;
-                let worker = |device: Device| {
-                    let chains = Chains::new(&device, machine, schedule.clone())?.stopped_by(settings.cancel.clone());
-                    Ok(Worker { device, chains })
+                let chains = |device: &Device| {
+                    Ok(Chains::new(device, machine, schedule.clone())?.stopped_by(settings.cancel.clone()))
                 };
-                settings.device.open_all(&settings.threads)?.into_iter().map(worker).collect::<Result<_>>()?
+                let choices = settings.device.each()?;
+                let laid_out = choices.into_iter().map(|choice| choice.laid_out(&settings.threads, chains));
+                laid_out.map(|made| made.map(|(device, chains)| Worker { device, chains })).collect::<Result<_>>()?
             }
             _ if settings.start.is_some() => {
                 return Err(Error::argument("only an RBM starts from a panel").remedy("leave out the start panel"));
@@ -175,12 +176,14 @@ impl Sampler {
         };
         let networks = match &model.generator {
             Generator::Neural(neural) => {
-                let network = |device: Device| {
-                    let (mut drawer, workspace) = (Drawer::new(neural, model.sites.len()), Workspace::on(&device));
+                let network = |device: &Device| {
+                    let (mut drawer, workspace) = (Drawer::new(neural, model.sites.len()), Workspace::on(device));
                     drawer.place(&workspace)?;
                     Ok(Network { drawer, workspace })
                 };
-                settings.device.open_all(&settings.threads)?.into_iter().map(network).collect::<Result<_>>()?
+                let choices = settings.device.each()?;
+                let laid_out = choices.into_iter().map(|choice| choice.laid_out(&settings.threads, network));
+                laid_out.map(|made| made.map(|(_, network)| network)).collect::<Result<_>>()?
             }
             _ => Vec::new(),
         };
@@ -293,8 +296,7 @@ impl Sampler {
             Ok(())
         };
         if self.workers.is_empty() {
-            let of_device = |network: &Network| network.drawer.rows_at_a_time().max(BATCH);
-            let at_a_time = self.networks.iter().map(of_device).sum::<usize>().max(BATCH);
+            let at_a_time = self.networks_at_a_time();
             for first in (0..n).step_by(at_a_time) {
                 self.cancel.check()?;
                 place(first, self.batch(self.next + first as u64, (n - first).min(at_a_time))?)?;
@@ -306,12 +308,32 @@ impl Sampler {
         Ok(out)
     }
 
+    /// Haplotypes that networks are asked for at a time on all devices together.
+    fn networks_at_a_time(&self) -> usize {
+        let of_device = |network: &Network| network.drawer.rows_at_a_time().max(BATCH);
+        self.networks.iter().map(of_device).sum::<usize>().max(BATCH)
+    }
+
+    /// Haplotypes that chains are asked for at a time on each device.
+    fn rows_at_a_time(&self) -> usize {
+        // States of both layers, some of them as numbers.
+        let bytes = 4 * self.model.sites.len();
+        self.workers.iter().map(|worker| worker.device.rows_at_a_time(bytes)).min().unwrap_or(BATCH)
+    }
+
+    /// Haplotypes that callers do well to ask for at a time, a multiple of 8: two batches of each GPU, so that one is made
+    /// while the other comes.
+    pub(crate) fn portion(&self) -> usize {
+        match self.workers.iter().any(|worker| matches!(worker.device, Device::Cuda(_))) {
+            true => 2 * self.workers.len() * self.rows_at_a_time(),
+            false => self.networks_at_a_time().next_multiple_of(8),
+        }
+    }
+
     /// Has chains make the next `n` haplotypes; `place` gets them, from which of the `n` on. Devices take turns, and are given
     /// their next chains before what they made has come.
     fn of_chains(&self, n: usize, mut place: impl FnMut(usize, BitMatrix) -> Result<()>) -> Result<()> {
-        // States of both layers, some of them as numbers.
-        let bytes = 4 * self.model.sites.len();
-        let at_a_time = self.workers.iter().map(|worker| worker.device.rows_at_a_time(bytes)).min().unwrap_or(BATCH);
+        let at_a_time = self.rows_at_a_time();
         let mut coming: VecDeque<(usize, Sent)> = VecDeque::new();
         for (i, first) in (0..n).step_by(at_a_time).enumerate() {
             self.cancel.check()?;

@@ -251,23 +251,26 @@ fn train_rbm(
         // Before the work: a folder that cannot be made would cost the state just when it is needed.
         checkpoint::prepare(folder)?;
     }
-    let device = settings.device.open(&settings.threads)?;
+    let identity = format!("panel {}, seed {}, {}", provenance.panel_sha256, settings.seed, provenance.options);
+    if settings.resume && settings.checkpoint.is_none() {
+        return Err(Error::argument("to resume, say where the checkpoint is")
+            .remedy("name the folder with option checkpoint=FOLDER"));
+    }
+    let (device, mut trainer) = settings.device.laid_out(&settings.threads, |device| {
+        match settings.checkpoint.as_ref().filter(|_| settings.resume) {
+            Some(folder) => {
+                let (mixture, state) = checkpoint::open(folder, &identity, &of_run, data.columns())?;
+                Trainer::restore(data.clone(), of_run.clone(), device, mixture, state)
+            }
+            None => Trainer::new(data.clone(), of_run.clone(), device),
+        }
+    })?;
     if settings.device != DeviceChoice::Cpu {
         progress.notice(format!("learns on {device}"));
     }
-    let identity = format!("panel {}, seed {}, {}", provenance.panel_sha256, settings.seed, provenance.options);
-    let mut trainer = match (&settings.checkpoint, settings.resume) {
-        (Some(folder), true) => {
-            let (mixture, state) = checkpoint::open(folder, &identity, &of_run, data.columns())?;
-            progress.notice(format!("goes on after update {} of {}", state.update, of_run.updates));
-            Trainer::restore(data.clone(), of_run, &device, mixture, state)?
-        }
-        (None, true) => {
-            return Err(Error::argument("to resume, say where the checkpoint is")
-                .remedy("name the folder with option checkpoint=FOLDER"));
-        }
-        _ => Trainer::new(data.clone(), of_run, &device)?,
-    };
+    if settings.resume {
+        progress.notice(format!("goes on after update {} of {}", trainer.updates_done(), of_run.updates));
+    }
     let save = |trainer: &Trainer| match &settings.checkpoint {
         Some(folder) => checkpoint::save(folder, &identity, &trainer.mixture, &trainer.state()?),
         None => Ok(()),

@@ -79,7 +79,7 @@ impl Memory {
     }
 
     /// The same, known to hold states as packed bits.
-    pub(crate) fn into_bits(self) -> Memory {
+    pub(crate) fn of_bits(self) -> Memory {
         Memory { bits: true, ..self }
     }
 

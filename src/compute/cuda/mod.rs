@@ -239,6 +239,11 @@ impl Cuda {
         &self.inner.description
     }
 
+    /// Bytes of memory that nobody has taken; all of it where the driver does not say.
+    pub fn free_memory(&self) -> usize {
+        self.inner.context.mem_get_info().map_or(self.inner.description.memory, |(free, _)| free)
+    }
+
     /// Threads for what the processor does meanwhile.
     pub fn threads(&self) -> &Threads {
         &self.threads

@@ -11,7 +11,7 @@ impl Cuda {
         let bytes = states.rows() * states.stride() / 8;
         let memory = states.buffer.cuda_mut()?;
         if !memory.holds_bits() {
-            *memory = self.memory(bytes)?.into_bits();
+            *memory = self.memory(bytes)?.of_bits();
         }
         Ok(memory)
     }
@@ -41,7 +41,7 @@ impl Cuda {
                 .value(stride as u64)
         };
         if memory.holds_bits() {
-            let out = self.memory(columns * stride / 8)?.into_bits();
+            let out = self.memory(columns * stride / 8)?.of_bits();
             let warps = stride / 32 * columns.div_ceil(32);
             let grid = Grid { blocks: (warps.div_ceil(8).clamp(1, 1 << 20), 1), threads: 256, shared: 0 };
             // SAFETY: as the kernel takes them; the output has `columns` rows of `stride` bits.

@@ -230,9 +230,12 @@ pub fn fit(
         _ => {}
     }
     let log_file = options.given("log").map(PathBuf::from);
-    let mut workspace = Workspace::on(&device);
-    learner.place(&workspace)?;
-    data.place(&workspace)?;
+    let (_, mut workspace) = settings.device.laid_out(&settings.threads, |device| {
+        let workspace = Workspace::on(device);
+        learner.place(&workspace)?;
+        data.place(&workspace)?;
+        Ok(workspace)
+    })?;
     let every = (of_run.updates / of_run.looks.max(1)).max(1);
     while run.update < of_run.updates {
         if let Err(stopped) = progress.step("training", run.update, of_run.updates, "updates") {

@@ -275,6 +275,7 @@ int main(int argc, char **argv) {
     if (argc < 2) return 2;
     NEED(haploom_abi() == HAPLOOM_ABI && haploom_version() >= HAPLOOM_VERSION_NUMBER);
     NEED(haploom_version_string()[0] && strstr(haploom_build_info(), haploom_version_string()));
+    NEED(haploom_devices(NULL, 0) > 0);
     NEED(haploom_last_status() == HAPLOOM_OK);
     NEED(haploom_panel_open("not/there.bcf", NULL, &panel) == HAPLOOM_IO && panel == NULL);
     option_table();
