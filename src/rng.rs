@@ -76,6 +76,11 @@ impl Stream {
         Stream { seed, stream: number | ((purpose as u64) << 48) }
     }
 
+    /// The seed, and the stream's number with its purpose: what a GPU's twins of operations are given.
+    pub(crate) fn parts(&self) -> (u64, u64) {
+        (self.seed, self.stream)
+    }
+
     /// Words `64 chunk .. 64 chunk + 64`. Plain loops over lanes, which compilers turn into vector code wherever this is
     /// inlined into a function with the features for it.
     #[inline(always)]

@@ -4,54 +4,24 @@
 //! kernels on the processor, once as a GPU of compute capability 8.0 and once as one of 9.0; `make test-gpu` runs them on the
 //! GPU that is there.
 
+mod emulator;
 mod small;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
-
-/// Builds the emulator, once. A machine without g++ skips, and says so.
 #[cfg(target_os = "linux")]
-fn emulator() -> Option<PathBuf> {
-    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let build = || {
-        if Command::new("g++").arg("--version").output().is_err() {
-            eprintln!("skipped: there is no g++ to build the emulator with");
-            return None;
-        }
-        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulator");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("cuda/emulator/build.sh");
-        let built = Command::new("sh").arg(script).arg(&out).output().expect("sh runs");
-        assert!(built.status.success(), "the emulator was not built:\n{}", String::from_utf8_lossy(&built.stderr));
-        Some(out)
-    };
-    BUILT.get_or_init(build).clone()
-}
+use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::process::Command;
 
 /// Every order in which the emulator lets threads and copies come; each finds other waits that are missing.
 #[cfg(target_os = "linux")]
 #[test]
 fn twins_agree_on_the_emulator() {
-    let Some(library) = emulator() else { return };
-    for (capability, copies, order) in [
-        ("8.0", "late", "forward"),
-        ("8.0", "early", "backward"),
-        ("9.0", "late", "backward"),
-        ("9.0", "early", "forward"),
-    ] {
-        let run = Command::new(std::env::current_exe().expect("this program has a name"))
-            .args(["--ignored", "--test-threads", "1"])
-            .env("LD_LIBRARY_PATH", &library)
-            .env("HAPLOOM_EMULATED_DEVICES", "2")
-            .env("HAPLOOM_EMULATED_CAPABILITY", capability)
-            .env("HAPLOOM_EMULATED_COPIES", copies)
-            .env("HAPLOOM_EMULATED_ORDER", order)
-            .output()
-            .expect("this program runs");
-        let said = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-        assert!(run.status.success(), "compute capability {capability}, copies {copies}, threads {order}:\n{said}");
-        assert!(said.contains("test result: ok") && !said.contains(" 0 passed"), "no test was run:\n{said}");
-    }
+    emulator::run_ignored_tests(&[
+        ["8.0", "late", "forward"],
+        ["8.0", "early", "backward"],
+        ["9.0", "late", "backward"],
+        ["9.0", "early", "forward"],
+    ]);
 }
 
 /// The emulator itself, instruction by instruction.
@@ -73,7 +43,7 @@ fn the_emulator_does_what_its_instructions_say() {
 #[cfg(target_os = "linux")]
 #[test]
 fn commands_write_the_same_bytes_on_any_device() {
-    let Some(library) = emulator() else { return };
+    let Some(library) = emulator::built() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let run = |capability: &str, arguments: &[&str]| {
         let run = Command::new(env!("CARGO_BIN_EXE_haploom"))
@@ -118,7 +88,7 @@ fn commands_write_the_same_bytes_on_any_device() {
 #[cfg(target_os = "linux")]
 #[test]
 fn devices_that_cannot_be_used_are_refused_by_name() {
-    let Some(library) = emulator() else { return };
+    let Some(library) = emulator::built() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let panel = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.bcf");
     let train = |device: &str, variable: &str, value: &str| {

@@ -60,14 +60,14 @@ fn an_imported_generator_makes_of_noise_what_pytorch_makes_of_it() {
         .unwrap()
         .iter()
         .map(|input| {
-            let mut wide = workspace.zeros(input.channels, input.samples, input.length);
+            let mut wide = workspace.zeros(input.channels, input.samples, input.length).unwrap();
             wide.rows_mut().iter_mut().zip(input.rows()).for_each(|(w, x)| *w = f64::from(*x));
             wide
         })
         .collect();
     let numbers: Vec<Vec<f64>> =
         network.numbers.iter().map(|list| list.iter().map(|x| f64::from(*x)).collect()).collect();
-    let found = Pass { graph: &network.graph, numbers: &numbers, workspace: &mut workspace }
+    let found = Pass { graph: &network.graph, numbers: (&numbers).into(), workspace: &mut workspace }
         .apply(&inputs.iter().collect::<Vec<_>>())
         .unwrap();
     let wanted = expected("log_odds");

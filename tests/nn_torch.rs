@@ -99,7 +99,7 @@ impl Case {
     fn tensor(&mut self, node: usize, values: &[f64]) -> Tensor<f64> {
         let (channels, length) = (self.graph.nodes[node].channels, self.graph.nodes[node].length);
         assert_eq!(values.len(), self.samples * channels * length, "{}, layer {node}", self.name);
-        let mut tensor = self.workspace.zeros(channels, self.samples, length);
+        let mut tensor = self.workspace.zeros(channels, self.samples, length).unwrap();
         for (i, positions) in values.chunks_exact(length).enumerate() {
             tensor.positions_mut(i % channels, i / channels).copy_from_slice(positions);
         }
@@ -138,7 +138,7 @@ fn check(name: &str, mode: Mode, build: impl FnOnce(&mut Graph)) {
     let weights = case.get("weights");
     let weights = case.tensor(case.graph.output(), &weights);
     let mut gradients = Gradients::new(&case.graph.parameters);
-    let mut pass = Pass { graph: &case.graph, numbers: &case.numbers, workspace: &mut case.workspace };
+    let mut pass = Pass { graph: &case.graph, numbers: (&case.numbers).into(), workspace: &mut case.workspace };
     let tape = pass.forward(mode, &case.inputs.iter().collect::<Vec<_>>()).unwrap();
     let adjoints = pass.backward(&tape, weights, Some(&mut gradients), true, false).unwrap();
     case.compare("output", &flat(tape.output()));
@@ -171,11 +171,11 @@ fn check_penalty(name: &str, graph: Graph) {
     let ones = case.tensor(case.graph.output(), &vec![1.0; case.samples]);
     let mut gradients = Gradients::new(&case.graph.parameters);
     let input = case.input_nodes()[0];
-    let mut pass = Pass { graph: &case.graph, numbers: &case.numbers, workspace: &mut case.workspace };
+    let mut pass = Pass { graph: &case.graph, numbers: (&case.numbers).into(), workspace: &mut case.workspace };
     let tape = pass.forward(learning(), &[&case.inputs[0]]).unwrap();
     let adjoints = pass.backward(&tape, ones, None, true, true).unwrap();
     // The penalty's gradient with respect to g is 20 / n (1 - 1 / |g|) g for each of n samples.
-    let mut v = pass.workspace.copy(adjoints[input].as_ref().unwrap());
+    let mut v = pass.workspace.copy(adjoints[input].as_ref().unwrap()).unwrap();
     let mut penalty = 0.0;
     for n in 0..v.samples {
         let norm = (0..v.channels).flat_map(|c| v.positions(c, n)).map(|g| g * g).sum::<f64>().sqrt();

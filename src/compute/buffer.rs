@@ -103,7 +103,7 @@ impl<T: Copy + Default> Buffer<T> {
     }
 
     /// The values in a GPU's memory.
-    pub(super) fn cuda(&self) -> Result<&Memory> {
+    pub(crate) fn cuda(&self) -> Result<&Memory> {
         match self {
             Buffer::Cpu(_) => Err(elsewhere()),
             Buffer::Cuda(memory) => Ok(memory),

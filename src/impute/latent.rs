@@ -22,6 +22,7 @@
 //! its own typed alleles and the settings.
 
 use super::{Row, Wanted};
+use crate::compute::Device;
 use crate::compute::activation::{ln, logistic, softplus};
 use crate::error::{Error, Result};
 use crate::memory;
@@ -86,6 +87,8 @@ const CHAINS: u64 = 1 << 40;
 /// A generator whose latent space is searched, and the pool.
 pub(super) struct Latent {
     decoder: Decoder,
+    /// Where it is placed.
+    device: Device,
     settings: LatentSettings,
     seed: u64,
     /// The pool's points, and where they are placed.
@@ -132,13 +135,13 @@ impl Latent {
         generator: &Neural,
         settings: LatentSettings,
         seed: u64,
-        threads: &Threads,
+        device: &Device,
     ) -> Result<Self> {
         if generator.genotypes {
             let what = format!("a {} model of unphased genotypes does not impute haplotypes", generator.kind.name());
             return Err(Error::argument(what).remedy("train it on haplotypes: leave out option genotypes=unphased"));
         }
-        let decoder = Decoder::new(generator, model.sites.len());
+        let mut decoder = Decoder::new(generator, model.sites.len());
         let (n, size) = (settings.pool.max(1), decoder.size());
         let numbers = n.checked_mul(size + decoder.columns()).and_then(|n| n.checked_mul(4));
         memory::require(numbers, "the pool of points (option latent_pool)")?;
@@ -148,7 +151,8 @@ impl Latent {
             let stream = Stream::new(seed, Purpose::Clamped, i as u64);
             places.push(decoder.draw(&stream, &mut points[i * size..][..size]));
         }
-        let mut workspace = Workspace::new(threads.clone());
+        let mut workspace = Workspace::on(device);
+        decoder.place(&workspace)?;
         let mut odds = Vec::with_capacity(n * decoder.columns());
         let at_a_time = (NUMBERS / decoder.layers().max(1)).clamp(1, ROWS);
         for first in (0..n).step_by(at_a_time) {
@@ -156,7 +160,7 @@ impl Latent {
             odds.extend(decoder.log_odds(&mut workspace, &points[first * size..last * size], &places[first..last])?);
         }
         let settings = LatentSettings { pool: n, chains: settings.chains.max(1), ..settings };
-        Ok(Latent { decoder, settings, seed, points, places, odds })
+        Ok(Latent { decoder, device: device.clone(), settings, seed, points, places, odds })
     }
 
     /// Imputes rows; see [`super::Fitted::impute`].
@@ -168,10 +172,14 @@ impl Latent {
         progress: &mut Progress,
     ) -> Result<()> {
         let typed = wanted.typed.sites();
-        let decoder = self.decoder.of_columns(typed);
+        let mut decoder = self.decoder.of_columns(typed);
         let of_batch = self.settings.chains.saturating_mul(self.decoder.layers().max(1));
         let at_a_time = (NUMBERS / of_batch).clamp(1, (ROWS / self.settings.chains).max(1));
-        let mut workspace = Workspace::new(threads.clone());
+        let mut workspace = match &self.device {
+            Device::Cpu(_) => Workspace::new(threads.clone()),
+            device => Workspace::on(device),
+        };
+        decoder.place(&workspace)?;
         for rows in rows.chunks_mut(at_a_time) {
             progress.check()?;
             let alleles: Vec<Vec<Option<bool>>> =

@@ -55,8 +55,8 @@ pub struct ImputeSettings {
     pub latent: LatentSettings,
     /// Threads that make artificial haplotypes and the points of a latent space. Default: one.
     pub threads: Threads,
-    /// Where chains of an RBM run, and where artificial haplotypes are made. Dosages by an RBM do not depend on it. Default:
-    /// the processor.
+    /// Where chains of an RBM run, where the latent space of a neural generator is searched, and where artificial haplotypes are
+    /// made. Dosages by an RBM do not depend on it. Default: the processor.
     pub device: DeviceChoice,
 }
 
@@ -170,7 +170,9 @@ impl Imputer {
             }
             Generator::Bernoulli(b) => Engine::Frequencies(b.frequencies.iter().map(|f| *f as f32).collect()),
             Generator::Neural(neural) => {
-                Engine::Latent(Box::new(Latent::new(model, neural, settings.latent, settings.seed, &settings.threads)?))
+                let (latent, seed) = (settings.latent, settings.seed);
+                let lay_out = |device: &Device| Latent::new(model, neural, latent, seed, device);
+                Engine::Latent(Box::new(settings.device.laid_out(&settings.threads, lay_out)?.1))
             }
             Generator::Markov(_) | Generator::Context(_) => {
                 let what = format!("a {} model does not impute", model.kind().name());

@@ -87,7 +87,7 @@ pub(crate) fn read_network(file: &TensorReader, prefix: &str, graph: Graph) -> R
     graph.check().map_err(|e| contradiction(e.what()))?;
     let numbers: Result<Vec<Vec<f32>>> =
         graph.parameters.iter().map(|p| file.f32(&format!("{prefix}.{}", p.name), &p.shape)).collect();
-    Ok(Network { numbers: numbers?, graph })
+    Ok(Network::new(graph, numbers?))
 }
 
 /// The tensors of a generator, and its settings into `description`.

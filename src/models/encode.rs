@@ -10,7 +10,6 @@ use crate::linalg::svd;
 use crate::nn::Workspace;
 use crate::panel::bits::BitMatrix;
 use crate::progress::Progress;
-use crate::threads::Threads;
 
 /// Haplotypes in the latent space of a model: of an RBM its hidden units, of a variational autoencoder (`vae`) what its
 /// encoder makes of them.
@@ -44,13 +43,11 @@ pub fn encode(
 ) -> Result<Encoding> {
     let encoder = match &model.generator {
         Generator::Rbm(machine) => Encoder::machine(machine, components, device)?,
-        Generator::Neural(neural) if neural.encoder.is_some() && !neural.genotypes => {
-            Encoder::latent(neural, components, device.threads())?
-        }
-        Generator::Neural(neural) if neural.encoder.is_some() => {
+        Generator::Neural(neural) if neural.encoder.is_some() && neural.genotypes => {
             return Err(Error::argument("a vae model of unphased genotypes encodes people, not haplotypes")
                 .remedy("train it on haplotypes: leave out option genotypes=unphased"));
         }
+        Generator::Neural(neural) if neural.encoder.is_some() => Encoder::latent(neural, components, device)?,
         _ => {
             return Err(Error::argument(format!(
                 "a {} model has neither hidden units nor an encoder to encode with",
@@ -121,13 +118,15 @@ impl<'a> Encoder<'a> {
         Ok(Encoder { means: Box::new(means), axes, centre: vec![0.0; units], values })
     }
 
-    fn latent(model: &'a Neural, components: usize, threads: &Threads) -> Result<Self> {
+    fn latent(model: &'a Neural, components: usize, device: &Device) -> Result<Self> {
         let size = model.coded_size();
         let (centre, covariance) = moments(&model.latent, size);
         let decomposition = svd(&covariance, size, size, components.min(size))?;
         let values = decomposition.values.iter().map(|variance| variance.max(0.0).sqrt()).collect();
-        let mut workspace = Workspace::new(threads.clone());
-        let means = move |bits: &BitMatrix, rows: &[usize]| model.encoded(&mut workspace, bits, rows);
+        let mut workspace = Workspace::on(device);
+        let mut encoder = model.encoder.clone();
+        encoder.as_mut().map_or(Ok(()), |encoder| encoder.place(&workspace))?;
+        let means = move |bits: &BitMatrix, rows: &[usize]| model.encoded(&mut workspace, encoder.as_ref(), bits, rows);
         Ok(Encoder { means: Box::new(means), axes: decomposition.right, centre, values })
     }
 }

@@ -4,6 +4,7 @@
 //! product whose right factor is the input itself, read from a place one to the left, at, and one to the right.
 
 use super::tensor::{LEAD, Tensor, Workspace};
+use crate::compute::cuda::{KernelAt, Memory, Reading};
 use crate::compute::real::{Left, Product, Real, Right, Sums, wide};
 use crate::error::Result;
 
@@ -40,6 +41,17 @@ impl Walk {
         }
     }
 
+    /// As a GPU's operations take it.
+    fn reading(self) -> Reading {
+        match self {
+            Walk::Same { mirrored } => {
+                Reading::Gathers { stride: 1, shifts: if mirrored { [1, 0, -1] } else { [-1, 0, 1] } }
+            }
+            Walk::Down { pad } => Reading::Gathers { stride: 2, shifts: [0, 1, 2].map(|t| t - pad as isize) },
+            Walk::Up { pad } => Reading::Spreads { pad },
+        }
+    }
+
     /// Positions of the output.
     pub fn length(self, input: usize) -> usize {
         match self {
@@ -53,7 +65,7 @@ impl Walk {
 /// Even and odd positions of each sample apart: channels c and C + c hold those of channel c. `length` is that of the
 /// output that will be made of them, whose segments they share.
 fn split<T: Real>(workspace: &mut Workspace<T>, x: &Tensor<T>, length: usize) -> Result<Tensor<T>> {
-    let mut out = workspace.tensor(2 * x.channels, x.samples, length);
+    let mut out = workspace.tensor(2 * x.channels, x.samples, length)?;
     let (segment, row, samples, channels) = (out.segment(), out.row(), x.samples, x.channels);
     let threads = workspace.threads().clone();
     threads.for_each_piece(out.rows_mut(), row, |channel, out| {
@@ -117,7 +129,7 @@ pub fn convolve<T: Real>(
     let inputs = x.channels;
     let threads = workspace.threads().clone();
     let sums = bias.map_or(Sums::Written, Sums::Shifted);
-    let mut out = workspace.tensor(channels, x.samples, length);
+    let mut out = workspace.tensor(channels, x.samples, length)?;
     match walk {
         Walk::Same { .. } | Walk::Down { .. } => {
             let halves = match walk {
@@ -168,6 +180,47 @@ pub fn convolve<T: Real>(
     }
     out.close_gaps();
     Ok(out)
+}
+
+/// [`convolve`] on a GPU, with weights in its memory.
+///
+/// # Errors
+/// `OutOfDeviceMemory`, `DeviceFailed`.
+#[allow(clippy::too_many_arguments)]
+pub(super) fn convolve_on_gpu<T: Real>(
+    workspace: &mut Workspace<T>,
+    walk: Walk,
+    x: &Tensor<T>,
+    channels: usize,
+    length: usize,
+    kernel: KernelAt,
+    bias: Option<&Memory>,
+    slope: f64,
+) -> Result<Tensor<T>> {
+    let out = workspace.tensor(channels, x.samples, length)?;
+    if let Some(cuda) = workspace.cuda() {
+        cuda.convolve(walk.reading(), kernel, bias, slope as f32, x.on_gpu()?, out.on_gpu()?)?;
+    }
+    Ok(out)
+}
+
+/// [`correlate`] on a GPU.
+///
+/// # Errors
+/// `OutOfDeviceMemory`, `DeviceFailed`.
+pub(super) fn correlate_on_gpu<T: Real>(
+    workspace: &Workspace<T>,
+    walk: Walk,
+    rows: &Tensor<T>,
+    x: &Tensor<T>,
+    (gradient, there): (&Memory, bool),
+) -> Result<()> {
+    match (workspace.cuda(), walk.reading()) {
+        (Some(cuda), Reading::Gathers { stride, shifts }) => {
+            cuda.correlate(stride, shifts, rows.on_gpu()?, x.on_gpu()?, gradient, there)
+        }
+        _ => unreachable!("rows change places where a walk spreads"),
+    }
 }
 
 /// Where the right factor's row of channel c and the kernel's number t begins.

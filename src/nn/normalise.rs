@@ -5,7 +5,10 @@
 //! `y = scale hat + shift`, and LeakyReLU, whose slopes are a diagonal matrix D: `y -> D y`. Only x is kept for the way
 //! back: hat and D are made of it again, which costs less than to read them from memory.
 
+use super::gradients::Gradients;
+use super::layers::Numbers;
 use super::tensor::{Tensor, Workspace};
+use crate::compute::cuda::{Memory, Normalising};
 use crate::compute::real::{Real, Work, wide};
 use crate::error::Result;
 
@@ -17,6 +20,8 @@ pub const EPSILON: f64 = 1e-5;
 pub struct Normalised {
     /// Groups: mean, variance and 1 / s of each.
     pub groups: Vec<Group>,
+    /// The same in a GPU's memory, in place of the others.
+    pub(super) placed: Option<Memory>,
     /// Whether groups are whole channels, or each sample's part of a channel.
     pub batch: bool,
     /// Whether mean and variance were given, and do not depend on x.
@@ -42,15 +47,37 @@ impl Group {
     }
 }
 
-/// Scale and shift of each channel, and the slope below 0.
+/// Scale and shift of each channel, and the slope below 0: which parameters of a network these are.
 #[derive(Clone, Copy, Debug)]
 pub struct After<'a, T> {
+    /// The network's parameters.
+    pub numbers: Numbers<'a, T>,
     /// Scales.
-    pub scale: &'a [T],
+    pub scale: usize,
     /// Shifts.
-    pub shift: &'a [T],
+    pub shift: usize,
     /// The slope of LeakyReLU; 1 where there is none.
-    pub slope: T,
+    pub slope: f64,
+}
+
+impl<'a, T: Real> After<'a, T> {
+    fn host(&self) -> Result<OnHost<'a, T>> {
+        let (scale, shift) = (self.numbers.host(self.scale)?, self.numbers.host(self.shift)?);
+        Ok(OnHost { scale, shift, slope: T::of(self.slope) })
+    }
+
+    fn placed(&self, groups: &'a Memory, batch: bool, fixed: bool) -> Result<Normalising<'a>> {
+        let (scale, shift) = (self.numbers.placed(self.scale)?, self.numbers.placed(self.shift)?);
+        Ok(Normalising { groups, scale, shift, slope: self.slope as f32, batch, fixed })
+    }
+}
+
+/// Scales and shifts in the processor's memory.
+#[derive(Clone, Copy)]
+struct OnHost<'a, T> {
+    scale: &'a [T],
+    shift: &'a [T],
+    slope: T,
 }
 
 /// What happens to the numbers of a group, ready to be used.
@@ -64,7 +91,7 @@ struct Map<T> {
 }
 
 impl<T: Real> Map<T> {
-    fn new(group: &Group, after: After<T>, channel: usize) -> Self {
+    fn new(group: &Group, after: OnHost<T>, channel: usize) -> Self {
         let (mean, inverse) = (T::of(group.mean), T::of(group.inverse));
         Map { mean, inverse, scale: after.scale[channel], shift: after.shift[channel], slope: after.slope }
     }
@@ -257,7 +284,8 @@ fn measured<T: Real>(part: &[T], length: usize, segment: usize, n: usize) -> Gro
     Group::new(mean, squares / n as f64)
 }
 
-/// The output, and what is kept. `given` holds mean and variance of each channel, if they are not those of x.
+/// The output, and what is kept. `given` are the parameters that hold mean and variance of each channel, if they are not those of
+/// x.
 ///
 /// # Errors
 /// The threads could not be started.
@@ -265,11 +293,22 @@ pub fn normalise<T: Real>(
     workspace: &mut Workspace<T>,
     x: &Tensor<T>,
     batch: bool,
-    given: Option<(&[T], &[T])>,
+    given: Option<(usize, usize)>,
     after: After<T>,
 ) -> Result<(Tensor<T>, Normalised)> {
     let (per_channel, n, width) = parts(x, batch);
-    let mut out = workspace.tensor(x.channels, x.samples, x.length);
+    let mut out = workspace.tensor(x.channels, x.samples, x.length)?;
+    let fixed = given.is_some();
+    if let Some(cuda) = workspace.cuda() {
+        let groups = cuda.groups(x.channels * per_channel)?;
+        let placed = |parameter| after.numbers.placed(parameter);
+        let given = given.map(|(mean, variance)| Ok((placed(mean)?, placed(variance)?))).transpose()?;
+        cuda.normalise(&after.placed(&groups, batch, fixed)?, x.on_gpu()?, given, out.on_gpu()?)?;
+        return Ok((out, Normalised { groups: Vec::new(), placed: Some(groups), batch, fixed, size: n }));
+    }
+    let host = |parameter| after.numbers.host(parameter);
+    let given = given.map(|(mean, variance)| Ok((host(mean)?, host(variance)?))).transpose()?;
+    let after = after.host()?;
     let mut groups = vec![Group::default(); x.channels * per_channel];
     let (row, length, segment) = (x.row(), x.length, x.segment());
     let tasks: Vec<_> = out.rows_mut().chunks_mut(row).zip(groups.chunks_mut(per_channel)).enumerate().collect();
@@ -285,12 +324,12 @@ pub fn normalise<T: Real>(
         }
     })?;
     out.close_gaps();
-    Ok((out, Normalised { groups, batch, fixed: given.is_some(), size: n }))
+    Ok((out, Normalised { groups, placed: None, batch, fixed, size: n }))
 }
 
 impl Normalised {
-    /// `J scale D u`: the gradient of x from that of the output; and for each channel the sums over its numbers of `D u hat`
-    /// and of `D u`: the gradients of scale and shift.
+    /// `J scale D u`: the gradient of x from that of the output. For each channel the sums over its numbers of `D u hat` and of
+    /// `D u` are added to the gradients of scale and shift.
     ///
     /// # Errors
     /// The threads could not be started.
@@ -300,9 +339,22 @@ impl Normalised {
         x: &Tensor<T>,
         after: After<T>,
         u: &Tensor<T>,
-    ) -> Result<(Tensor<T>, Vec<[f64; 2]>)> {
+        mut gradients: Option<&mut Gradients<T>>,
+    ) -> Result<Tensor<T>> {
         let (per_channel, n, width) = parts(x, self.batch);
-        let mut out = workspace.tensor(u.channels, u.samples, u.length);
+        let mut out = workspace.tensor(u.channels, u.samples, u.length)?;
+        if let (Some(cuda), Some(groups)) = (workspace.cuda(), &self.placed) {
+            if let Some(gradients) = &mut gradients {
+                gradients.placed_sums(after.scale)?;
+                gradients.placed_sums(after.shift)?;
+            }
+            let gradients = gradients.map(|gradients| gradients.both(after.scale, after.shift));
+            let of = after.placed(groups, self.batch, self.fixed)?;
+            cuda.normalise_back(&of, x.on_gpu()?, u.on_gpu()?, out.on_gpu()?, gradients)?;
+            return Ok(out);
+        }
+        let parameters = [after.scale, after.shift];
+        let after = after.host()?;
         let mut found = vec![[0.0; 2]; x.channels];
         let tasks: Vec<_> = out.rows_mut().chunks_mut(x.row()).zip(&mut found).enumerate().collect();
         workspace.threads().for_each_item(tasks, |(c, (out, found))| {
@@ -317,7 +369,12 @@ impl Normalised {
             }
         })?;
         out.close_gaps();
-        Ok((out, found))
+        if let Some(gradients) = gradients {
+            for (which, parameter) in parameters.into_iter().enumerate() {
+                gradients.sums(parameter).iter_mut().zip(&found).for_each(|(g, sums)| *g += T::of(sums[which]));
+            }
+        }
+        Ok(out)
     }
 
     /// `D scale J u`: how the output moves as x moves along u.
@@ -332,7 +389,13 @@ impl Normalised {
         u: &Tensor<T>,
     ) -> Result<Tensor<T>> {
         let (per_channel, n, width) = parts(x, self.batch);
-        let mut out = workspace.tensor(u.channels, u.samples, u.length);
+        let mut out = workspace.tensor(u.channels, u.samples, u.length)?;
+        if let (Some(cuda), Some(groups)) = (workspace.cuda(), &self.placed) {
+            let of = after.placed(groups, self.batch, self.fixed)?;
+            cuda.normalise_tangent(&of, x.on_gpu()?, u.on_gpu()?, out.on_gpu()?)?;
+            return Ok(out);
+        }
+        let after = after.host()?;
         let row = x.row();
         workspace.threads().clone().for_each_piece(out.rows_mut(), row, |c, out| {
             let groups = &self.groups[c * per_channel..][..per_channel];
@@ -346,8 +409,8 @@ impl Normalised {
         Ok(out)
     }
 
-    /// The gradients of `delta' D scale J u` with respect to x, if mean and variance depend on it, and to the scale of each
-    /// channel.
+    /// The gradient of `delta' D scale J u` with respect to x, if mean and variance depend on it; that with respect to the scale
+    /// of each channel is added to its gradient.
     ///
     /// With b and w the centred `D delta` and u, p = hat'b, q = hat'w, the first is
     /// `-scale (hat (b'w - 3 p q / n) + q b + p w) / (n s^2)`.
@@ -361,10 +424,24 @@ impl Normalised {
         after: After<T>,
         delta: &Tensor<T>,
         u: &Tensor<T>,
-    ) -> Result<(Option<Tensor<T>>, Vec<f64>)> {
+        gradients: &mut Gradients<T>,
+    ) -> Result<Option<Tensor<T>>> {
         let (per_channel, n, width) = parts(x, self.batch);
         let count = n as f64;
-        let mut out = workspace.tensor(u.channels, u.samples, u.length);
+        let mut out = workspace.tensor(u.channels, u.samples, u.length)?;
+        if let (Some(cuda), Some(groups)) = (workspace.cuda(), &self.placed) {
+            let of = after.placed(groups, self.batch, self.fixed)?;
+            let (x, delta, u, of_scale) =
+                (x.on_gpu()?, delta.on_gpu()?, u.on_gpu()?, gradients.placed_sums(after.scale)?);
+            cuda.normalise_second(&of, x, delta, u, out.on_gpu()?, of_scale)?;
+            if self.fixed {
+                workspace.give_tensor(out);
+                return Ok(None);
+            }
+            return Ok(Some(out));
+        }
+        let scale = after.scale;
+        let after = after.host()?;
         let mut found = vec![0.0; x.channels];
         let tasks: Vec<_> = out.rows_mut().chunks_mut(x.row()).zip(&mut found).enumerate().collect();
         workspace.threads().for_each_item(tasks, |(c, (out, found))| {
@@ -380,11 +457,12 @@ impl Normalised {
                 *found += Second { map, out, delta, u, x, count, inverse }.run_wide();
             }
         })?;
+        gradients.sums(scale).iter_mut().zip(found).for_each(|(g, f)| *g += T::of(f));
         if self.fixed {
             workspace.give_tensor(out);
-            return Ok((None, found));
+            return Ok(None);
         }
         out.close_gaps();
-        Ok((Some(out), found))
+        Ok(Some(out))
     }
 }

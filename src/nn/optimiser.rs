@@ -1,8 +1,11 @@
 //! How gradients become steps downhill: Adam and RMSprop, as PyTorch has them.
 
+use super::gradients::downloaded;
 use super::graph::Parameter;
+use super::{Gradients, Network, Workspace};
+use crate::compute::cuda::{Memory, Step};
 use crate::compute::real::wide;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::threads::Threads;
 
 /// The rule.
@@ -17,8 +20,9 @@ pub enum Rule {
     RmsProp,
 }
 
-/// An optimiser: moments of every parameter, and the count of steps.
-#[derive(Clone, Debug, PartialEq)]
+/// An optimiser: moments of every parameter, and the count of steps. As with a [`Network`], moments that were placed in a GPU's
+/// memory are the ones that count, and [`Optimiser::fetch`] brings them back.
+#[derive(Debug)]
 pub struct Optimiser {
     /// The rule.
     pub rule: Rule,
@@ -30,6 +34,14 @@ pub struct Optimiser {
     pub second: Vec<Vec<f32>>,
     /// Steps made.
     pub steps: u64,
+    placed: Option<[Vec<Memory>; 2]>,
+}
+
+/// What a step of this number multiplies and keeps.
+struct Amounts {
+    keep: (f32, f32),
+    rate: f32,
+    correction: f32,
 }
 
 const EPSILON: f32 = 1e-8;
@@ -47,7 +59,88 @@ impl Optimiser {
             Rule::Adam { .. } => parameters.iter().map(|p| vec![0.0; size(p)]).collect(),
             Rule::RmsProp => parameters.iter().map(|_| Vec::new()).collect(),
         };
-        Optimiser { rule, decay, first, second, steps: 0 }
+        Optimiser { rule, decay, first, second, steps: 0, placed: None }
+    }
+
+    /// Copies its moments to where a workspace works.
+    ///
+    /// # Errors
+    /// `OutOfDeviceMemory`, `DeviceFailed`.
+    pub fn place(&mut self, workspace: &Workspace<f32>) -> Result<()> {
+        self.placed = None;
+        let Some(cuda) = workspace.cuda() else { return Ok(()) };
+        let upload = |lists: &[Vec<f32>]| lists.iter().map(|list| cuda.upload(list)).collect::<Result<Vec<_>>>();
+        self.placed = Some([upload(&self.first)?, upload(&self.second)?]);
+        Ok(())
+    }
+
+    /// Brings its moments back from where it was placed; it stays there.
+    ///
+    /// # Errors
+    /// `DeviceFailed`.
+    pub fn fetch(&mut self) -> Result<()> {
+        let Some([first, second]) = &self.placed else { return Ok(()) };
+        for (lists, placed) in [(&mut self.first, first), (&mut self.second, second)] {
+            for (list, memory) in lists.iter_mut().zip(placed) {
+                *list = downloaded(memory, list.len())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a network's trained parameters against their gradients, where all of them lie, and has an average follow: see
+    /// [`Optimiser::descend`].
+    ///
+    /// # Errors
+    /// The threads could not be started; `DeviceFailed`.
+    pub fn step(
+        &mut self,
+        workspace: &Workspace<f32>,
+        network: &mut Network,
+        gradients: &mut Gradients<f32>,
+        rate: f32,
+        average: Option<(&mut Network, f32)>,
+    ) -> Result<()> {
+        let Some(cuda) = workspace.cuda() else {
+            let average = average.map(|(average, keep)| (&mut average.numbers[..], keep));
+            return self.descend(workspace.threads(), &mut network.numbers, gradients.lists(), rate, average);
+        };
+        let elsewhere = || Error::new(ErrorKind::Internal, "a step met numbers of another device");
+        self.steps += 1;
+        let Amounts { keep, rate, correction } = self.amounts(rate);
+        let [first, second] = self.placed.as_ref().ok_or_else(elsewhere)?;
+        let (lists, gradients) = (network.placed().ok_or_else(elsewhere)?, gradients.placed_lists()?);
+        let (averages, keep_average) = match &average {
+            Some((average, keep)) => (Some(average.placed().ok_or_else(elsewhere)?), *keep),
+            None => (None, 1.0),
+        };
+        let step = Step { decay: self.decay, rate, keep, correction, keep_average };
+        for (i, numbers) in lists.iter().enumerate() {
+            let average = averages.map(|averages| &averages[i]);
+            match (self.second[i].len(), average) {
+                // Not trained: it has no moments.
+                (0, Some(average)) => cuda.follow(numbers, average, network.numbers[i].len(), keep_average)?,
+                (0, None) => {}
+                (count, average) => {
+                    let first = (!self.first[i].is_empty()).then_some(&first[i]);
+                    cuda.descend(numbers, (first, &second[i]), average, &gradients[i], count, step)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the step that `steps` has been raised for multiplies and keeps.
+    fn amounts(&self, rate: f32) -> Amounts {
+        match self.rule {
+            Rule::Adam { betas: (b1, b2) } => {
+                // Powers by whole exponents: the same bits on every platform.
+                let left = |beta: f32| 1.0 - f64::from(beta).powi(self.steps.min(1 << 30) as i32);
+                let (rate, correction) = ((f64::from(rate) / left(b1)) as f32, (1.0 / left(b2).sqrt()) as f32);
+                Amounts { keep: (b1, b2), rate, correction }
+            }
+            Rule::RmsProp => Amounts { keep: (0.0, KEPT), rate, correction: 1.0 },
+        }
     }
 
     /// Moves the trained parameters against their gradients. `average` becomes `keep` of what it is and the rest of what the
@@ -64,14 +157,7 @@ impl Optimiser {
         average: Option<(&mut [Vec<f32>], f32)>,
     ) -> Result<()> {
         self.steps += 1;
-        let (keep_first, keep_second, rate, correction) = match self.rule {
-            Rule::Adam { betas: (b1, b2) } => {
-                // Powers by whole exponents: the same bits on every platform.
-                let left = |beta: f32| 1.0 - f64::from(beta).powi(self.steps.min(1 << 30) as i32);
-                (b1, b2, (f64::from(rate) / left(b1)) as f32, (1.0 / left(b2).sqrt()) as f32)
-            }
-            Rule::RmsProp => (0.0, KEPT, rate, 1.0),
-        };
+        let Amounts { keep: (keep_first, keep_second), rate, correction } = self.amounts(rate);
         let decay = self.decay;
         let mut pieces = Vec::new();
         let (averages, keep) = match average {

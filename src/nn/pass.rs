@@ -1,11 +1,12 @@
 //! Forward, backward, and once more: what a network makes of a batch, and how that changes.
 
-use super::convolution::{KERNEL, Kernel, convolve, correlate};
 use super::gradients::Gradients;
-use super::graph::{Graph, Node, Op, Over, Step};
-use super::normalise::{After, Normalised, normalise, total};
-use super::tensor::{LEAD, PIECE, Tensor, Workspace};
-use crate::compute::real::{Left, Product, Real, Right, Sums, wide};
+use super::graph::{Graph, Node, Op, Over};
+use super::layers::{self, Numbers, Weighted};
+use super::normalise::{After, Normalised, normalise};
+use super::tensor::{Elementwise, PIECE, Tensor, Workspace};
+use crate::compute::cuda::Memory;
+use crate::compute::real::Real;
 use crate::error::Result;
 use crate::rng::Stream;
 
@@ -44,13 +45,23 @@ impl<T: Real> Tape<T> {
         &self.values[node]
     }
 
-    /// Mean and variance of each batch normalisation: its node, and a pair for each channel.
+    /// Mean and variance of each batch normalisation: its node, a pair for each channel, and the count of numbers. Nothing of
+    /// a pass on a GPU: those are in its memory.
     pub fn batch_statistics(&self) -> impl Iterator<Item = (usize, Vec<(f64, f64)>, usize)> {
+        self.batches().filter(|(_, n)| n.placed.is_none()).map(|(node, n)| {
+            let pairs = n.groups.iter().map(|g| (g.mean, g.variance)).collect();
+            (node, pairs, n.size)
+        })
+    }
+
+    /// The same in a GPU's memory.
+    pub(super) fn placed_statistics(&self) -> impl Iterator<Item = (usize, &Memory, usize)> {
+        self.batches().filter_map(|(node, n)| Some((node, n.placed.as_ref()?, n.size)))
+    }
+
+    fn batches(&self) -> impl Iterator<Item = (usize, &Normalised)> {
         self.saved.iter().enumerate().filter_map(|(node, saved)| match saved {
-            Saved::Normalised(n) if n.batch && !n.fixed => {
-                let pairs = n.groups.iter().map(|g| (g.mean, g.variance)).collect();
-                Some((node, pairs, n.size))
-            }
+            Saved::Normalised(n) if n.batch && !n.fixed => Some((node, n)),
             _ => None,
         })
     }
@@ -79,19 +90,14 @@ pub struct Pass<'a, T> {
     /// Its layers.
     pub graph: &'a Graph,
     /// Its parameters.
-    pub numbers: &'a [Vec<T>],
-    /// Threads and memory.
+    pub numbers: Numbers<'a, T>,
+    /// Where it runs.
     pub workspace: &'a mut Workspace<T>,
 }
 
 /// What follows the hat of a normalisation.
-fn after<T: Real>(numbers: &[Vec<T>], scale: usize, shift: usize, slope: f64) -> After<'_, T> {
-    After { scale: &numbers[scale], shift: &numbers[shift], slope: T::of(slope) }
-}
-
-/// The places of rows of `row` numbers each, after the leading zero.
-fn rows(count: usize, row: usize) -> Vec<usize> {
-    (0..count).map(|r| LEAD + r * row).collect()
+fn after<T: Real>(numbers: Numbers<'_, T>, scale: usize, shift: usize, slope: f64) -> After<'_, T> {
+    After { numbers, scale, shift, slope }
 }
 
 impl<T: Real> Pass<'_, T> {
@@ -123,10 +129,7 @@ impl<T: Real> Pass<'_, T> {
             let value = match (&node.op, own) {
                 (Op::LeakyRelu { slope }, Some(n)) => {
                     let mut x = values[n].take().expect("read before it is given back");
-                    let slope = T::of(*slope);
-                    self.workspace.threads().clone().for_each_piece(x.rows_mut(), PIECE, |_, piece| {
-                        wide(|| piece.iter_mut().for_each(|x| *x = if *x > T::default() { *x } else { slope * *x }));
-                    })?;
+                    self.workspace.leaky_in_place(*slope, &mut x, None)?;
                     x
                 }
                 _ => {
@@ -163,16 +166,11 @@ impl<T: Real> Pass<'_, T> {
         let read = |which: usize| values(node.inputs[which]);
         let workspace = &mut *self.workspace;
         let value = match &node.op {
-            Op::Input(which) => workspace.copy(inputs[*which]),
-            Op::Dense { weight, bias, slope } => self.dense(node, *weight, *bias, *slope, read(0))?,
-            Op::Convolution { weight, bias, step, slope } => {
-                self.convolution(node, *weight, *bias, *step, *slope, read(0))?
-            }
+            Op::Input(which) => workspace.copy(inputs[*which])?,
+            Op::Dense { .. } | Op::Convolution { .. } => self.weighted(node, true, read(0))?,
             Op::Normalise { scale, shift, over, slope } => {
                 let given = match (over, mode) {
-                    (Over::Batch { mean, variance }, Mode::Use) => {
-                        Some((&self.numbers[*mean][..], &self.numbers[*variance][..]))
-                    }
+                    (Over::Batch { mean, variance }, Mode::Use) => Some((*mean, *variance)),
                     _ => None,
                 };
                 let after = after(self.numbers, *scale, *shift, *slope);
@@ -181,105 +179,70 @@ impl<T: Real> Pass<'_, T> {
                 saved = Saved::Normalised(normalised);
                 out
             }
-            Op::LeakyRelu { slope } => {
-                let slope = T::of(*slope);
-                workspace.map(read(0), |x| if x > T::default() { x } else { slope * x })?
-            }
-            Op::Tanh => workspace.map(read(0), T::tanh)?,
-            Op::Sigmoid => {
-                let mut out = workspace.map(read(0), T::logistic)?;
-                out.close_gaps();
-                out
-            }
+            Op::LeakyRelu { slope } => workspace.each(Elementwise::Leaky(*slope), read(0), None)?,
+            Op::Tanh => workspace.each(Elementwise::Tanh, read(0), None)?,
+            Op::Sigmoid => workspace.each(Elementwise::Logistic, read(0), None)?,
             Op::Dropout { share } => match mode {
-                Mode::Use => workspace.copy(read(0)),
+                Mode::Use => workspace.copy(read(0))?,
                 Mode::Train(stream) => {
                     let mask = self.mask(stream, i, *share, samples)?;
-                    let out = self.workspace.zip(read(0), &mask, |x, m| x * m)?;
+                    let out = self.workspace.each(Elementwise::Product, read(0), Some(&mask))?;
                     saved = Saved::Mask(mask);
                     out
                 }
             },
-            Op::Add => workspace.zip(read(0), read(1), |a, b| a + b)?,
+            Op::Add => workspace.each(Elementwise::Sum, read(0), Some(read(1)))?,
             Op::Join => {
-                let mut out = workspace.tensor(node.channels, samples, node.length);
-                let mut rest = out.rows_mut();
+                let mut out = workspace.tensor(node.channels, samples, node.length)?;
+                let mut first = 0;
                 for which in 0..node.inputs.len() {
-                    let source = read(which).rows();
-                    let (part, others) = rest.split_at_mut(source.len());
-                    part.copy_from_slice(source);
-                    rest = others;
+                    let source = read(which);
+                    let count = source.channels * source.row();
+                    workspace.copy_across(source, (0, 0), &mut out, (first, 0), count, 1)?;
+                    first += count;
                 }
                 out
             }
             Op::Location { values } => {
-                let mut out = workspace.tensor(node.channels, samples, node.length);
-                out.close_gaps();
-                for c in 0..node.channels {
-                    let source = &self.numbers[*values][c * node.length..][..node.length];
-                    (0..samples).for_each(|n| out.positions_mut(c, n).copy_from_slice(source));
-                }
-                out
+                layers::location(workspace, self.numbers, *values, (node.channels, samples, node.length))?
             }
-            Op::Local { weight } => local(workspace, &self.numbers[*weight], read(0), node.channels)?,
-            Op::Flatten => workspace.flattened(read(0)),
-            Op::Fold => workspace.folded(read(0), node.channels, node.length),
+            Op::Local { weight } => layers::local(workspace, self.numbers, *weight, read(0), node.channels)?,
+            Op::Flatten => workspace.flattened(read(0))?,
+            Op::Fold => workspace.folded(read(0), node.channels, node.length)?,
         };
         Ok((value, saved))
     }
 
-    /// A dense layer's weights times `x`, and its biases if they are asked for: of its inputs, or of how they move.
-    fn dense(
-        &mut self,
-        node: &Node,
-        weight: usize,
-        bias: Option<usize>,
-        slope: f64,
-        x: &Tensor<T>,
-    ) -> Result<Tensor<T>> {
-        let mut out = self.workspace.tensor(node.channels, x.samples, 1);
-        let left = Left { values: &self.numbers[weight], first: 0, row: x.channels, step: 1 };
-        let places = rows(x.channels, x.samples);
-        let of = Product {
-            rows: node.channels,
-            columns: x.samples,
-            terms: x.channels,
-            left,
-            right: Right::Rows { values: x.all(), rows: &places },
-            sums: bias.map_or(Sums::Written, |bias| Sums::Shifted(&self.numbers[bias])),
-            slope: T::of(slope),
-            out_row: x.samples,
+    /// What a dense layer or a convolution makes of `x`; without biases and slope of how its inputs move.
+    fn weighted(&mut self, node: &Node, whole: bool, x: &Tensor<T>) -> Result<Tensor<T>> {
+        let part = |weight: &usize, bias: &Option<usize>, slope: &f64| match whole {
+            true => Weighted { weight: *weight, bias: *bias, slope: *slope },
+            false => Weighted { weight: *weight, bias: None, slope: 1.0 },
         };
-        self.workspace.product(&of, out.rows_mut())?;
-        Ok(out)
-    }
-
-    /// A convolution's weights over `x`, and its biases if they are asked for: of its inputs, or of how they move.
-    fn convolution(
-        &mut self,
-        node: &Node,
-        weight: usize,
-        bias: Option<usize>,
-        step: Step,
-        slope: f64,
-        x: &Tensor<T>,
-    ) -> Result<Tensor<T>> {
-        let (to, from) = match step {
-            Step::Up { .. } => (KERNEL, node.channels * KERNEL),
-            _ => (x.channels * KERNEL, KERNEL),
-        };
-        let kernel = Kernel { values: &self.numbers[weight], to, from };
-        let bias = bias.map(|bias| &self.numbers[bias][..]);
-        convolve(self.workspace, step.walk(), x, node.channels, node.length, kernel, bias, T::of(slope))
+        match &node.op {
+            Op::Convolution { weight, bias, step, slope } => {
+                let (of, shape) = (part(weight, bias, slope), (node.channels, node.length));
+                layers::convolution(self.workspace, self.numbers, of, *step, shape, x)
+            }
+            Op::Dense { weight, bias, slope } => {
+                layers::dense(self.workspace, self.numbers, part(weight, bias, slope), node.channels, x)
+            }
+            _ => unreachable!("other layers have no weights"),
+        }
     }
 
     /// 0 for what is dropped, 1 / (1 - share) for the rest.
     fn mask(&mut self, stream: Stream, node: usize, share: f64, samples: usize) -> Result<Tensor<T>> {
         let shape = &self.graph.nodes[node];
-        let mut mask = self.workspace.tensor(shape.channels, samples, shape.length);
-        let kept = T::of(1.0 / (1.0 - share));
+        let mut mask = self.workspace.tensor(shape.channels, samples, shape.length)?;
+        let kept = 1.0 / (1.0 - share);
         // Words of a node's own.
         let first = (node as u64) << 32;
+        if let Some(cuda) = self.workspace.cuda() {
+            cuda.dropout_mask(stream.parts(), first, share, kept as f32, mask.on_gpu()?)?;
+            return Ok(mask);
+        }
+        let kept = T::of(kept);
         self.workspace.threads().clone().for_each_piece(mask.rows_mut(), PIECE, |piece, out| {
             let mut reader = stream.reader(first + (piece * PIECE) as u64);
             for o in out {
@@ -349,12 +312,7 @@ impl<T: Real> Pass<'_, T> {
         if let (Op::Normalise { scale, shift, slope, .. }, Saved::Normalised(n)) = (&node.op, &tape.saved[i]) {
             // Both come out of the same sums.
             let after = after(self.numbers, *scale, *shift, *slope);
-            let (found, sums) = n.back(self.workspace, &tape.values[node.inputs[0]], after, delta)?;
-            if let Some(gradients) = gradients {
-                for (parameter, which) in [(*scale, 0), (*shift, 1)] {
-                    gradients.sums(parameter).iter_mut().zip(&sums).for_each(|(g, sums)| *g += T::of(sums[which]));
-                }
-            }
+            let found = n.back(self.workspace, &tape.values[node.inputs[0]], after, delta, gradients)?;
             return match reaches[node.inputs[0]] {
                 true => self.deposit(&mut adjoints[node.inputs[0]], found),
                 false => {
@@ -418,44 +376,23 @@ impl<T: Real> Pass<'_, T> {
         let workspace = &mut *self.workspace;
         let samples = delta.samples;
         match &node.op {
-            Op::Input(_) | Op::Location { .. } => Ok(workspace.zeros(from.channels, samples, from.length)),
-            Op::Dense { weight, .. } => {
-                let mut out = workspace.tensor(from.channels, samples, 1);
-                let left = Left { values: &self.numbers[*weight], first: 0, row: 1, step: from.channels };
-                let places = rows(node.channels, samples);
-                let of = Product {
-                    rows: from.channels,
-                    columns: samples,
-                    terms: node.channels,
-                    left,
-                    right: Right::Rows { values: delta.all(), rows: &places },
-                    sums: Sums::Written,
-                    slope: T::of(1.0),
-                    out_row: samples,
-                };
-                workspace.product(&of, out.rows_mut())?;
-                Ok(out)
-            }
+            Op::Input(_) | Op::Location { .. } => workspace.zeros(from.channels, samples, from.length),
+            Op::Dense { weight, .. } => layers::dense_back(workspace, self.numbers, *weight, delta, from.channels),
             Op::Convolution { weight, step, .. } => {
-                let (to, back) = match step {
-                    Step::Up { .. } => (node.channels * KERNEL, KERNEL),
-                    _ => (KERNEL, from.channels * KERNEL),
-                };
-                let kernel = Kernel { values: &self.numbers[*weight], to, from: back };
-                convolve(workspace, step.walk().back(), delta, from.channels, from.length, kernel, None, T::of(1.0))
+                let shape = (from.channels, from.length);
+                layers::convolution_back(workspace, self.numbers, *weight, *step, delta, shape)
             }
-            Op::Local { weight } => local_back(workspace, &self.numbers[*weight], delta, from.channels),
+            Op::Local { weight } => layers::local_back(workspace, self.numbers, *weight, delta, from.channels),
             Op::Normalise { .. } => unreachable!("normalisations go back in `step_back`"),
             Op::Join => {
-                let mut out = workspace.tensor(from.channels, samples, from.length);
-                let first = begins * delta.row();
-                let length = out.rows().len();
-                out.rows_mut().copy_from_slice(&delta.rows()[first..][..length]);
+                let mut out = workspace.tensor(from.channels, samples, from.length)?;
+                let row = delta.row();
+                workspace.copy_across(delta, (begins * row, 0), &mut out, (0, 0), from.channels * row, 1)?;
                 Ok(out)
             }
-            Op::Add => Ok(workspace.copy(delta)),
-            Op::Flatten => Ok(workspace.folded(delta, from.channels, from.length)),
-            Op::Fold => Ok(workspace.flattened(delta)),
+            Op::Add => workspace.copy(delta),
+            Op::Flatten => workspace.folded(delta, from.channels, from.length),
+            Op::Fold => workspace.flattened(delta),
             Op::LeakyRelu { .. } | Op::Tanh | Op::Sigmoid | Op::Dropout { .. } => self.sloped(tape, i, delta),
         }
     }
@@ -466,27 +403,19 @@ impl<T: Real> Pass<'_, T> {
         if slope == 1.0 {
             return Ok(());
         }
-        let (slope, y) = (T::of(slope), tape.values[i].rows());
-        self.workspace.threads().clone().for_each_piece(delta.rows_mut(), PIECE, |piece, delta| {
-            let y = &y[piece * PIECE..];
-            wide(|| delta.iter_mut().zip(y).for_each(|(d, y)| *d = if *y > T::default() { *d } else { slope * *d }));
-        })
+        self.workspace.leaky_in_place(slope, delta, Some(&tape.values[i]))
     }
 
     /// `delta` times the slope of an elementwise node.
     fn sloped(&mut self, tape: &Tape<T>, i: usize, delta: &Tensor<T>) -> Result<Tensor<T>> {
-        let (workspace, one) = (&mut *self.workspace, T::of(1.0));
-        let y = &tape.values[i];
+        let (workspace, y) = (&mut *self.workspace, Some(&tape.values[i]));
         match &self.graph.nodes[i].op {
-            Op::LeakyRelu { slope } => {
-                let slope = T::of(*slope);
-                workspace.zip(delta, y, |d, y| if y > T::default() { d } else { slope * d })
-            }
-            Op::Tanh => workspace.zip(delta, y, |d, y| d * (one - y * y)),
-            Op::Sigmoid => workspace.zip(delta, y, |d, y| d * y * (one - y)),
+            Op::LeakyRelu { slope } => workspace.each(Elementwise::LeakyBack(*slope), delta, y),
+            Op::Tanh => workspace.each(Elementwise::TanhBack, delta, y),
+            Op::Sigmoid => workspace.each(Elementwise::LogisticBack, delta, y),
             _ => match &tape.saved[i] {
-                Saved::Mask(mask) => workspace.zip(delta, mask, |d, m| d * m),
-                _ => Ok(workspace.copy(delta)),
+                Saved::Mask(mask) => workspace.each(Elementwise::Product, delta, Some(mask)),
+                _ => workspace.copy(delta),
             },
         }
     }
@@ -506,45 +435,20 @@ impl<T: Real> Pass<'_, T> {
         let x = || tangent.unwrap_or_else(|| &tape.values[node.inputs[0]]);
         match &node.op {
             Op::Dense { weight, bias, .. } => {
-                let (x, samples) = (x(), delta.samples);
-                let places = rows(x.channels, samples);
-                let (found, there) = gradients.place(*weight);
-                let of = Product {
-                    rows: node.channels,
-                    columns: x.channels,
-                    terms: samples,
-                    left: Left { values: delta.all(), first: LEAD, row: samples, step: 1 },
-                    right: Right::Columns { values: x.all(), columns: &places },
-                    sums: if there { Sums::Added } else { Sums::Written },
-                    slope: T::of(1.0),
-                    out_row: x.channels,
-                };
-                workspace.product(&of, found)?;
+                layers::dense_gradient(workspace, delta, x(), *weight, gradients)?;
                 if let (Some(bias), None) = (bias, tangent) {
-                    sum_channels(workspace, delta, gradients.sums(*bias))?;
+                    layers::bias_gradient(workspace, delta, *bias, gradients)?;
                 }
             }
             Op::Convolution { weight, bias, step, .. } => {
-                let x = x();
-                let (found, there) = gradients.place(*weight);
-                match step {
-                    // What the walk gathers is the output here: the two change places.
-                    Step::Up { .. } => correlate(workspace, step.walk().back(), x, delta, found, there)?,
-                    _ => correlate(workspace, step.walk(), delta, x, found, there)?,
-                }
+                layers::convolution_gradient(workspace, *step, delta, x(), *weight, gradients)?;
                 if let (Some(bias), None) = (bias, tangent) {
-                    sum_channels(workspace, delta, gradients.sums(*bias))?;
+                    layers::bias_gradient(workspace, delta, *bias, gradients)?;
                 }
             }
-            Op::Local { weight } => local_gradient(workspace, x(), delta, gradients.sums(*weight))?,
+            Op::Local { weight } => layers::local_gradient(workspace, x(), delta, *weight, gradients)?,
             Op::Location { values } if tangent.is_none() => {
-                let gradient = gradients.sums(*values);
-                for c in 0..node.channels {
-                    let sums = &mut gradient[c * node.length..][..node.length];
-                    for n in 0..delta.samples {
-                        sums.iter_mut().zip(delta.positions(c, n)).for_each(|(sum, d)| *sum += *d);
-                    }
-                }
+                layers::location_gradient(workspace, delta, *values, gradients)?;
             }
             _ => {}
         }
@@ -607,19 +511,14 @@ impl<T: Real> Pass<'_, T> {
     ) -> Result<Option<Tensor<T>>> {
         let node = &self.graph.nodes[i];
         if let Op::Input(which) = node.op {
-            return Ok((which == input).then(|| self.workspace.copy(v)));
+            return (which == input).then(|| self.workspace.copy(v)).transpose();
         }
         let Some(some) = node.inputs.iter().find_map(|n| tangents[*n].as_ref()) else { return Ok(None) };
         let workspace = &mut *self.workspace;
         let samples = some.samples;
         let found = match &node.op {
-            Op::Dense { weight, .. } => {
-                let mut out = self.dense(node, *weight, None, 1.0, some)?;
-                self.slope(tape, i, &mut out)?;
-                return Ok(Some(out));
-            }
-            Op::Convolution { weight, step, .. } => {
-                let mut out = self.convolution(node, *weight, None, *step, 1.0, some)?;
+            Op::Dense { .. } | Op::Convolution { .. } => {
+                let mut out = self.weighted(node, false, some)?;
                 self.slope(tape, i, &mut out)?;
                 return Ok(Some(out));
             }
@@ -628,26 +527,24 @@ impl<T: Real> Pass<'_, T> {
                     let after = after(self.numbers, *scale, *shift, *slope);
                     n.tangent(workspace, &tape.values[node.inputs[0]], after, some)?
                 }
-                _ => workspace.copy(some),
+                _ => workspace.copy(some)?,
             },
             Op::LeakyRelu { .. } | Op::Tanh | Op::Sigmoid | Op::Dropout { .. } => self.sloped(tape, i, some)?,
             Op::Add | Op::Join => {
-                let mut out = workspace.zeros(node.channels, samples, node.length);
+                let mut out = workspace.zeros(node.channels, samples, node.length)?;
                 let mut first = 0;
                 for n in &node.inputs {
-                    let size = self.graph.nodes[*n].channels * out.row();
                     let begins = if node.op == Op::Add { 0 } else { first };
                     if let Some(u) = &tangents[*n] {
-                        let target = &mut out.rows_mut()[begins..][..size];
-                        target.iter_mut().zip(u.rows()).for_each(|(o, u)| *o += *u);
+                        workspace.add_at(u, &mut out, begins)?;
                     }
-                    first += size;
+                    first += self.graph.nodes[*n].channels * out.row();
                 }
                 out
             }
-            Op::Local { weight } => local(workspace, &self.numbers[*weight], some, node.channels)?,
-            Op::Flatten => workspace.flattened(some),
-            Op::Fold => workspace.folded(some, node.channels, node.length),
+            Op::Local { weight } => layers::local(workspace, self.numbers, *weight, some, node.channels)?,
+            Op::Flatten => workspace.flattened(some)?,
+            Op::Fold => workspace.folded(some, node.channels, node.length)?,
             Op::Input(_) | Op::Location { .. } => return Ok(None),
         };
         Ok(Some(found))
@@ -664,89 +561,22 @@ impl<T: Real> Pass<'_, T> {
         gradients: &mut Gradients<T>,
     ) -> Result<Option<Tensor<T>>> {
         let workspace = &mut *self.workspace;
-        let (y, one) = (&tape.values[i], T::of(1.0));
-        match &self.graph.nodes[i].op {
+        let bent = match &self.graph.nodes[i].op {
             Op::Normalise { scale, shift, slope, .. } => {
                 let Saved::Normalised(n) = &tape.saved[i] else { return Ok(None) };
                 let after = after(self.numbers, *scale, *shift, *slope);
                 let x = &tape.values[self.graph.nodes[i].inputs[0]];
-                let (found, of_scales) = n.second(workspace, x, after, delta, u)?;
-                gradients.sums(*scale).iter_mut().zip(of_scales).for_each(|(g, f)| *g += T::of(f));
-                Ok(found)
+                return n.second(workspace, x, after, delta, u, gradients);
             }
             // f' = 1 - y^2, f'' = -2 y f'.
-            Op::Tanh => {
-                let both = workspace.zip(delta, u, |d, u| d * u)?;
-                let found = workspace.zip(&both, y, |p, y| -(p + p) * y * (one - y * y))?;
-                workspace.give_tensor(both);
-                Ok(Some(found))
-            }
+            Op::Tanh => Elementwise::TanhBent,
             // f' = y (1 - y), f'' = f' (1 - 2 y).
-            Op::Sigmoid => {
-                let both = workspace.zip(delta, u, |d, u| d * u)?;
-                let found = workspace.zip(&both, y, |p, y| p * y * (one - y) * (one - y - y))?;
-                workspace.give_tensor(both);
-                Ok(Some(found))
-            }
-            _ => Ok(None),
-        }
+            Op::Sigmoid => Elementwise::LogisticBent,
+            _ => return Ok(None),
+        };
+        let both = workspace.each(Elementwise::Product, delta, Some(u))?;
+        let found = workspace.each(bent, &both, Some(&tape.values[i]))?;
+        workspace.give_tensor(both);
+        Ok(Some(found))
     }
-}
-
-/// `out[m][l] = sum over channels c of weight[m][c][l] x[c][l]`.
-fn local<T: Real>(workspace: &mut Workspace<T>, weight: &[T], x: &Tensor<T>, channels: usize) -> Result<Tensor<T>> {
-    let mut out = workspace.zeros(channels, x.samples, x.length);
-    let (segment, samples, length) = (out.segment(), x.samples, x.length);
-    workspace.threads().clone().for_each_piece(out.rows_mut(), segment, |part, out| {
-        let (m, n) = (part / samples, part % samples);
-        wide(|| {
-            for (c, weight) in weight[m * x.channels * length..].chunks_exact(length).take(x.channels).enumerate() {
-                let terms = weight.iter().zip(x.positions(c, n));
-                out.iter_mut().zip(terms).for_each(|(o, (w, x))| *o += *w * *x);
-            }
-        });
-    })?;
-    Ok(out)
-}
-
-/// The gradient of the inputs of [`local`].
-fn local_back<T: Real>(
-    workspace: &mut Workspace<T>,
-    weight: &[T],
-    delta: &Tensor<T>,
-    inputs: usize,
-) -> Result<Tensor<T>> {
-    let mut out = workspace.zeros(inputs, delta.samples, delta.length);
-    let (segment, samples, length) = (out.segment(), delta.samples, delta.length);
-    workspace.threads().clone().for_each_piece(out.rows_mut(), segment, |part, out| {
-        let (c, n) = (part / samples, part % samples);
-        wide(|| {
-            for m in 0..delta.channels {
-                let terms = weight[(m * inputs + c) * length..][..length].iter().zip(delta.positions(m, n));
-                out.iter_mut().zip(terms).for_each(|(o, (w, d))| *o += *w * *d);
-            }
-        });
-    })?;
-    Ok(out)
-}
-
-/// Adds the gradient of the weights of [`local`].
-fn local_gradient<T: Real>(workspace: &Workspace<T>, x: &Tensor<T>, delta: &Tensor<T>, sums: &mut [T]) -> Result<()> {
-    workspace.threads().clone().for_each_piece(sums, x.length, |part, sums| {
-        let (m, c) = (part / x.channels, part % x.channels);
-        wide(|| {
-            for n in 0..x.samples {
-                let terms = delta.positions(m, n).iter().zip(x.positions(c, n));
-                sums.iter_mut().zip(terms).for_each(|(sum, (d, x))| *sum += *d * *x);
-            }
-        });
-    })
-}
-
-/// Adds the sum of each channel.
-fn sum_channels<T: Real>(workspace: &Workspace<T>, delta: &Tensor<T>, sums: &mut [T]) -> Result<()> {
-    let threads = workspace.threads_for(delta.rows().len());
-    let found = threads.map(delta.channels, |c| total(delta.channel(c)))?;
-    sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += T::of(found));
-    Ok(())
 }

@@ -34,7 +34,7 @@ impl Case {
             .collect();
         let mut workspace = Workspace::new(Threads::new(2));
         let mut filled = |channels: usize, length: usize| {
-            let mut tensor = workspace.zeros(channels, samples, length);
+            let mut tensor = workspace.zeros(channels, samples, length).unwrap();
             for c in 0..channels {
                 for n in 0..samples {
                     tensor.positions_mut(c, n).iter_mut().for_each(|x| *x = random(&mut reader));
@@ -50,7 +50,7 @@ impl Case {
     }
 
     fn pass(&mut self) -> (Pass<'_, f64>, Vec<&Tensor<f64>>, &Tensor<f64>) {
-        let pass = Pass { graph: &self.graph, numbers: &self.numbers, workspace: &mut self.workspace };
+        let pass = Pass { graph: &self.graph, numbers: (&self.numbers).into(), workspace: &mut self.workspace };
         (pass, self.inputs.iter().collect(), &self.weights)
     }
 
@@ -69,7 +69,7 @@ impl Case {
         let mut gradients = Gradients::new(&self.graph.parameters);
         let (mut pass, inputs, weights) = self.pass();
         let tape = pass.forward(mode, &inputs).unwrap();
-        let seed = pass.workspace.copy(weights);
+        let seed = pass.workspace.copy(weights).unwrap();
         let adjoints = pass.backward(&tape, seed, Some(&mut gradients), true, false).unwrap();
         let of_inputs = (0..self.graph.nodes.len()).filter(|i| matches!(self.graph.nodes[*i].op, Op::Input(_)));
         let mut adjoints = adjoints;
@@ -82,7 +82,7 @@ impl Case {
         let mut gradients = Gradients::new(&self.graph.parameters);
         let (mut pass, inputs, weights) = self.pass();
         let tape = pass.forward(mode, &inputs).unwrap();
-        let seed = pass.workspace.copy(weights);
+        let seed = pass.workspace.copy(weights).unwrap();
         let adjoints = pass.backward(&tape, seed, None, true, true).unwrap();
         let node = pass.graph.input_node(which);
         let g = adjoints[node].as_ref().unwrap();
@@ -140,7 +140,7 @@ fn check_gradients(mut case: Case) {
 
 fn check_penalty(mut case: Case) {
     let mut reader = Stream::new(5, Purpose::Initial, 1).reader(0);
-    let mut v = case.workspace.copy(&case.inputs[0]);
+    let mut v = case.workspace.copy(&case.inputs[0]).unwrap();
     for c in 0..v.channels {
         for n in 0..v.samples {
             v.positions_mut(c, n).iter_mut().for_each(|x| *x = random(&mut reader));
@@ -260,15 +260,16 @@ fn a_sample_does_not_depend_on_its_neighbours() {
     let mut outputs = Vec::new();
     for (samples, at, threads) in [(1, 0, 1), (5, 3, 1), (70, 41, 3)] {
         let mut workspace = Workspace::new(Threads::new(threads));
-        let mut x = workspace.zeros(2, samples, 4);
+        let mut x = workspace.zeros(2, samples, 4).unwrap();
         for c in 0..2 {
             for n in 0..samples {
                 let own = &column[c * 4..][..4];
                 x.positions_mut(c, n).iter_mut().zip(own).for_each(|(x, own)| *x = own + (n as f32 - at as f32));
             }
         }
-        let tape =
-            Pass { graph: &graph, numbers: &numbers, workspace: &mut workspace }.forward(Mode::Use, &[&x]).unwrap();
+        let tape = Pass { graph: &graph, numbers: (&numbers).into(), workspace: &mut workspace }
+            .forward(Mode::Use, &[&x])
+            .unwrap();
         let out: Vec<u32> = (0..2).flat_map(|c| tape.output().positions(c, at).iter().map(|y| y.to_bits())).collect();
         outputs.push(out);
     }

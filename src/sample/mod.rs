@@ -48,7 +48,8 @@ pub struct SampleSettings {
     pub start: Option<Panel>,
     /// Threads. Haplotypes do not depend on them. Default: one.
     pub threads: Threads,
-    /// Where haplotypes are made. Those of an RBM do not depend on it. Default: the processor.
+    /// Where haplotypes are made. Those of an RBM do not depend on it; those of a neural generator differ in rare alleles, whose
+    /// chance is within rounding of their draw. Default: the processor.
     pub device: DeviceChoice,
     /// Options that the sampler reads.
     pub options: Options,
@@ -126,7 +127,8 @@ pub struct Sampler {
     workers: Vec<Worker>,
     copying: Option<Copying>,
     weaver: Option<Weaver>,
-    network: Option<Network>,
+    /// A neural generator on each device.
+    networks: Vec<Network>,
     /// Which haplotypes have which label.
     plan: Plan,
     sites: Sites,
@@ -172,12 +174,18 @@ impl Sampler {
             Generator::Context(context) => Some(Weaver { crossovers: Crossovers::of(context)?, block: None }),
             _ => None,
         };
-        let network = match &model.generator {
-            Generator::Neural(neural) => Some(Network {
-                drawer: Drawer::new(neural, model.sites.len()),
-                workspace: Workspace::new(settings.threads.clone()),
-            }),
-            _ => None,
+        let networks = match &model.generator {
+            Generator::Neural(neural) => {
+                let network = |device: &Device| {
+                    let (mut drawer, workspace) = (Drawer::new(neural, model.sites.len()), Workspace::on(device));
+                    drawer.place(&workspace)?;
+                    Ok(Network { drawer, workspace })
+                };
+                let choices = settings.device.each()?;
+                let laid_out = choices.into_iter().map(|choice| choice.laid_out(&settings.threads, network));
+                laid_out.map(|made| made.map(|(_, network)| network)).collect::<Result<_>>()?
+            }
+            _ => Vec::new(),
         };
         let (sites, columns) = match &settings.region {
             None => (model.sites.clone(), None),
@@ -202,7 +210,7 @@ impl Sampler {
             workers,
             copying,
             weaver,
-            network,
+            networks,
             plan,
             sites,
             columns,
@@ -249,7 +257,7 @@ impl Sampler {
 
     /// The label of haplotype `i`; `None` for a model that knows none, and past the end of the stream.
     pub fn label(&self, i: u64) -> Option<&str> {
-        let drawer = &self.network.as_ref()?.drawer;
+        let drawer = &self.networks.first()?.drawer;
         let piece = self.plan.pieces(i, 1).next()?;
         let drawn = || drawer.label_of_person(self.seed, Purpose::Sample, i / 2);
         self.model.labels().names.get(piece.label.unwrap_or_else(drawn)).map(String::as_str)
@@ -288,15 +296,22 @@ impl Sampler {
             Ok(())
         };
         if self.workers.is_empty() {
-            for first in (0..n).step_by(BATCH) {
+            let at_a_time = self.networks_at_a_time();
+            for first in (0..n).step_by(at_a_time) {
                 self.cancel.check()?;
-                place(first, self.batch(self.next + first as u64, (n - first).min(BATCH))?)?;
+                place(first, self.batch(self.next + first as u64, (n - first).min(at_a_time))?)?;
             }
         } else {
             self.of_chains(n, place)?;
         }
         self.next += n as u64;
         Ok(out)
+    }
+
+    /// Haplotypes that networks are asked for at a time on all devices together.
+    fn networks_at_a_time(&self) -> usize {
+        let of_device = |network: &Network| network.drawer.rows_at_a_time().max(BATCH);
+        self.networks.iter().map(of_device).sum::<usize>().max(BATCH)
     }
 
     /// Haplotypes that chains are asked for at a time on each device.
@@ -311,7 +326,7 @@ impl Sampler {
     pub(crate) fn portion(&self) -> usize {
         match self.workers.iter().any(|worker| matches!(worker.device, Device::Cuda(_))) {
             true => 2 * self.workers.len() * self.rows_at_a_time(),
-            false => BATCH,
+            false => self.networks_at_a_time().next_multiple_of(8),
         }
     }
 
@@ -332,19 +347,34 @@ impl Sampler {
         coming.into_iter().try_for_each(|(first, sent)| place(first, sent.bits()?))
     }
 
+    /// Haplotypes `first ..` of a neural generator, as many as `out` has rows: each device makes its share meanwhile.
+    fn of_networks(&mut self, first: u64, mut out: BitMatrix) -> Result<BitMatrix> {
+        let (plan, seed, stride) = (&self.plan, self.seed, out.stride());
+        if let [network] = &mut self.networks[..] {
+            network.fill(plan, seed, first, out.words_mut(), stride)?;
+            return Ok(out);
+        }
+        let share = out.rows().div_ceil(self.networks.len()).max(1);
+        std::thread::scope(|scope| {
+            let parts = self.networks.iter_mut().zip(out.words_mut().chunks_mut(share * stride)).enumerate();
+            // A thread waits for each device. All have begun before one is waited for.
+            let begun: Vec<_> = parts
+                .map(|(i, (network, words))| {
+                    scope.spawn(move || network.fill(plan, seed, first + (i * share) as u64, words, stride))
+                })
+                .collect();
+            let failed = || Error::new(ErrorKind::Internal, "a thread that waited for a device ended");
+            begun.into_iter().map(|part| part.join().unwrap_or_else(|_| Err(failed()))).collect::<Result<Vec<()>>>()
+        })?;
+        Ok(out)
+    }
+
     /// Haplotypes `first .. first + n` at all sites of the model.
     fn batch(&mut self, first: u64, n: usize) -> Result<BitMatrix> {
         let mut out = BitMatrix::zeros(n, self.model.sites.len())?;
         let stride = out.stride();
-        if let Some(Network { drawer, workspace }) = &mut self.network {
-            let mut words = out.words_mut();
-            for Piece { label, first, count } in self.plan.pieces(first, n) {
-                let rows = Rows { seed: self.seed, purpose: Purpose::Sample, first, count, label };
-                let (piece, rest) = words.split_at_mut(count * stride);
-                piece.copy_from_slice(drawer.haplotypes(workspace, rows)?.words());
-                words = rest;
-            }
-            return Ok(out);
+        if !self.networks.is_empty() {
+            return self.of_networks(first, out);
         }
         if let (Generator::Context(context), Some(weaver)) = (&self.model.generator, &mut self.weaver) {
             let size = context.block_size() as u64;
@@ -376,6 +406,20 @@ impl Sampler {
             }
         })?;
         Ok(out)
+    }
+}
+
+impl Network {
+    /// Rows `first ..` of a stream, as many as fill `words`.
+    fn fill(&mut self, plan: &Plan, seed: u64, first: u64, words: &mut [u64], stride: usize) -> Result<()> {
+        let mut words = words;
+        for Piece { label, first, count } in plan.pieces(first, words.len() / stride) {
+            let rows = Rows { seed, purpose: Purpose::Sample, first, count, label };
+            let (piece, rest) = words.split_at_mut(count * stride);
+            piece.copy_from_slice(self.drawer.haplotypes(&mut self.workspace, rows)?.words());
+            words = rest;
+        }
+        Ok(())
     }
 }
 

@@ -41,7 +41,8 @@ pub struct TrainSettings {
     pub seed: u64,
     /// The threads. Results do not depend on them. Default: one.
     pub threads: Threads,
-    /// Where it learns. An RBM is the same on any device. Default: the processor.
+    /// Where it learns. An RBM is the same on any device; a neural generator is not to the last bit, and learns alike. Default:
+    /// the processor.
     pub device: DeviceChoice,
     /// Where checkpoints of an RBM go. Default: nowhere.
     pub checkpoint: Option<PathBuf>,

@@ -24,6 +24,8 @@ macro_rules! ptx {
 pub(super) static AFFINE: Source = Source { general: ptx!("affine.sm_80"), hopper: Some(ptx!("affine.sm_90a")) };
 pub(super) static STATES: Source = Source { general: ptx!("states.sm_80"), hopper: None };
 pub(super) static LEARNING: Source = Source { general: ptx!("learning.sm_80"), hopper: None };
+pub(super) static LAYERS: Source = Source { general: ptx!("layers.sm_80"), hopper: None };
+pub(super) static GENERATORS: Source = Source { general: ptx!("generators.sm_80"), hopper: None };
 pub(super) static HAMMING: Source = Source { general: ptx!("hamming.sm_80"), hopper: None };
 
 struct Module(sys::CUmodule);

@@ -108,6 +108,30 @@ impl Memory {
         self.device.finish()
     }
 
+    /// Sets all to 0.
+    pub(crate) fn clear(&mut self) -> Result<()> {
+        let stream = self.device.stream().clone();
+        stream.memset_zeros(&mut self.bytes).map_err(failed("setting memory to 0"))
+    }
+
+    /// Becomes these numbers, which it is as long as.
+    pub(crate) fn write<T: Copy>(&mut self, values: &[T]) -> Result<()> {
+        let length = size_of_val(values).min(self.length);
+        if length == 0 {
+            return Ok(());
+        }
+        let stream = self.device.stream().clone();
+        let copied = stream.memcpy_htod(&as_bytes(values)[..length], &mut self.bytes.slice_mut(0..length));
+        copied.map_err(failed("copying to the GPU"))
+    }
+
+    /// Becomes a copy of memory of the same length.
+    pub(crate) fn copy_from(&mut self, other: &Memory) -> Result<()> {
+        let stream = self.device.stream().clone();
+        let copied = stream.memcpy_dtod(&other.bytes, &mut self.bytes);
+        copied.map_err(failed("copying on the GPU"))
+    }
+
     /// Has it copied to page-locked memory of its length.
     pub(super) fn copy_to(&self, stream: &Arc<CudaStream>, pinned: &mut PinnedHostSlice<u8>) -> Result<()> {
         stream.memcpy_dtoh(&self.bytes, pinned).map_err(failed("copying from the GPU"))

@@ -5,11 +5,14 @@
 //! its cache. The twins of half-steps give the processor's bits.
 #![allow(unsafe_code)]
 
+mod generators;
 mod graph;
 mod kernels;
+mod layers;
 mod learning;
 mod memory;
 mod operations;
+mod products;
 mod states;
 mod transfer;
 
@@ -17,10 +20,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::threads::Threads;
 use cudarc::driver::sys::CUdevice_attribute as Attribute;
 use cudarc::driver::{CudaContext, CudaSlice, CudaStream, DriverError, sys};
+pub(crate) use generators::{Classes, Packed, RowWords, Step};
 use graph::Graphs;
 use kernels::{Kernels, Recording};
+pub(crate) use layers::{Activations, Each, LEAD, Normalising};
 pub use memory::Memory;
 pub(super) use operations::zero_weights;
+pub(crate) use products::{KernelAt, Reading};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 pub use transfer::Arriving;
@@ -172,6 +178,22 @@ pub fn devices() -> Result<Vec<Description>> {
     (0..count as usize).map(|index| describe(index, driver)).collect()
 }
 
+/// Bytes of a GPU's memory that are kept for what comes next when nobody uses them.
+const KEPT: u64 = 1 << 30;
+
+/// Has the driver keep some memory that was given back: it would go to the system whenever somebody waits for the GPU, and to
+/// take it from there again costs as much as many kernels. A device without pools of memory goes on without.
+fn keep_memory(context: &CudaContext) {
+    use cudarc::driver::result::{device, mem_pool};
+    let mut kept = KEPT;
+    let which = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+    // SAFETY: the device is the context's, the pool the device's, and the attribute is a number of 64 bits.
+    let _ = unsafe {
+        device::get_default_mem_pool(context.cu_device())
+            .and_then(|pool| mem_pool::set_attribute(pool, which, std::ptr::from_mut(&mut kept).cast()))
+    };
+}
+
 impl Cuda {
     /// GPU number `index`.
     ///
@@ -197,6 +219,7 @@ impl Cuda {
         // ordered by events of their own, and keep their memory until they have come.
         unsafe { context.disable_event_tracking() };
         let stream = || context.new_stream().map_err(failed("making a stream"));
+        keep_memory(&context);
         let inner = Inner {
             graphs: Graphs::default(),
             recording: Recording::default(),

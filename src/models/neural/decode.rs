@@ -6,7 +6,7 @@
 use super::{Inputs, Latent, Neural, normals};
 use crate::error::Result;
 use crate::models::labels::Labels;
-use crate::nn::{Mode, Network, Op, Pass, Tape, Tensor, Workspace};
+use crate::nn::{Mode, Network, Op, Tape, Tensor, Workspace};
 use crate::rng::Stream;
 
 /// A generator laid out for decoding points.
@@ -109,15 +109,23 @@ impl Decoder {
         self.inputs.tensors(workspace, &noise, &labels)
     }
 
+    /// Copies the network to where a workspace works, which is the one that it is then used with.
+    ///
+    /// # Errors
+    /// `OutOfDeviceMemory`, `DeviceFailed`.
+    pub fn place(&mut self, workspace: &Workspace<f32>) -> Result<()> {
+        self.network.place(workspace)
+    }
+
     /// Log odds, a row a point, of what the network gave.
-    fn odds(&self, made: &Tensor<f32>) -> Vec<f32> {
-        let mut odds = Vec::with_capacity(made.samples * self.columns.len());
-        for n in 0..made.samples {
-            let at =
-                |c: &usize| if made.length == 1 { made.rows()[c * made.samples + n] } else { made.positions(0, n)[*c] };
+    fn odds(&self, made: &Tensor<f32>) -> Result<Vec<f32>> {
+        let (given, samples, segment) = (made.to_host()?, made.samples, made.segment());
+        let mut odds = Vec::with_capacity(samples * self.columns.len());
+        for n in 0..samples {
+            let at = |c: &usize| given[if made.length == 1 { c * samples + n } else { n * segment + c }];
             odds.extend(self.columns.iter().zip(&self.bias).map(|(c, bias)| at(c) * self.sharpness + bias));
         }
-        odds
+        Ok(odds)
     }
 
     /// Log odds of the alternate allele, points x columns, of points x [`Decoder::size`] numbers.
@@ -128,7 +136,7 @@ impl Decoder {
         let inputs = self.tensors(workspace, points, places)?;
         let made = self.network.apply(workspace, &inputs.iter().collect::<Vec<_>>())?;
         inputs.into_iter().for_each(|input| workspace.give_tensor(input));
-        let odds = self.odds(&made);
+        let odds = self.odds(&made)?;
         workspace.give_tensor(made);
         Ok(odds)
     }
@@ -141,7 +149,7 @@ impl Decoder {
         let inputs = self.tensors(workspace, points, places)?;
         let tape = self.network.forward(workspace, Mode::Use, &inputs.iter().collect::<Vec<_>>())?;
         inputs.into_iter().for_each(|input| workspace.give_tensor(input));
-        Ok(Decoded { odds: self.odds(tape.output()), tape })
+        Ok(Decoded { odds: self.odds(tape.output())?, tape })
     }
 
     /// The gradient with respect to the points' numbers, points x [`Decoder::size`], from that with respect to the log odds.
@@ -156,7 +164,7 @@ impl Decoder {
         places: &[Place],
     ) -> Result<Vec<f32>> {
         let made = decoded.tape.output();
-        let mut seed = workspace.zeros(made.channels, made.samples, made.length);
+        let mut seed = workspace.host_zeros(made.channels, made.samples, made.length);
         let samples = made.samples;
         for (n, slopes) in slopes.chunks_exact(self.columns.len().max(1)).enumerate() {
             for (c, slope) in self.columns.iter().zip(slopes) {
@@ -167,8 +175,8 @@ impl Decoder {
                 }
             }
         }
-        let mut pass = Pass { graph: &self.network.graph, numbers: &self.network.numbers, workspace };
-        let adjoints = pass.backward(&decoded.tape, seed, None, true, false)?;
+        let seed = workspace.placed(seed)?;
+        let adjoints = self.network.pass(workspace).backward(&decoded.tape, seed, None, true, false)?;
         decoded.tape.release(workspace);
         let size = self.size();
         let mut out = vec![0.0; samples * size];
@@ -180,9 +188,12 @@ impl Decoder {
             }
             // The label's input comes after those of noise.
             if first < size {
-                for (n, out) in out.chunks_exact_mut(size).enumerate() {
-                    for (c, part) in out[first..].chunks_mut(node.length).take(node.channels).enumerate() {
-                        adjoint.iter().for_each(|adjoint| part.copy_from_slice(&adjoint.positions(c, n)[..part.len()]));
+                if let Some(adjoint) = &adjoint {
+                    let (given, row, segment) = (adjoint.to_host()?, adjoint.row(), adjoint.segment());
+                    for (n, out) in out.chunks_exact_mut(size).enumerate() {
+                        for (c, part) in out[first..].chunks_mut(node.length).take(node.channels).enumerate() {
+                            part.copy_from_slice(&given[c * row + n * segment..][..part.len()]);
+                        }
                     }
                 }
                 first += node.channels * node.length;

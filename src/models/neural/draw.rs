@@ -5,6 +5,7 @@
 
 use super::{Labels, Latent, Neural};
 use crate::compute::activation;
+use crate::compute::cuda::{Cuda, Memory, RowWords};
 use crate::compute::real::wide;
 use crate::error::Result;
 use crate::nn::{Graph, Network, Op, Tensor, Workspace};
@@ -17,8 +18,15 @@ const NUMBERS: usize = 1 << 18;
 /// Rows made at a time, at most.
 const ROWS: usize = 240;
 
+/// Numbers of the largest layer that a GPU works on at a time, at most: enough for all of its processors.
+const NUMBERS_ON_GPU: usize = 1 << 26;
+/// Bytes of a GPU's memory for each of them, at least: several layers are there at a time, and others may use it, too.
+const BYTES_OF_GPU: usize = 128;
+/// Rows that a GPU makes at a time, at most.
+const ROWS_ON_GPU: usize = 4096;
+
 /// A generator laid out for making haplotypes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Drawer {
     network: Network,
     latent: Latent,
@@ -30,6 +38,8 @@ pub struct Drawer {
     bias: Vec<f32>,
     drawn: bool,
     rows: usize,
+    /// The biases in a GPU's memory.
+    placed: Option<Memory>,
 }
 
 /// What goes into a generator: noise, and the code of a label.
@@ -66,7 +76,7 @@ impl Inputs {
         let mut inputs = Vec::new();
         let mut first = 0;
         for (channels, length) in &self.noise {
-            let mut input = workspace.zeros(*channels, count, *length);
+            let mut input = workspace.host_zeros(*channels, count, *length);
             let (row, segment) = (input.row(), input.segment());
             workspace.threads_for(channels * row).for_each_piece(input.rows_mut(), row, |c, out| {
                 for (n, out) in out.chunks_exact_mut(segment).enumerate() {
@@ -74,11 +84,50 @@ impl Inputs {
                     out[..*length].copy_from_slice(&noise[from..][..*length]);
                 }
             })?;
+            inputs.push(workspace.placed(input)?);
+            first += channels * length;
+        }
+        if self.label_length > 0 {
+            inputs.push(codes(workspace, labels, self.labels, self.label_length)?);
+        }
+        Ok(inputs)
+    }
+
+    /// The same from the words of one stream, row after row.
+    ///
+    /// # Errors
+    /// The threads could not be started; `OutOfDeviceMemory`, `DeviceFailed`.
+    pub fn normal(&self, workspace: &mut Workspace<f32>, stream: Stream, labels: &[usize]) -> Result<Vec<Tensor<f32>>> {
+        if let Some(cuda) = workspace.cuda() {
+            let (seed, stream) = stream.parts();
+            let words = RowWords { seed, stream, streams: 0, first: 0, words: self.size() as u64 };
+            return self.drawn(workspace, &cuda, words, labels);
+        }
+        let mut noise = workspace.numbers(labels.len() * self.size());
+        normals(&stream, 0, &mut noise);
+        let inputs = self.tensors(workspace, &noise, labels)?;
+        workspace.give(noise);
+        Ok(inputs)
+    }
+
+    /// The same from standard normal numbers that are drawn where the workspace works, on a GPU.
+    fn drawn(
+        &self,
+        workspace: &mut Workspace<f32>,
+        cuda: &Cuda,
+        words: RowWords,
+        labels: &[usize],
+    ) -> Result<Vec<Tensor<f32>>> {
+        let mut inputs = Vec::new();
+        let mut first = 0;
+        for (channels, length) in &self.noise {
+            let input = workspace.tensor(*channels, labels.len(), *length)?;
+            cuda.normal_numbers(words, first, input.on_gpu()?)?;
             inputs.push(input);
             first += channels * length;
         }
         if self.label_length > 0 {
-            inputs.push(codes(workspace, labels, self.labels, self.label_length));
+            inputs.push(codes(workspace, labels, self.labels, self.label_length)?);
         }
         Ok(inputs)
     }
@@ -123,7 +172,28 @@ impl Drawer {
             drawn: model.drawn,
             rows: (NUMBERS / largest).clamp(1, ROWS),
             network,
+            placed: None,
         }
+    }
+
+    /// Copies what it needs to where a workspace works, which is the one that it is then used with.
+    ///
+    /// # Errors
+    /// `OutOfDeviceMemory`, `DeviceFailed`.
+    pub fn place(&mut self, workspace: &Workspace<f32>) -> Result<()> {
+        if let Some(cuda) = workspace.cuda() {
+            self.network.place(workspace)?;
+            self.placed = Some(cuda.upload(&self.bias)?);
+            let largest = self.network.graph.nodes.iter().map(|n| n.channels * n.length).max().unwrap_or(1);
+            let numbers = NUMBERS_ON_GPU.min(cuda.description().memory / BYTES_OF_GPU);
+            self.rows = (numbers / largest).clamp(1, ROWS_ON_GPU);
+        }
+        Ok(())
+    }
+
+    /// Rows that it makes at a time.
+    pub fn rows_at_a_time(&self) -> usize {
+        self.rows
     }
 
     /// The label of a row. Where none is asked for it is drawn by person, so that haplotypes 2j and 2j + 1 have the same
@@ -152,18 +222,44 @@ impl Drawer {
         Ok(noise)
     }
 
+    /// What the network gives for rows.
+    fn made(&self, workspace: &mut Workspace<f32>, rows: Rows) -> Result<Tensor<f32>> {
+        let labels = self.labels(rows);
+        let inputs = match (workspace.cuda(), &self.latent) {
+            (Some(cuda), Latent::Normal) => {
+                let (seed, stream) = Stream::new(rows.seed, rows.purpose, rows.first).parts();
+                let first = (rows.chunk() + 1) * CHUNK as u64;
+                self.inputs.drawn(workspace, &cuda, RowWords { seed, stream, streams: 1, first, words: 0 }, &labels)?
+            }
+            _ => {
+                let noise = self.noise(workspace, rows)?;
+                self.inputs.tensors(workspace, &noise, &labels)?
+            }
+        };
+        let made = self.network.apply(workspace, &inputs.iter().collect::<Vec<_>>())?;
+        inputs.into_iter().for_each(|input| workspace.give_tensor(input));
+        Ok(made)
+    }
+
     /// Log odds of rows of noise, before sharpness and bias: a row each, `columns` numbers a row.
     ///
     /// # Errors
-    /// The threads could not be started.
+    /// The threads could not be started; `DeviceFailed`.
     pub fn log_odds(&self, workspace: &mut Workspace<f32>, noise: &[f32], labels: &[usize]) -> Result<Vec<f32>> {
         let inputs = self.inputs.tensors(workspace, noise, labels)?;
         let made = self.network.apply(workspace, &inputs.iter().collect::<Vec<_>>())?;
         inputs.into_iter().for_each(|input| workspace.give_tensor(input));
-        let mut out = workspace.numbers(labels.len() * self.columns);
-        let columns = self.columns;
-        if made.length == 1 {
-            let turned = workspace.turned(&made.rows()[..columns * labels.len()], columns, labels.len())?;
+        self.odds(workspace, made)
+    }
+
+    /// Log odds, a row each, of what the network gave.
+    fn odds(&self, workspace: &mut Workspace<f32>, made: Tensor<f32>) -> Result<Vec<f32>> {
+        let (columns, samples) = (self.columns, made.samples);
+        let mut out = workspace.numbers(samples * columns);
+        if let Some(cuda) = workspace.cuda() {
+            cuda.rows_of(made.on_gpu()?, columns, &mut out)?;
+        } else if made.length == 1 {
+            let turned = workspace.turned(&made.rows()[..columns * samples], columns, samples)?;
             workspace.give(out);
             out = turned;
         } else {
@@ -182,7 +278,7 @@ impl Drawer {
         let stride = out.stride();
         let threads = workspace.threads().clone();
         let share = rows.count.div_ceil(threads.count()).max(1);
-        if share == rows.count {
+        if share == rows.count || workspace.cuda().is_some() {
             self.fill(workspace, rows, out.words_mut())?;
             return Ok(out);
         }
@@ -202,10 +298,17 @@ impl Drawer {
         let stride = words.len() / rows.count.max(1);
         for begin in (0..rows.count).step_by(self.rows) {
             let some = Rows { first: rows.first + begin as u64, count: (rows.count - begin).min(self.rows), ..rows };
-            let labels = self.labels(some);
-            let noise = self.noise(workspace, some)?;
-            let odds = self.log_odds(workspace, &noise, &labels)?;
             let words = &mut words[begin * stride..][..some.count * stride];
+            if let (Some(cuda), Some(bias)) = (workspace.cuda(), &self.placed) {
+                let made = self.made(workspace, some)?;
+                let stream = Stream::new(some.seed, some.purpose, some.first).parts();
+                let (given, chunk) = (made.on_gpu()?, self.alleles_from(some));
+                cuda.decide(given, self.columns, bias, self.sharpness, self.drawn, stream, chunk, words)?;
+                workspace.give_tensor(made);
+                continue;
+            }
+            let made = self.made(workspace, some)?;
+            let odds = self.odds(workspace, made)?;
             self.decide(workspace, &odds, some, words, stride)?;
             workspace.give(odds);
         }
@@ -215,6 +318,11 @@ impl Drawer {
     /// The label of each row; 0 where there are none.
     pub fn labels(&self, rows: Rows) -> Vec<usize> {
         (0..rows.count as u64).map(|row| if self.labels.is_empty() { 0 } else { self.label(rows, row) }).collect()
+    }
+
+    /// The first chunk of the words that decide alleles.
+    fn alleles_from(&self, rows: Rows) -> u64 {
+        rows.chunk() + 1 + self.inputs.size().div_ceil(CHUNK) as u64
     }
 
     /// Alleles from log odds.
@@ -227,7 +335,7 @@ impl Drawer {
         stride: usize,
     ) -> Result<()> {
         let columns = self.columns;
-        let alleles_from = rows.chunk() + 1 + self.inputs.size().div_ceil(CHUNK) as u64;
+        let alleles_from = self.alleles_from(rows);
         workspace.threads().for_each_piece(words, stride, |n, out| {
             let stream = Stream::new(rows.seed, rows.purpose, rows.first + n as u64);
             let odds = &odds[n * columns..][..columns];
@@ -276,8 +384,8 @@ impl Drawer {
         let mut out = Vec::with_capacity(rows.count * self.columns);
         for begin in (0..rows.count).step_by(self.rows) {
             let some = Rows { first: rows.first + begin as u64, count: (rows.count - begin).min(self.rows), ..rows };
-            let noise = self.noise(workspace, some)?;
-            let odds = self.log_odds(workspace, &noise, &self.labels(some))?;
+            let made = self.made(workspace, some)?;
+            let odds = self.odds(workspace, made)?;
             out.extend_from_slice(&odds);
             workspace.give(odds);
         }
@@ -306,10 +414,18 @@ impl Drawer {
 }
 
 /// One-hot codes of labels, the same at every position.
-pub fn codes(workspace: &mut Workspace<f32>, labels: &[usize], names: usize, length: usize) -> Tensor<f32> {
-    let mut codes = workspace.zeros(names, labels.len(), length);
+///
+/// # Errors
+/// `OutOfDeviceMemory`, `DeviceFailed`.
+pub fn codes(workspace: &mut Workspace<f32>, labels: &[usize], names: usize, length: usize) -> Result<Tensor<f32>> {
+    if let Some(cuda) = workspace.cuda() {
+        let codes = workspace.tensor(names, labels.len(), length)?;
+        cuda.label_codes(labels, codes.on_gpu()?)?;
+        return Ok(codes);
+    }
+    let mut codes = workspace.host_zeros(names, labels.len(), length);
     labels.iter().enumerate().for_each(|(n, label)| codes.positions_mut(*label, n).fill(1.0));
-    codes
+    Ok(codes)
 }
 
 /// Standard normal numbers from the words of chunk `chunk` on, one from each word.

@@ -26,18 +26,18 @@ pub fn alleles(workspace: &mut Workspace<f32>, bits: &BitMatrix, rows: &[usize],
     let threads = workspace.threads_for(rows.len() * columns);
     let sign = |row: usize, column: usize| if bits.get(row, column) { 1.0 } else { -1.0 };
     if length == 1 {
-        let mut out = workspace.tensor(columns, rows.len(), 1);
+        let mut out = workspace.host_tensor(columns, rows.len(), 1);
         threads.for_each_piece(out.rows_mut(), rows.len().max(1), |c, out| {
             out.iter_mut().zip(rows).for_each(|(o, row)| *o = sign(*row, c));
         })?;
-        return Ok(out);
+        return workspace.placed(out);
     }
-    let mut out = workspace.zeros(1, rows.len(), length);
+    let mut out = workspace.host_zeros(1, rows.len(), length);
     let segment = out.segment();
     threads.for_each_piece(out.rows_mut(), segment, |n, out| {
         out[..columns].iter_mut().enumerate().for_each(|(c, o)| *o = sign(rows[n], c));
     })?;
-    Ok(out)
+    workspace.placed(out)
 }
 
 /// The layers of a generator.
@@ -179,20 +179,28 @@ impl Neural {
         }
     }
 
-    /// What its encoder makes of haplotypes: means of the noise, rows x [`Neural::coded_size`]. `bits` has a row a haplotype
-    /// and a column a site.
+    /// What an encoder, its own or a copy that was placed, makes of haplotypes: means of the noise, rows x
+    /// [`Neural::coded_size`]. `bits` has a row a haplotype and a column a site.
     ///
     /// # Errors
-    /// `InvalidArgument` without an encoder; the threads could not be started.
-    pub fn encoded(&self, workspace: &mut Workspace<f32>, bits: &BitMatrix, rows: &[usize]) -> Result<Vec<f32>> {
+    /// `InvalidArgument` without an encoder; the threads could not be started; `DeviceFailed`.
+    pub fn encoded(
+        &self,
+        workspace: &mut Workspace<f32>,
+        encoder: Option<&Network>,
+        bits: &BitMatrix,
+        rows: &[usize],
+    ) -> Result<Vec<f32>> {
         let what = || format!("a {} model has no encoder", self.kind.name());
-        let encoder = self.encoder.as_ref().ok_or_else(|| Error::argument(what()))?;
+        let encoder = encoder.ok_or_else(|| Error::argument(what()))?;
         let alleles = alleles(workspace, bits, rows, encoder.graph.nodes[0].length)?;
         let code = encoder.apply(workspace, &[&alleles])?;
         workspace.give_tensor(alleles);
         let size = self.coded_size();
         // The log variances come after the means.
-        let means = workspace.turned(&code.rows()[..size * rows.len()], size, rows.len())?;
+        let given = code.to_host()?;
+        let means = workspace.turned(&given[..size * rows.len()], size, rows.len())?;
+        drop(given);
         workspace.give_tensor(code);
         Ok(means)
     }

@@ -2,6 +2,7 @@
 
 use super::scores::Scores;
 use crate::compute::activation;
+use crate::compute::cuda::Packed;
 use crate::compute::real::wide;
 use crate::error::Result;
 use crate::models::labels::Labels;
@@ -25,12 +26,23 @@ pub struct Data {
     pub length: usize,
     seed: u64,
     order: (u64, Vec<usize>),
+    /// The rows in a GPU's memory.
+    placed: Option<Packed>,
 }
 
 impl Data {
     /// Rows and their labels.
     pub fn new(bits: BitMatrix, labels: Labels, numbers: Vec<usize>, length: usize, seed: u64) -> Self {
-        Data { bits, numbers, labels, scores: None, length, seed, order: (u64::MAX, Vec::new()) }
+        Data { bits, numbers, labels, scores: None, length, seed, order: (u64::MAX, Vec::new()), placed: None }
+    }
+
+    /// Copies the rows to where a workspace works.
+    ///
+    /// # Errors
+    /// `OutOfDeviceMemory`, `DeviceFailed`.
+    pub fn place(&mut self, workspace: &Workspace<f32>) -> Result<()> {
+        self.placed = workspace.cuda().map(|cuda| cuda.packed(&self.bits)).transpose()?;
+        Ok(())
     }
 
     /// Numbers `i .. i + n` of an endless walk through the rows, in an order that is drawn anew for each pass.
@@ -56,10 +68,16 @@ impl Data {
     pub fn tensor(&self, workspace: &mut Workspace<f32>, rows: &[usize]) -> Result<Tensor<f32>> {
         if let Some(Scores { k, values, .. }) = &self.scores {
             let k = *k;
-            let mut out = workspace.tensor(k, rows.len(), 1);
+            let mut out = workspace.host_tensor(k, rows.len(), 1);
             workspace.threads().clone().for_each_piece(out.rows_mut(), rows.len(), |c, out| {
                 out.iter_mut().zip(rows).for_each(|(o, row)| *o = values[row * k + c]);
             })?;
+            return workspace.placed(out);
+        }
+        if let (Some(cuda), Some(bits)) = (workspace.cuda(), &self.placed) {
+            let channels = if self.length == 1 { self.bits.columns() } else { 1 };
+            let out = workspace.tensor(channels, rows.len(), self.length)?;
+            cuda.alleles(bits, rows, out.on_gpu()?)?;
             return Ok(out);
         }
         alleles(workspace, &self.bits, rows, self.length)
@@ -78,8 +96,12 @@ pub fn straight_through(
     columns: usize,
     noise: Stream,
 ) -> Result<(Tensor<f32>, Tensor<f32>)> {
-    let mut drawn = workspace.tensor(odds.channels, odds.samples, odds.length);
-    let mut slopes = workspace.tensor(odds.channels, odds.samples, odds.length);
+    let mut drawn = workspace.tensor(odds.channels, odds.samples, odds.length)?;
+    let mut slopes = workspace.tensor(odds.channels, odds.samples, odds.length)?;
+    if let Some(cuda) = workspace.cuda() {
+        cuda.straight_through(odds.on_gpu()?, columns, noise.parts(), drawn.on_gpu()?, slopes.on_gpu()?)?;
+        return Ok((drawn, slopes));
+    }
     let threads = workspace.threads().clone();
     let source = odds.rows();
     // Log odds plus the noise whose distribution function is the logistic one.

@@ -41,6 +41,8 @@ pub struct Judge {
     frequencies: Vec<f64>,
     pairs: Pairs,
     seed: u64,
+    /// Where distances are found.
+    device: Device,
 }
 
 /// What a look found.
@@ -68,7 +70,13 @@ pub struct Look {
 
 impl Judge {
     /// `columns` of training haplotypes and judges are sites, or two columns of genotypes each.
-    pub fn new(learned: &BitMatrix, judges: Option<&BitMatrix>, sites: &Sites, seed: u64) -> Result<Self> {
+    pub fn new(
+        learned: &BitMatrix,
+        judges: Option<&BitMatrix>,
+        sites: &Sites,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
         let choose = |bits: &BitMatrix, stream: u64| {
             let n = bits.rows().min(HAPLOTYPES);
             Stream::new(seed, Purpose::Evaluate, stream).reader(0).choose(bits.rows(), n)
@@ -84,6 +92,7 @@ impl Judge {
             judges: judges.select_rows(&choose(judges, 11))?,
             pairs: Pairs::new(sites, chosen),
             seed,
+            device: device.clone(),
         })
     }
 
@@ -94,6 +103,7 @@ impl Judge {
     pub fn look(&self, workspace: &mut Workspace<f32>, model: &Neural, sites: usize, plain: bool) -> Result<Look> {
         let threads = workspace.threads().clone();
         let mut drawer = Drawer::new(model, sites);
+        drawer.place(workspace)?;
         let count = self.learned.rows();
         let rows = Rows { seed: self.seed, purpose: Purpose::Evaluate, first: 1 << 41, count, label: None };
         let odds = drawer.odds_of(workspace, rows)?;
@@ -105,7 +115,7 @@ impl Judge {
                 solve_bias(count, input, HALVINGS, sharpness, &self.frequencies, &mut bias, &threads)?;
             }
             let haplotypes = drawer.decided(workspace, &odds, rows, sharpness, &bias)?;
-            let aats = aats(&self.learned, &haplotypes, &Device::cpu(threads.clone()))?;
+            let aats = aats(&self.learned, &haplotypes, &self.device)?;
             Ok(Calibrated { output: Output { sharpness, bias: bias.clone() }, aats, haplotypes })
         };
         // Alleles that are not drawn do not become surer.
@@ -136,7 +146,7 @@ impl Judge {
             true => (0.0, 0.0),
         };
         Ok(Look {
-            aats: aats(&first(&self.judges)?, &first(&found.haplotypes)?, &Device::cpu(threads.clone()))?,
+            aats: aats(&first(&self.judges)?, &first(&found.haplotypes)?, &self.device)?,
             learned: found.aats,
             linkage,
             concordance,
@@ -180,7 +190,7 @@ impl Look {
     }
 
     /// A line of the log.
-    pub fn line(&self, update: u64, losses: super::adversarial::Losses, label_accuracy: Option<f64>) -> Value {
+    pub fn line(&self, update: u64, losses: super::losses::Losses, label_accuracy: Option<f64>) -> Value {
         let round = |x: f64| (x * 1e5).round() / 1e5;
         let mut line = json!({
             "update": update,

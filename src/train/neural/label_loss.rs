@@ -90,7 +90,7 @@ mod tests {
     fn case() -> (LabelLoss, Tensor<f32>, Vec<usize>, Workspace<f32>) {
         let head = LabelLoss { names: 3, pack: 2, weight: 0.7 };
         let mut workspace = Workspace::new(Threads::new(1));
-        let mut outputs = workspace.zeros(head.outputs(), 4, 1);
+        let mut outputs = workspace.zeros(head.outputs(), 4, 1).unwrap();
         let mut reader = Stream::new(3, Purpose::Initial, 1).reader(0);
         outputs.rows_mut().iter_mut().for_each(|x| *x = 2.0 * reader.normal() as f32);
         (head, outputs, vec![0, 2, 1, 1], workspace)
@@ -99,9 +99,9 @@ mod tests {
     #[test]
     fn the_gradient_is_that_of_the_loss() {
         let (head, mut outputs, labels, mut workspace) = case();
-        let mut seed = workspace.zeros(head.outputs(), 4, 1);
+        let mut seed = workspace.zeros(head.outputs(), 4, 1).unwrap();
         head.add(&outputs, 1, &labels, &mut seed);
-        let mut nothing = workspace.zeros(head.outputs(), 4, 1);
+        let mut nothing = workspace.zeros(head.outputs(), 4, 1).unwrap();
         // The third derivative is below 1 and a loss is known to 1e-7: the error of a difference is below 3e-5.
         const STEP: f32 = 1.0 / 128.0;
         let mut largest = 0.0f64;
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn haplotypes_of_a_pack_have_logits_of_their_own() {
         let (head, mut outputs, labels, mut workspace) = case();
-        let mut seed = workspace.zeros(head.outputs(), 4, 1);
+        let mut seed = workspace.zeros(head.outputs(), 4, 1).unwrap();
         outputs.rows_mut().fill(0.0);
         for (haplotype, sample, label) in [(0, 1, 0), (0, 2, 2), (1, 1, 1), (1, 2, 1)] {
             outputs.positions_mut(1 + 3 * haplotype + label, sample)[0] = 4.0;

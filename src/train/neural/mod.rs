@@ -5,6 +5,7 @@ mod checkpoint;
 pub mod data;
 mod judge;
 pub mod label_loss;
+pub mod losses;
 mod scores;
 pub mod settings;
 pub mod variational;
@@ -23,9 +24,10 @@ use crate::panel::Panel;
 use crate::panel::bits::BitMatrix;
 use crate::panel::sites::Sites;
 use crate::progress::{Event, Progress};
-use adversarial::{Adversarial, Losses};
+use adversarial::Adversarial;
 use data::Data;
 use judge::{Judge, Look};
+use losses::Losses;
 use scores::Scores;
 use settings::Settings;
 use std::path::{Path, PathBuf};
@@ -71,6 +73,21 @@ impl Learner {
                 vec![("generator", &mut run.decoder_steps), ("encoder", &mut run.encoder_steps)],
             ),
         }
+    }
+
+    /// Copies what learns to where a workspace works.
+    fn place(&mut self, workspace: &Workspace<f32>) -> Result<()> {
+        match self {
+            Learner::Adversarial(run) => run.place(workspace),
+            Learner::Variational(run) => run.place(workspace),
+        }
+    }
+
+    /// Brings what was learned back to the processor's memory.
+    fn fetch(&mut self) -> Result<()> {
+        let (networks, optimisers) = self.parts();
+        networks.into_iter().try_for_each(|(_, network)| network.fetch())?;
+        optimisers.into_iter().try_for_each(|(_, optimiser)| optimiser.fetch())
     }
 
     /// Has the parts that a run has after `update` updates.
@@ -126,6 +143,8 @@ pub fn fit(
     progress: &mut Progress,
 ) -> Result<Neural> {
     let of_run = Settings::new(options, kind, settings.seed, panel.haplotypes(), panel.sites().len())?;
+    // Before the work: a device that cannot be had would be missed late.
+    let device = settings.device.open(&settings.threads)?;
     let (mut data, judges) = rows(panel, &of_run, progress)?;
     let of_run = match (options.text("body"), kind) {
         // Convolutions share what they learn among neighbours; where neighbours are not linked there is nothing to share.
@@ -150,7 +169,7 @@ pub fn fit(
     };
     let frequencies = super::contrastive::frequencies(&data.bits);
     let sites = panel.sites().len();
-    let judge = Judge::new(&data.bits, judges.as_ref(), panel.sites(), settings.seed)?;
+    let judge = Judge::new(&data.bits, judges.as_ref(), panel.sites(), settings.seed, &device)?;
     if of_run.components > 0 {
         progress.step("fitting components", 0, 1, "panel")?;
         data.scores = Some(Scores::fit(&data.bits, of_run.components, settings.seed, &settings.threads)?);
@@ -169,7 +188,7 @@ pub fn fit(
         kind,
         body: of_run.body.clone(),
         components: of_run.components,
-        network: Network { numbers: Vec::new(), graph },
+        network: Network::new(graph, Vec::new()),
         latent: Latent::Normal,
         output: Output { sharpness: 1.0, bias: vec![0.0; data.bits.columns()] },
         drawn: of_run.drawn,
@@ -211,7 +230,12 @@ pub fn fit(
         _ => {}
     }
     let log_file = options.given("log").map(PathBuf::from);
-    let mut workspace = Workspace::new(settings.threads.clone());
+    let (_, mut workspace) = settings.device.laid_out(&settings.threads, |device| {
+        let workspace = Workspace::on(device);
+        learner.place(&workspace)?;
+        data.place(&workspace)?;
+        Ok(workspace)
+    })?;
     let every = (of_run.updates / of_run.looks.max(1)).max(1);
     while run.update < of_run.updates {
         if let Err(stopped) = progress.step("training", run.update, of_run.updates, "updates") {
@@ -224,6 +248,7 @@ pub fn fit(
         };
         run.update += 1;
         if run.update.is_multiple_of(every) || run.update == of_run.updates {
+            learner.fetch()?;
             complete(&mut model, &learner, &data, &of_run, &mut workspace)?;
             let plain = options.text("output") == "plain";
             let look = judge.look(&mut workspace, &model, sites, plain)?;
@@ -274,7 +299,10 @@ struct Run {
 impl Run {
     fn save(&self, learner: &mut Learner) -> Result<()> {
         match &self.folder {
-            Some(folder) => checkpoint::save(folder, self, learner),
+            Some(folder) => {
+                learner.fetch()?;
+                checkpoint::save(folder, self, learner)
+            }
             None => Ok(()),
         }
     }

@@ -1,13 +1,13 @@
 //! A variational autoencoder (Kingma and Welling 2014; Yelmen et al. 2023): an encoder and the generator that decodes.
 
-use super::adversarial::Losses;
 use super::data::Data;
+use super::losses::{LOG_VARIANCE, Losses, Meter, coded};
 use super::settings::Settings;
-use crate::compute::activation::{exp, logistic, softplus};
+use crate::compute::activation::exp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::neural::{Clusters, Inputs, Neural, normals};
 use crate::nn::optimiser::Optimiser;
-use crate::nn::{Gradients, Mode, Network, Pass, Workspace};
+use crate::nn::{Gradients, Mode, Network, Tensor, Workspace};
 use crate::rng::{Purpose, Stream};
 
 /// A run of variational training.
@@ -30,8 +30,6 @@ pub struct Variational {
     latent: usize,
 }
 
-/// Log variances are kept within this of 0.
-const LOG_VARIANCE: f32 = 12.0;
 /// The share of the updates over which the divergence gets its weight.
 const WARMING: f64 = 0.3;
 
@@ -59,6 +57,23 @@ impl Variational {
         })
     }
 
+    /// Copies what learns to where a workspace works.
+    ///
+    /// # Errors
+    /// `OutOfDeviceMemory`, `DeviceFailed`.
+    pub fn place(&mut self, workspace: &Workspace<f32>) -> Result<()> {
+        for network in [&mut self.decoder, &mut self.average, &mut self.encoder] {
+            network.place(workspace)?;
+        }
+        self.decoder_steps.place(workspace)?;
+        self.encoder_steps.place(workspace)?;
+        self.gradients = [
+            Gradients::on(workspace, &self.decoder.graph.parameters)?,
+            Gradients::on(workspace, &self.encoder.graph.parameters)?,
+        ];
+        Ok(())
+    }
+
     /// One step.
     ///
     /// # Errors
@@ -69,71 +84,41 @@ impl Variational {
         let stream = |part: u64| Stream::new(settings.seed, Purpose::Batch, 4 * update + part);
         let rows = data.rows(update * count as u64, count);
         let x = data.tensor(workspace, &rows)?;
-        let mut pass = Pass { graph: &self.encoder.graph, numbers: &self.encoder.numbers, workspace };
-        let encoded = pass.forward(Mode::Train(stream(1)), &[&x])?;
-        self.encoder.follow_statistics(&encoded);
+        let encoded = self.encoder.forward(workspace, Mode::Train(stream(1)), &[&x])?;
+        self.encoder.follow_statistics(&encoded)?;
         // z = mean + exp(log variance / 2) noise.
-        let mut noise = workspace.numbers(latent * count);
-        normals(&stream(0), 0, &mut noise);
-        let (means, logs) = encoded.output().rows().split_at(latent * count);
-        let mut z = workspace.tensor(latent, count, 1);
-        for (((z, m), l), e) in z.rows_mut().iter_mut().zip(means).zip(logs).zip(&noise) {
-            *z = m + exp(0.5 * l.clamp(-LOG_VARIANCE, LOG_VARIANCE)) * e;
-        }
+        let noise = noise(workspace, stream(0), latent, count)?;
+        let z = coded(workspace, encoded.output(), &noise)?;
         // Noise that is not coded is drawn, and labels are those of the rows.
-        let mut drawn = workspace.numbers(count * self.inputs.size());
-        if self.inputs.size() > latent {
-            normals(&stream(3), 0, &mut drawn);
-        }
         let labels: Vec<usize> = rows.iter().map(|row| data.numbers[*row]).collect();
-        let mut inputs = self.inputs.tensors(workspace, &drawn, &labels)?;
-        workspace.give(drawn);
+        let mut inputs = match self.inputs.size() > latent {
+            true => self.inputs.normal(workspace, stream(3), &labels)?,
+            false => self.inputs.tensors(workspace, &vec![0.0; count * latent], &labels)?,
+        };
         workspace.give_tensor(std::mem::replace(&mut inputs[0], z));
-        let mut pass = Pass { graph: &self.decoder.graph, numbers: &self.decoder.numbers, workspace };
-        let decoded = pass.forward(Mode::Train(stream(2)), &inputs.iter().collect::<Vec<_>>())?;
-        self.decoder.follow_statistics(&decoded);
-        // Binary cross entropy, summed over sites, mean over haplotypes; alleles are -1 and 1 in x.
-        let odds = decoded.output();
-        let mut seed = workspace.zeros(odds.channels, odds.samples, odds.length);
-        let mut reconstruction = 0.0f64;
-        for ((s, o), x) in seed.rows_mut().iter_mut().zip(odds.rows()).zip(x.rows()) {
-            if *x != 0.0 {
-                reconstruction += f64::from(softplus(-o * x));
-                *s = -x * logistic(-o * x) / count as f32;
-            }
-        }
+        let decoded = self.decoder.forward(workspace, Mode::Train(stream(2)), &inputs.iter().collect::<Vec<_>>())?;
+        self.decoder.follow_statistics(&decoded)?;
+        let mut meter = Meter::new(workspace)?;
+        let seed = meter.reconstruction(workspace, decoded.output(), &x)?;
         let [of_decoder, of_encoder] = &mut self.gradients;
         of_decoder.clear();
         of_encoder.clear();
-        let mut pass = Pass { graph: &self.decoder.graph, numbers: &self.decoder.numbers, workspace };
-        let mut adjoints = pass.backward(&decoded, seed, Some(of_decoder), true, false)?;
+        let mut adjoints = self.decoder.pass(workspace).backward(&decoded, seed, Some(of_decoder), true, false)?;
         let of_z = adjoints[0].take().expect("the gradient of the input was asked for");
         adjoints.into_iter().flatten().for_each(|adjoint| workspace.give_tensor(adjoint));
         let (done, total) = settings.phase(update);
         let weight = settings.beta * (done as f64 / (WARMING * total as f64)).min(1.0);
         let share = (weight / count as f64) as f32;
-        let mut of_code = workspace.tensor(2 * latent, count, 1);
-        let (of_means, of_logs) = of_code.rows_mut().split_at_mut(latent * count);
-        let mut divergence = 0.0f64;
-        for i in 0..latent * count {
-            let (m, l, g) = (means[i], logs[i].clamp(-LOG_VARIANCE, LOG_VARIANCE), of_z.rows()[i]);
-            let deviation = exp(0.5 * l);
-            divergence += 0.5 * f64::from(deviation * deviation + m * m - 1.0 - l);
-            of_means[i] = g + share * m;
-            of_logs[i] = 0.5 * (g * deviation * noise[i] + share * (deviation * deviation - 1.0));
-        }
-        let mut pass = Pass { graph: &self.encoder.graph, numbers: &self.encoder.numbers, workspace };
-        pass.backward(&encoded, of_code, Some(of_encoder), false, false)?;
+        let of_code = meter.divergence(workspace, encoded.output(), &noise, &of_z, share)?;
+        self.encoder.pass(workspace).backward(&encoded, of_code, Some(of_encoder), false, false)?;
         encoded.release(workspace);
         decoded.release(workspace);
-        workspace.give(noise);
-        inputs.into_iter().chain([x, of_z]).for_each(|tensor| workspace.give_tensor(tensor));
-        let threads = workspace.threads().clone();
+        inputs.into_iter().chain([x, of_z, noise]).for_each(|tensor| workspace.give_tensor(tensor));
         let rate = (settings.rate * settings.pace(update)) as f32;
-        let average = Some((&mut self.average.numbers[..], settings.kept(update)));
-        self.decoder_steps.descend(&threads, &mut self.decoder.numbers, of_decoder.lists(), rate, average)?;
-        self.encoder_steps.descend(&threads, &mut self.encoder.numbers, of_encoder.lists(), rate, None)?;
-        let (reconstruction, divergence) = (reconstruction / count as f64, divergence / count as f64);
+        let average = Some((&mut self.average, settings.kept(update)));
+        self.decoder_steps.step(workspace, &mut self.decoder, of_decoder, rate, average)?;
+        self.encoder_steps.step(workspace, &mut self.encoder, of_encoder, rate, None)?;
+        let Losses { generator: reconstruction, critic: divergence, .. } = meter.read()?;
         match reconstruction.is_finite() && divergence.is_finite() {
             true => Ok(Losses { critic: divergence, generator: reconstruction, ..Losses::default() }),
             false => Err(Error::new(ErrorKind::Diverged, format!("training diverged at update {update}"))
@@ -153,7 +138,8 @@ impl Variational {
             let rows: Vec<usize> = (first..(first + PORTION).min(total)).collect();
             let x = data.tensor(workspace, &rows)?;
             let code = self.encoder.apply(workspace, &[&x])?;
-            let (means, logs) = code.rows().split_at(latent * rows.len());
+            let given = code.to_host()?;
+            let (means, logs) = given.split_at(latent * rows.len());
             for (n, row) in rows.iter().enumerate() {
                 let own = &mut out[row * latent..][..latent];
                 normals(&Stream::new(self.settings.seed, Purpose::Evaluate, (3 << 40) + *row as u64), 0, own);
@@ -162,11 +148,19 @@ impl Variational {
                     *z = means[at] + exp(0.5 * logs[at].clamp(-LOG_VARIANCE, LOG_VARIANCE)) * *z;
                 }
             }
+            drop(given);
             workspace.give_tensor(x);
             workspace.give_tensor(code);
         }
         Ok(out)
     }
+}
+
+/// Standard normal numbers, so many for each sample, as they come from a stream.
+fn noise(workspace: &mut Workspace<f32>, stream: Stream, latent: usize, count: usize) -> Result<Tensor<f32>> {
+    let mut noise = workspace.host_tensor(latent, count, 1);
+    normals(&stream, 0, noise.rows_mut());
+    workspace.placed(noise)
 }
 
 /// Rounds of expectation and maximisation.
