@@ -17,6 +17,9 @@ twins=${TWINS:-$(cargo test --release --locked --test cuda_device --no-run --mes
     sed -n 's/.*(\(target[^)]*cuda_device[^)]*\)).*/\1/p')}
 bench=${BENCH:-$(cargo bench --locked --bench cuda --no-run 2>&1 | sed -n 's/.*(\(target[^)]*cuda[^)]*\)).*/\1/p')}
 "$twins" --ignored --test-threads 1 2>&1 | tee "$out/twins.txt" | tail -n 4
+networks=${NETWORKS:-$(cargo test --release --locked --test cuda_networks --no-run --message-format=short 2>&1 |
+    sed -n 's/.*(\(target[^)]*cuda_networks[^)]*\)).*/\1/p')}
+"$networks" --ignored --test-threads 1 2>&1 | tee "$out/networks.txt" | tail -n 4
 "$bench" cuda:0 >"$out/first.txt"
 "$bench" cuda:0 | tee "$out/haploom.txt"
 "${PYTHON:-python3}" benches/cuda_peers.py 2>"$out/peers.err" | tee "$out/peers.txt" || cat "$out/peers.err"

@@ -4,11 +4,8 @@
 //
 // Numbers are added in the processor's order, without fused multiply-adds, so that a run gives the processor's bits.
 
+#include "each.cuh"
 #include "instructions.cuh"
-
-#define FOR_EACH(index, count)                                                                             \
-    for (unsigned long long index = blockIdx.x * (unsigned long long)blockDim.x + threadIdx.x; index < (count); \
-         index += (unsigned long long)gridDim.x * blockDim.x)
 
 // `data x data_unit - chains x chain_unit - decay x weight`, less the centres' terms where it is centred. Products have rows
 // of `stride` numbers, sites x units.

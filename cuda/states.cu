@@ -6,12 +6,9 @@
 // multiple of PADDED, and what is past the last column is 0.
 
 #include "activation.cuh"
+#include "each.cuh"
 #include "random.cuh"
 #include "weights.cuh"
-
-#define FOR_EACH(index, count)                                                                             \
-    for (unsigned long long index = blockIdx.x * (unsigned long long)blockDim.x + threadIdx.x; index < (count); \
-         index += (unsigned long long)gridDim.x * blockDim.x)
 
 __device__ __forceinline__ int state_at(const void *states, bool words, unsigned long long stride, unsigned row,
                                         unsigned column) {

@@ -1,11 +1,8 @@
-// Walks over many numbers, and sums over them whose order is always the same.
+// Sums over many numbers, whose order is always the same.
 #pragma once
 
+#include "each.cuh"
 #include "instructions.cuh"
-
-#define FOR_EACH(index, count)                                                                             \
-    for (unsigned long long index = blockIdx.x * (unsigned long long)blockDim.x + threadIdx.x; index < (count); \
-         index += (unsigned long long)gridDim.x * blockDim.x)
 
 // The sum over all threads of a block, whole warps of which there are 32 at most, in double precision; every thread has it.
 __device__ __forceinline__ double block_sum(double value) {
