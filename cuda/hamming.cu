@@ -8,10 +8,11 @@
 #define WORDS 16
 
 // Rows of `a` against rows of `b`, whose nearest distances go down from what `of_a` and `of_b` hold. With `within`, b is a,
-// a row is not its own neighbour, and `of_b` is not used.
+// a row is not its own neighbour, and `of_b` is not used. `b` begins at row `first_b` of its matrix.
 extern "C" __global__ void __launch_bounds__(256) nearest(const unsigned long long *a, unsigned rows_a,
                                                           const unsigned long long *b, unsigned rows_b, unsigned words,
-                                                          unsigned *of_a, unsigned *of_b, int within) {
+                                                          unsigned *of_a, unsigned *of_b, int within,
+                                                          unsigned first_b) {
     __shared__ unsigned long long left[WORDS][TILE + 1], right[WORDS][TILE + 1];
     const unsigned first = blockIdx.x * TILE, other = blockIdx.y * TILE;
     const unsigned across = threadIdx.x % 16, down = threadIdx.x / 16;
@@ -46,7 +47,7 @@ extern "C" __global__ void __launch_bounds__(256) nearest(const unsigned long lo
 #pragma unroll
         for (int j = 0; j < 4; j++) {
             const unsigned o = other + across + 16 * j;
-            if (o < rows_b && !(within && o == r)) least = min(least, counts[i][j]);
+            if (o < rows_b && !(within && first_b + o == r)) least = min(least, counts[i][j]);
         }
         for (int apart = 8; apart > 0; apart /= 2) least = min(least, __shfl_xor_sync(0xffffffffu, least, apart));
         if (across == 0 && r < rows_a) atomicMin(&of_a[r], least);

@@ -466,8 +466,9 @@ typedef struct haploom_sites haploom_sites;
 
 /**
  * What a function answers: HAPLOOM_OK, or one of the negative numbers above, in blocks: general,
- * -100 files, -200 what is in a panel, -300 model files, -400 training, -500 devices.
- * Numbers are never reused; new ones may come.
+ * -100 files, -200 what is in a panel, -300 model files, -400 training, -500 devices ("those of
+ * devices" in the manuals below: with option `device` alone). Numbers are never reused; new ones may
+ * come.
  */
 typedef int32_t haploom_status;
 
@@ -1064,7 +1065,7 @@ haploom_status haploom_panel_write(const haploom_panel *panel,
  * same call with `resume` goes on from there and ends with the same model. A checkpoint contains
  * more of the panel than the model does.
  * On success `*model` is a handle that you free with haploom_model_free(); else it is NULL.
- * Errors: EMPTY, MISSING, UNPHASED; DIVERGED; CANCELLED; CHECKPOINT_MISMATCH, IO; OUT_OF_MEMORY,
+ * Errors: EMPTY, MISSING, UNPHASED; DIVERGED; CANCELLED; CHECKPOINT_MISMATCH, IO; OUT_OF_MEMORY, those of devices,
  * UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
  */
 haploom_status haploom_train(const haploom_panel *panel,
@@ -1205,7 +1206,7 @@ haploom_status haploom_model_conditionals(const haploom_model *model,
  * On success `*sampler` is a handle that you free with haploom_sampler_free(); else it is NULL.
  * Errors: REGION (also for a contig that the model does not have), EMPTY (no site of the model in
  * the region), UNKNOWN_NAME (a label), INVALID_OPTION (also for labels that do not parse), NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH (a start
- * panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT.
+ * panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_ARGUMENT.
  * Any thread. Since 0.1.
  */
 haploom_status haploom_sampler_new(const haploom_model *model,
@@ -1255,7 +1256,7 @@ size_t haploom_sampler_buffer_size(const haploom_sampler *sampler, size_t haplot
  * `size` is the size of `buffer` in bytes. For a given number of haplotypes, or rows further
  * apart, take haploom_sampler_fill().
  * Errors: INVALID_ARGUMENT, also for a buffer that takes no haplotype; CANCELLED by the flag of
- * the options that the sampler was made with; OUT_OF_MEMORY. The stream stays where it was then.
+ * the options that the sampler was made with; OUT_OF_MEMORY, those of devices. The stream stays where it was then.
  * One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_next(haploom_sampler *sampler,
@@ -1273,7 +1274,7 @@ haploom_status haploom_sampler_next(haploom_sampler *sampler,
  * `size` is the size of `buffer` in bytes, counted from its first row to the end of its last one.
  * Errors: INVALID_ARGUMENT for a stride that is smaller than a row or a buffer that is too small
  * (the text says what is needed); CANCELLED by the flag of the options that the sampler was made
- * with; OUT_OF_MEMORY. The stream stays where it was then. One thread at a time. Since 0.1.
+ * with; OUT_OF_MEMORY, those of devices. The stream stays where it was then. One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_fill(haploom_sampler *sampler,
                                     size_t haplotypes,
@@ -1291,7 +1292,7 @@ haploom_status haploom_sampler_fill(haploom_sampler *sampler,
  * Options: group `artificial people`. The option `haplotypes` of the stream does not matter here.
  * On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
  * Errors: INVALID_ARGUMENT for haplotypes that do not pair into people, and for more than `label`
- * asks for; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
+ * asks for; CANCELLED; OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_panel(haploom_sampler *sampler,
                                      size_t haplotypes,
@@ -1305,7 +1306,7 @@ haploom_status haploom_sampler_panel(haploom_sampler *sampler,
  *
  * Options: groups `artificial people` and `writing`.
  * Errors: INVALID_ARGUMENT unless haplotypes pair into people; IO, UNKNOWN_FORMAT; CANCELLED;
- * OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION. The stream stays where it was then.
+ * OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_OPTION. The stream stays where it was then.
  * One thread at a time. Since 0.1.
  */
 haploom_status haploom_sampler_write(haploom_sampler *sampler,
@@ -1365,7 +1366,7 @@ haploom_status haploom_augment(haploom_sampler *sampler,
  * haploom_imputer_free(); else it is NULL.
  * Errors: EMPTY, MISSING, UNPHASED (the panel); NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH (the
  * model has no site of the panel, or the map not its contigs); IO, UNKNOWN_FORMAT, MALFORMED,
- * UNSORTED, TRUNCATED (the map); CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT (also
+ * UNSORTED, TRUNCATED (the map); CANCELLED; OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_ARGUMENT (also
  * for a kind of model that does not impute). Any thread. Since 0.1.
  */
 haploom_status haploom_imputer_new(const haploom_panel *panel,
@@ -1398,7 +1399,7 @@ const haploom_sites *haploom_imputer_sites(const haploom_imputer *imputer);
  * many haplotypes is faster than many calls. Events HAPLOOM_EVENT_MEASURED "effective_size",
  * "error" and "artificial_weight" tell what was estimated.
  *
- * Options: group `every call`. Errors: CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT
+ * Options: group `every call`. Errors: CANCELLED; OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_ARGUMENT
  * (also for other alleles, and for typed sites that do not rise). Any thread. Since 0.1.
  */
 haploom_status haploom_imputer_impute(const haploom_imputer *imputer,
@@ -1425,7 +1426,7 @@ haploom_status haploom_imputer_impute(const haploom_imputer *imputer,
  * Options: groups `imputation of files`, `region` and `writing`. Errors: those of
  * haploom_panel_open() for the target, UNPHASED among them; NO_OVERLAP, CONTIG_MISMATCH (option
  * contigs=match takes chr15 and 15 as one) or ALLELE_MISMATCH; EMPTY, REGION; IO, UNKNOWN_FORMAT;
- * CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION. The output is as it was then.
+ * CANCELLED; OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_OPTION. The output is as it was then.
  * Any thread. Since 0.1.
  */
 haploom_status haploom_imputer_impute_file(const haploom_imputer *imputer,
@@ -1465,7 +1466,7 @@ haploom_status haploom_imputer_paint_file(const haploom_imputer *imputer,
  *
  * Options: group `encoding`. On success `*encoding` is a handle that you free with
  * haploom_encoding_free(); else it is NULL. Errors: NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH,
- * EMPTY, MISSING, UNPHASED; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT (also for a
+ * EMPTY, MISSING, UNPHASED; CANCELLED; OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_ARGUMENT (also for a
  * model without hidden units or an encoder). Any thread. Since 0.1.
  */
 haploom_status haploom_encode(const haploom_model *model,
@@ -1526,7 +1527,7 @@ const double *haploom_encoding_singular_values(const haploom_encoding *encoding)
  * On success `*evaluation` is a handle that you free with haploom_evaluation_free(); else it is
  * NULL.
  * Errors: MISSING, UNPHASED, EMPTY; NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH; CANCELLED;
- * OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
+ * OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
  */
 haploom_status haploom_evaluate(const haploom_panel *real,
                                 const haploom_panel *artificial,

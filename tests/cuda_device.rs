@@ -515,4 +515,40 @@ mod twins {
             assert!(files[0] == files[1], "{sweeps} sweeps");
         }
     }
+
+    /// Threads that share a device (an imputer is any thread's) do not meet in memory that operations share, or in graphs.
+    #[test]
+    #[ignore = "needs a device: make test, make test-gpu"]
+    fn threads_share_a_device() {
+        let [_, device] = devices();
+        let mut random = random(12);
+        let start = bits(&mut random, 60, 70);
+        let (weights, visible_bias) = parameters(&mut random, 20, 70, 0.2);
+        let weights: Vec<f32> = weights.iter().map(|w| w.clamp(-0.4, 0.4)).collect();
+        let rbm = |h: usize| Rbm {
+            hidden: Hidden::Relu,
+            weights: weights.iter().map(|w| w / (h + 1) as f32).collect(),
+            visible_bias: visible_bias.clone(),
+            hidden_bias: vec![0.1; 20],
+        };
+        let run = |h: usize| {
+            let steps = HalfSteps::new(&device, &rbm(h)).unwrap();
+            let (mut visible, mut hidden) = (states_of(&device, &start), States::zeros(&device, 60, 20).unwrap());
+            steps.sweep(&device, &mut visible, &mut hidden, 9, NOISE).unwrap();
+            (visible.send().unwrap().bits().unwrap(), rows_of(&hidden))
+        };
+        let alone = [0, 1, 2].map(run);
+        let together: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..3)
+                .map(|h| {
+                    scope.spawn({
+                        let run = &run;
+                        move || run(h)
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        assert!(alone.iter().eq(&together));
+    }
 }

@@ -20,6 +20,29 @@ int major, minor, driver_version;
 size_t memory_bytes;
 std::map<Address, Allocation> allocations;
 std::set<void *> host_allocations;
+std::vector<Coming> coming;
+
+void come(const Stream *stream) {
+    auto waited = [&](const Coming &copy) {
+        if (stream && copy.stream != stream) return false;
+        std::memcpy(copy.to, copy.from, copy.bytes);
+        return true;
+    };
+    coming.erase(std::remove_if(coming.begin(), coming.end(), waited), coming.end());
+}
+
+bool still_coming(const void *begin, size_t bytes) {
+    auto within = [&](const void *at) {
+        return static_cast<const char *>(at) >= static_cast<const char *>(begin) &&
+               static_cast<const char *>(at) < static_cast<const char *>(begin) + bytes;
+    };
+    for (const Coming &copy : coming) {
+        if (!within(copy.to) && !within(copy.from)) continue;
+        std::fprintf(stderr, "emulator: memory is given back while a copy is under way\n");
+        return true;
+    }
+    return false;
+}
 std::set<Stream *> streams;
 std::set<Event *> events;
 std::set<Module *> modules;
@@ -167,6 +190,10 @@ CUresult release(std::map<Address, Allocation>::iterator found) {
     const Allocation allocation = found->second;
     Device &device = *devices[size_t(allocation.device)];
     CUresult result = CUDA_SUCCESS;
+    if (still_coming(reinterpret_cast<const void *>(found->first), allocation.bytes)) {
+        result = device.error = CUDA_ERROR_ILLEGAL_ADDRESS;
+        come(nullptr);
+    }
 #if !defined(__SANITIZE_ADDRESS__)
     auto untouched = [](const unsigned char *at) {
         return std::all_of(at, at + GUARD_BYTES, [](unsigned char byte) { return byte == GUARD; });
@@ -405,6 +432,7 @@ CALL cuCtxGetDevice(int *number) {
 
 CALL cuCtxSynchronize() {
     USABLE;
+    come(nullptr);
     return refuse_in_any_capture();
 }
 
@@ -483,6 +511,7 @@ CALL cuMemAllocHost_v2(void **pointer, size_t bytes) { return cuMemHostAlloc(poi
 CALL cuMemFreeHost(void *pointer) {
     USABLE;
     if (host_allocations.erase(pointer) == 0) return CUDA_ERROR_INVALID_VALUE;
+    if (still_coming(pointer, 1)) return current_device->error = CUDA_ERROR_ILLEGAL_ADDRESS;
     std::free(pointer);
     return CUDA_SUCCESS;
 }
@@ -520,6 +549,12 @@ CALL cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, void *stre
 }
 CALL cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, void *stream) {
     USABLE;
+    // Into page-locked memory a copy comes when it is waited for.
+    Stream *copies = stream_of(stream);
+    if (copies && !copies->capture && host_allocations.count(to)) {
+        coming.push_back({copies, to, host(from), bytes});
+        return CUDA_SUCCESS;
+    }
     return copy_memory(to, host(from), bytes, false, true, stream);
 }
 CALL cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, void *stream) {
@@ -585,6 +620,7 @@ CALL cuStreamSynchronize(void *handle) {
     USABLE;
     Stream *stream = stream_of(handle);
     if (!stream) return CUDA_ERROR_INVALID_HANDLE;
+    come(stream);
     return refuse_in_capture(stream);
 }
 
@@ -672,7 +708,13 @@ CALL cuEventQuery(Event *event) {
     }
     return CUDA_SUCCESS;
 }
-CALL cuEventSynchronize(Event *event) { return cuEventQuery(event); }
+CALL cuEventSynchronize(Event *event) {
+    {
+        USABLE;
+        if (events.count(event) && event->recorded && event->stream) come(event->stream);
+    }
+    return cuEventQuery(event);
+}
 
 CALL cuEventElapsedTime(float *milliseconds, Event *begin, Event *end) {
     USABLE;

@@ -115,6 +115,18 @@ extern int major, minor, driver_version;
 extern size_t memory_bytes;
 extern std::map<Address, Allocation> allocations;
 extern std::set<void *> host_allocations;
+// Copies into page-locked memory that nobody has waited for yet.
+struct Coming {
+    Stream *stream;
+    void *to;
+    const void *from;
+    size_t bytes;
+};
+extern std::vector<Coming> coming;
+// Has those of a stream come; of all streams if it is null.
+void come(const Stream *stream);
+// Whether one still reads or writes this memory: giving it back is a mistake, and is told.
+bool still_coming(const void *begin, size_t bytes);
 extern std::set<Stream *> streams;
 extern std::set<Event *> events;
 extern std::set<Module *> modules;

@@ -50,7 +50,7 @@ impl Info {
     /// Those of reading, and of writing to standard output.
     pub fn run(self, terminal: &mut Terminal) -> Result<()> {
         let Some(file) = &self.file else {
-            return print(&table(&device::listed()?));
+            return print(&table(&device::listed()));
         };
         if is_model(file)? {
             return print(&table(&model_file::open(file)?.describe()));

@@ -78,8 +78,7 @@ impl DeviceChoice {
             DeviceChoice::Cuda(index) => Ok(Device::Cuda(cuda::Cuda::open(index, threads.clone())?)),
             DeviceChoice::CudaAll => Ok(Device::Cuda(cuda::Cuda::open(first_usable()?, threads.clone())?)),
             DeviceChoice::Auto => {
-                let usable = cuda::devices().ok().into_iter().flatten().find(|d| d.is_supported());
-                let opened = usable.and_then(|d| cuda::Cuda::open(d.index, threads.clone()).ok());
+                let opened = first_usable().and_then(|index| cuda::Cuda::open(index, threads.clone())).ok();
                 Ok(opened.map_or_else(|| Device::cpu(threads.clone()), Device::Cuda))
             }
         }
@@ -101,6 +100,14 @@ impl DeviceChoice {
         }
     }
 
+    /// Fails for GPUs that are asked for and cannot be had: for work that is the processor's whatever is asked for.
+    ///
+    /// # Errors
+    /// As [`DeviceChoice::open`].
+    pub fn must_be_there(self, threads: &Threads) -> Result<()> {
+        self.open(threads).map(|_| ())
+    }
+
     /// A choice for each device: all GPUs one by one, or the choice itself.
     ///
     /// # Errors
@@ -110,33 +117,37 @@ impl DeviceChoice {
             return Ok(vec![self]);
         }
         first_usable()?;
-        let usable = cuda::devices()?.into_iter().filter(|d| d.is_supported());
-        Ok(usable.map(|d| DeviceChoice::Cuda(d.index)).collect())
+        Ok(usable()?.into_iter().map(DeviceChoice::Cuda).collect())
     }
 }
 
-/// What option `device` takes on this machine, and what each is. That there is no GPU is no failure.
-///
-/// # Errors
-/// `DeviceFailed`.
-pub fn listed() -> Result<Vec<(String, String)>> {
+/// What option `device` takes on this machine, and what each is. Where there is no GPU that can be used a line says why.
+pub fn listed() -> Vec<(String, String)> {
     let processor = format!("{}, {} threads", cpu::Path::best(), Threads::new(0).count());
     let mut lines = vec![("cpu".to_string(), processor)];
     match cuda::devices() {
         Ok(devices) if devices.is_empty() => lines.push(("cuda".into(), "none: the driver shows no GPU".into())),
-        Ok(devices) => lines.extend(devices.iter().map(|device| {
-            let unfit = if device.is_supported() { "" } else { "; not usable: 8.0 or more is needed" };
-            (format!("cuda:{}", device.index), format!("{device}{unfit}"))
+        Ok(devices) => lines.extend(devices.iter().enumerate().map(|(index, device)| {
+            let what = match device {
+                Ok(device) if device.is_supported() => device.to_string(),
+                Ok(device) => format!("{device}; not usable: 8.0 or more is needed"),
+                Err(e) => format!("not usable: {e}"),
+            };
+            (format!("cuda:{index}"), what)
         })),
-        Err(e) if e.kind() == ErrorKind::NoDriver => lines.push(("cuda".into(), format!("none: {e}"))),
-        Err(e) => return Err(e),
+        Err(e) => lines.push(("cuda".into(), format!("none: {e}"))),
     }
-    Ok(lines)
+    lines
+}
+
+/// Numbers of the GPUs that can be used.
+fn usable() -> Result<Vec<usize>> {
+    Ok(cuda::devices()?.into_iter().flatten().filter(|d| d.is_supported()).map(|d| d.index).collect())
 }
 
 /// The number of the first GPU that can be used.
 fn first_usable() -> Result<usize> {
-    cuda::devices()?.iter().find(|d| d.is_supported()).map(|d| d.index).ok_or_else(|| {
+    usable()?.first().copied().ok_or_else(|| {
         Error::new(ErrorKind::NoDevice, "the driver shows no GPU that can be used")
             .remedy("haploom info --devices lists what there is; device=cpu needs none")
     })

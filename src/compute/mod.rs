@@ -56,7 +56,7 @@ impl Device {
     /// States of the outputs given the inputs: `out[r] ~ unit(states[r] x weights + bias)`.
     ///
     /// # Errors
-    /// `InvalidArgument` if shapes disagree.
+    /// `InvalidArgument` if shapes disagree; `OutOfDeviceMemory`, `DeviceFailed`.
     pub fn affine_sample(
         &self,
         states: &States,
@@ -75,7 +75,7 @@ impl Device {
     /// Means of the outputs given the inputs, in steps of 2^-14 (Bernoulli) or 2^-9 (ReLU).
     ///
     /// # Errors
-    /// `InvalidArgument` if shapes disagree.
+    /// `InvalidArgument` if shapes disagree; `OutOfDeviceMemory`, `DeviceFailed`.
     pub fn affine_mean(&self, states: &States, weights: &Weights, unit: Unit, out: &mut States) -> Result<()> {
         check_shapes(states, weights, out)?;
         match self {
@@ -87,7 +87,7 @@ impl Device {
     /// Inputs of the outputs, `states x weights + bias`, in units of the weights' scale.
     ///
     /// # Errors
-    /// `InvalidArgument` if shapes disagree.
+    /// `InvalidArgument` if shapes disagree; `OutOfDeviceMemory`, `DeviceFailed`.
     pub fn affine(&self, states: &States, weights: &Weights, out: &mut Matrix<i32>) -> Result<()> {
         check_shapes(states, weights, out)?;
         match self {
@@ -100,7 +100,7 @@ impl Device {
     /// units' share of minus the free energy, in nats.
     ///
     /// # Errors
-    /// `InvalidArgument` if shapes disagree.
+    /// `InvalidArgument` if shapes disagree; `OutOfDeviceMemory`, `DeviceFailed`.
     pub fn log_partition(&self, states: &States, weights: &Weights, unit: Unit, out: &mut [f64]) -> Result<()> {
         if states.columns() != weights.inputs() || out.len() != states.rows() {
             return Err(Error::argument("shapes of states, weights and output disagree"));
@@ -115,7 +115,7 @@ impl Device {
     /// one side and means on the other, for 65,536 rows at least.
     ///
     /// # Errors
-    /// `InvalidArgument` if shapes disagree.
+    /// `InvalidArgument` if shapes disagree; `OutOfDeviceMemory`, `DeviceFailed`.
     pub fn outer(&self, left: &States, right: &States, out: &mut Matrix<i32>) -> Result<()> {
         if left.rows() != right.rows() || out.rows() != left.columns() || out.columns() != right.columns() {
             return Err(Error::argument("shapes of an outer product disagree"));

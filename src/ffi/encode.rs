@@ -26,7 +26,7 @@ pub struct haploom_encoding {
 ///
 /// Options: group `encoding`. On success `*encoding` is a handle that you free with
 /// haploom_encoding_free(); else it is NULL. Errors: NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH,
-/// EMPTY, MISSING, UNPHASED; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT (also for a
+/// EMPTY, MISSING, UNPHASED; CANCELLED; OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_ARGUMENT (also for a
 /// model without hidden units or an encoder). Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_encode(

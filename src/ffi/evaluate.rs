@@ -29,7 +29,7 @@ pub struct haploom_evaluation {
 /// On success `*evaluation` is a handle that you free with haploom_evaluation_free(); else it is
 /// NULL.
 /// Errors: MISSING, UNPHASED, EMPTY; NO_OVERLAP, CONTIG_MISMATCH, ALLELE_MISMATCH; CANCELLED;
-/// OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
+/// OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_evaluate(
     real: Option<&haploom_panel>,

@@ -34,7 +34,7 @@ pub struct haploom_imputer {
 /// haploom_imputer_free(); else it is NULL.
 /// Errors: EMPTY, MISSING, UNPHASED (the panel); NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH (the
 /// model has no site of the panel, or the map not its contigs); IO, UNKNOWN_FORMAT, MALFORMED,
-/// UNSORTED, TRUNCATED (the map); CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT (also
+/// UNSORTED, TRUNCATED (the map); CANCELLED; OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_ARGUMENT (also
 /// for a kind of model that does not impute). Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_imputer_new(
@@ -92,7 +92,7 @@ pub extern "C" fn haploom_imputer_sites(imputer: Option<&haploom_imputer>) -> *c
 /// many haplotypes is faster than many calls. Events HAPLOOM_EVENT_MEASURED "effective_size",
 /// "error" and "artificial_weight" tell what was estimated.
 ///
-/// Options: group `every call`. Errors: CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT
+/// Options: group `every call`. Errors: CANCELLED; OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_ARGUMENT
 /// (also for other alleles, and for typed sites that do not rise). Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_imputer_impute(
@@ -158,7 +158,7 @@ pub extern "C" fn haploom_imputer_impute(
 /// Options: groups `imputation of files`, `region` and `writing`. Errors: those of
 /// haploom_panel_open() for the target, UNPHASED among them; NO_OVERLAP, CONTIG_MISMATCH (option
 /// contigs=match takes chr15 and 15 as one) or ALLELE_MISMATCH; EMPTY, REGION; IO, UNKNOWN_FORMAT;
-/// CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION. The output is as it was then.
+/// CANCELLED; OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_OPTION. The output is as it was then.
 /// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_imputer_impute_file(

@@ -48,7 +48,7 @@ fn model_of(model: Option<&haploom_model>) -> Result<&Arc<Model>> {
 /// same call with `resume` goes on from there and ends with the same model. A checkpoint contains
 /// more of the panel than the model does.
 /// On success `*model` is a handle that you free with haploom_model_free(); else it is NULL.
-/// Errors: EMPTY, MISSING, UNPHASED; DIVERGED; CANCELLED; CHECKPOINT_MISMATCH, IO; OUT_OF_MEMORY,
+/// Errors: EMPTY, MISSING, UNPHASED; DIVERGED; CANCELLED; CHECKPOINT_MISMATCH, IO; OUT_OF_MEMORY, those of devices,
 /// UNKNOWN_OPTION, INVALID_OPTION, INVALID_ARGUMENT. Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_train(

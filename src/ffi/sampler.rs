@@ -107,7 +107,7 @@ impl haploom_sampler {
 /// On success `*sampler` is a handle that you free with haploom_sampler_free(); else it is NULL.
 /// Errors: REGION (also for a contig that the model does not have), EMPTY (no site of the model in
 /// the region), UNKNOWN_NAME (a label), INVALID_OPTION (also for labels that do not parse), NO_OVERLAP, CONTIG_MISMATCH or ALLELE_MISMATCH (a start
-/// panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_ARGUMENT.
+/// panel that lacks sites), MISSING, UNPHASED, OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_ARGUMENT.
 /// Any thread. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_new(
@@ -209,7 +209,7 @@ pub extern "C" fn haploom_sampler_buffer_size(sampler: *const haploom_sampler, h
 /// `size` is the size of `buffer` in bytes. For a given number of haplotypes, or rows further
 /// apart, take haploom_sampler_fill().
 /// Errors: INVALID_ARGUMENT, also for a buffer that takes no haplotype; CANCELLED by the flag of
-/// the options that the sampler was made with; OUT_OF_MEMORY. The stream stays where it was then.
+/// the options that the sampler was made with; OUT_OF_MEMORY, those of devices. The stream stays where it was then.
 /// One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_next(
@@ -253,7 +253,7 @@ pub extern "C" fn haploom_sampler_next(
 /// `size` is the size of `buffer` in bytes, counted from its first row to the end of its last one.
 /// Errors: INVALID_ARGUMENT for a stride that is smaller than a row or a buffer that is too small
 /// (the text says what is needed); CANCELLED by the flag of the options that the sampler was made
-/// with; OUT_OF_MEMORY. The stream stays where it was then. One thread at a time. Since 0.1.
+/// with; OUT_OF_MEMORY, those of devices. The stream stays where it was then. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_fill(
     sampler: *mut haploom_sampler,
@@ -324,7 +324,7 @@ fn fill(handle: &haploom_sampler, sampler: &mut Sampler, n: usize, buffer: &mut 
 /// Options: group `artificial people`. The option `haplotypes` of the stream does not matter here.
 /// On success `*panel` is a handle that you free with haploom_panel_free(); else it is NULL.
 /// Errors: INVALID_ARGUMENT for haplotypes that do not pair into people, and for more than `label`
-/// asks for; CANCELLED; OUT_OF_MEMORY, UNKNOWN_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
+/// asks for; CANCELLED; OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION. The stream stays where it was then. One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_panel(
     sampler: *mut haploom_sampler,
@@ -349,7 +349,7 @@ pub extern "C" fn haploom_sampler_panel(
 ///
 /// Options: groups `artificial people` and `writing`.
 /// Errors: INVALID_ARGUMENT unless haplotypes pair into people; IO, UNKNOWN_FORMAT; CANCELLED;
-/// OUT_OF_MEMORY, UNKNOWN_OPTION, INVALID_OPTION. The stream stays where it was then.
+/// OUT_OF_MEMORY, those of devices, UNKNOWN_OPTION, INVALID_OPTION. The stream stays where it was then.
 /// One thread at a time. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_sampler_write(

@@ -9,8 +9,9 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Once;
 
 /// What a function answers: HAPLOOM_OK, or one of the negative numbers above, in blocks: general,
-/// -100 files, -200 what is in a panel, -300 model files, -400 training, -500 devices.
-/// Numbers are never reused; new ones may come.
+/// -100 files, -200 what is in a panel, -300 model files, -400 training, -500 devices ("those of
+/// devices" in the manuals below: with option `device` alone). Numbers are never reused; new ones may
+/// come.
 pub type haploom_status = i32;
 
 /// All went well.

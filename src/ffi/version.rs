@@ -62,7 +62,7 @@ pub extern "C" fn haploom_build_info() -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn haploom_devices(buffer: *mut c_char, capacity: usize) -> usize {
     answer(0, || {
-        let lines = device::listed()?.into_iter().map(|(name, what)| format!("{name}\t{what}\n"));
+        let lines = device::listed().into_iter().map(|(name, what)| format!("{name}\t{what}\n"));
         Ok(copy_text(&lines.collect::<String>(), buffer, capacity))
     })
 }

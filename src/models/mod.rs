@@ -90,6 +90,16 @@ impl ModelKind {
         }
     }
 
+    /// Whether there is work for a GPU in it; the others are the processor's on any device.
+    pub fn works_on_devices(self) -> bool {
+        match self {
+            ModelKind::Rbm | ModelKind::Gan | ModelKind::Wgan | ModelKind::Vae | ModelKind::PcaGan => true,
+            ModelKind::Bernoulli | ModelKind::Markov | ModelKind::Hmm | ModelKind::Copying | ModelKind::Context => {
+                false
+            }
+        }
+    }
+
     /// Whether its files hold haplotypes of the people they were trained on: they are not to be shared where these are not.
     pub fn holds_haplotypes(self) -> bool {
         match self {

@@ -143,7 +143,8 @@ impl Sampler {
     ///
     /// # Errors
     /// `Empty` for a region without sites of the model, `Region` for a contig that it does not have; `UnknownName` for a label; `InvalidOption` for a plan of labels that does not
-    /// parse, and for an option that the model cannot follow; `NoOverlap` and its kin for a start panel that lacks sites of the model; `OutOfMemory`.
+    /// parse, and for an option that the model cannot follow; `NoOverlap` and its kin for a start panel that lacks sites of the model; `OutOfMemory`; `NoDriver`, `NoDevice`,
+    /// `OutOfDeviceMemory` or `DeviceFailed` for a GPU.
     pub fn new(model: Arc<Model>, settings: &SampleSettings) -> Result<Self> {
         let plan = settings.label.as_ref().map_or(Ok(Plan::Shares), |text| Plan::parse(text, model.labels()))?;
         let chosen = settings.options.chosen(&[Reader::Sample]);
@@ -166,6 +167,10 @@ impl Sampler {
             }
             _ => Vec::new(),
         };
+        if !model.kind().works_on_devices() {
+            // It works on the processor; but a device that is asked for by its number and not there is a mistake.
+            settings.device.must_be_there(&settings.threads)?;
+        }
         let copying = match &model.generator {
             Generator::Copying(panel) => Some(panel.model(&model.sites)?),
             _ => None,
@@ -281,7 +286,8 @@ impl Sampler {
     /// The next `n` haplotypes: a row each, a column a site of the region.
     ///
     /// # Errors
-    /// `OutOfMemory`; `Cancelled`; `InvalidArgument` past [`Sampler::end`]. The stream stays where it was then.
+    /// `OutOfMemory`; `OutOfDeviceMemory`, `DeviceFailed`; `Cancelled`; `InvalidArgument` past [`Sampler::end`]. The stream stays
+    /// where it was then.
     pub fn next(&mut self, n: usize) -> Result<BitMatrix> {
         self.require(self.next, n)?;
         let mut out = BitMatrix::zeros(n, self.sites.len())?;
@@ -316,8 +322,14 @@ impl Sampler {
 
     /// Haplotypes that chains are asked for at a time on each device.
     fn rows_at_a_time(&self) -> usize {
-        // States of both layers, some of them as numbers.
-        let bytes = 4 * self.model.sites.len();
+        // Bits of both layers and of each rung, and numbers of hidden units on their way.
+        let bytes = match &self.model.generator {
+            Generator::Rbm(machine) => {
+                let rungs = machine.ladder.len() + 2;
+                rungs * machine.rbm.sites() / 8 + 16 * machine.rbm.hidden_units() + machine.rbm.sites()
+            }
+            _ => 4 * self.model.sites.len(),
+        };
         self.workers.iter().map(|worker| worker.device.rows_at_a_time(bytes)).min().unwrap_or(BATCH)
     }
 

@@ -112,6 +112,9 @@ pub fn train(
         }
         _ => panel.require_complete()?,
     }
+    if !kind.works_on_devices() && settings.device != DeviceChoice::Cpu {
+        progress.notice(format!("a {} model learns on the processor", kind.name()));
+    }
     let mut provenance = Provenance {
         version: crate::VERSION.to_string(),
         seed: settings.seed,

@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// Times that a graph does the work.
 const TIMES: usize = 8;
-/// Graphs that are kept.
-const KEPT: usize = 64;
+/// Graphs that are kept: more than a tempering ladder has rungs.
+const KEPT: usize = 1024;
 
 struct Graph(CudaGraph);
 
@@ -41,6 +41,8 @@ impl Cuda {
     ) -> Result<()> {
         let at = |time: usize| Noise { position: noise.position + time as u64 * words, ..noise };
         let in_graphs = times / TIMES * TIMES;
+        // Others' launches are not to be kept among these.
+        let _turn = self.turn();
         if in_graphs > 0 {
             let mut kept = self.inner.graphs.0.lock().unwrap_or_else(PoisonError::into_inner);
             let stream = self.stream();
@@ -53,7 +55,7 @@ impl Cuda {
             stream.memcpy_htod(&noise.position.to_le_bytes(), moved).map_err(failed("copying to the GPU"))?;
             // Positions from where `moved` says on: the launches are the same wherever the work begins.
             let (address, _guard) = moved.device_ptr(stream);
-            self.record_from(address);
+            let recording = self.record_from(address);
             let recorded =
                 (0..TIMES).try_for_each(|time| work(Noise { position: time as u64 * words, ..noise })).and_then(|()| {
                     let arguments = Arguments::default().value(address).value(TIMES as u64 * words);
@@ -61,7 +63,7 @@ impl Cuda {
                     // SAFETY: as the kernel takes them.
                     unsafe { self.launch(&STATES, "move_noise", grid, arguments) }
                 });
-            let launches = self.stop_recording();
+            let launches = recording.launches();
             recorded?;
             let place = match graphs.iter().position(|(held, _)| *held == launches) {
                 Some(place) => place,

@@ -175,15 +175,28 @@ pub(super) struct Recorded {
 #[derive(Default)]
 pub(super) struct Recording(Mutex<Option<(u64, Vec<Recorded>)>>);
 
-impl Cuda {
-    /// From now on launches are kept; their random numbers are counted from the position at this address on.
-    pub(super) fn record_from(&self, position: u64) {
-        *self.recording() = Some((position, Vec::new()));
-    }
+/// Launches are being kept; whatever happens meanwhile, they are not once this is gone.
+pub(super) struct Kept<'a>(&'a Cuda);
 
-    /// Ends [`Cuda::record_from`].
-    pub(super) fn stop_recording(&self) -> Vec<Recorded> {
-        self.recording().take().map(|(_, launches)| launches).unwrap_or_default()
+impl Kept<'_> {
+    /// Those that were kept.
+    pub(super) fn launches(self) -> Vec<Recorded> {
+        self.0.recording().take().map(|(_, launches)| launches).unwrap_or_default()
+    }
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        *self.0.recording() = None;
+    }
+}
+
+impl Cuda {
+    /// Until what comes back is dropped launches are kept; their random numbers are counted from the position at this address
+    /// on.
+    pub(super) fn record_from(&self, position: u64) -> Kept<'_> {
+        *self.recording() = Some((position, Vec::new()));
+        Kept(self)
     }
 
     /// The address of a position to add to random numbers' own, or null.
@@ -210,6 +223,7 @@ impl Cuda {
         grid: Grid,
         arguments: Arguments,
     ) -> Result<()> {
+        let _turn = self.turn();
         let function = self.inner.kernels.function(source, name, grid.shared)?;
         let launch = Recorded { name, function, grid, arguments };
         if let Some((_, launches)) = &mut *self.recording() {
@@ -229,7 +243,7 @@ impl Cuda {
         let mut slots = arguments.0.clone();
         let mut places: Vec<*mut c_void> = slots.iter_mut().map(|slot| std::ptr::from_mut(slot).cast()).collect();
         let (x, y) = grid.blocks;
-        let (Ok(x), Ok(y)) = (u32::try_from(x), u16::try_from(y)) else {
+        let (Ok(x), Ok(y)) = (i32::try_from(x), u16::try_from(y)) else {
             return Err(Error::new(
                 ErrorKind::OutOfDeviceMemory,
                 format!("{x} x {y} blocks are more than a GPU takes"),
@@ -241,7 +255,7 @@ impl Cuda {
         unsafe {
             result::launch_kernel(
                 function.0,
-                (x, u32::from(y), 1),
+                (x as u32, u32::from(y), 1),
                 (grid.threads as u32, 1, 1),
                 grid.shared as u32,
                 self.stream().cu_stream(),

@@ -15,6 +15,7 @@ mod operations;
 mod products;
 mod states;
 mod transfer;
+mod turn;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::threads::Threads;
@@ -31,6 +32,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 pub use transfer::Arriving;
 use transfer::Landing;
+use turn::{Turn, Turns};
 
 /// Columns of a matrix in a GPU's memory are padded to a multiple of this (`PADDED` in cuda/weights.cuh).
 pub const PADDED: usize = 128;
@@ -48,6 +50,7 @@ pub struct Cuda {
 }
 
 struct Inner {
+    turns: Turns,
     // Fields are dropped in order: kernels and the stream before their context.
     graphs: Graphs,
     recording: Recording,
@@ -58,6 +61,14 @@ struct Inner {
     stream: Arc<CudaStream>,
     context: Arc<CudaContext>,
     description: Description,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Nothing is taken apart that is still at work; what went wrong there has nobody to tell.
+        let _ = self.stream.synchronize();
+        let _ = self.copies.synchronize();
+    }
 }
 
 impl fmt::Debug for Cuda {
@@ -165,17 +176,22 @@ fn describe(index: usize, driver: i32) -> Result<Description> {
     })
 }
 
-/// The GPUs that the driver shows.
+/// The GPUs that the driver shows; a failure stands in the place of one that does not answer.
 ///
 /// # Errors
 /// `NoDriver` without a driver, or with one that is too old; `DeviceFailed`.
-pub fn devices() -> Result<Vec<Description>> {
+pub fn devices() -> Result<Vec<Result<Description>>> {
+    let (count, driver) = count()?;
+    Ok((0..count).map(|index| describe(index, driver)).collect())
+}
+
+/// How many GPUs the driver shows, and its version.
+fn count() -> Result<(usize, i32)> {
     let driver = driver()?;
-    let count = match CudaContext::device_count() {
-        Err(DriverError(sys::CUresult::CUDA_ERROR_NO_DEVICE)) => 0,
-        other => other.map_err(failed("counting devices"))?,
-    };
-    (0..count as usize).map(|index| describe(index, driver)).collect()
+    match CudaContext::device_count() {
+        Err(DriverError(sys::CUresult::CUDA_ERROR_NO_DEVICE)) => Ok((0, driver)),
+        other => Ok((other.map_err(failed("counting devices"))? as usize, driver)),
+    }
 }
 
 /// Bytes of a GPU's memory that are kept for what comes next when nobody uses them.
@@ -200,15 +216,16 @@ impl Cuda {
     /// # Errors
     /// `NoDriver`; `NoDevice` if there is no such device, or it is too old; `OutOfDeviceMemory`, `DeviceFailed`.
     pub fn open(index: usize, threads: Threads) -> Result<Self> {
-        let all = devices()?;
-        let description = all.get(index).cloned().ok_or_else(|| {
-            let what = match all.len() {
+        let (count, driver) = count()?;
+        if index >= count {
+            let what = match count {
                 0 => "the driver shows no GPU".to_string(),
                 n => format!("there is no cuda:{index}: the driver shows {n} GPU{}", if n == 1 { "" } else { "s" }),
             };
-            Error::new(ErrorKind::NoDevice, what)
-                .remedy("haploom info --devices lists what there is; device=cpu needs none")
-        })?;
+            return Err(Error::new(ErrorKind::NoDevice, what)
+                .remedy("haploom info --devices lists what there is; device=cpu needs none"));
+        }
+        let description = describe(index, driver)?;
         if !description.is_supported() {
             let (major, minor) = description.capability;
             let what = format!("cuda:{index} ({}) has compute capability {major}.{minor}", description.name);
@@ -221,6 +238,7 @@ impl Cuda {
         let stream = || context.new_stream().map_err(failed("making a stream"));
         keep_memory(&context);
         let inner = Inner {
+            turns: Turns::default(),
             graphs: Graphs::default(),
             recording: Recording::default(),
             kernels: Kernels::new(context.clone(), description.capability),
@@ -249,6 +267,11 @@ impl Cuda {
         &self.threads
     }
 
+    /// Has this thread alone ask the device for something until what comes back is dropped.
+    fn turn(&self) -> Turn<'_> {
+        self.inner.turns.take()
+    }
+
     fn stream(&self) -> &Arc<CudaStream> {
         &self.inner.stream
     }
@@ -258,6 +281,7 @@ impl Cuda {
     /// # Errors
     /// `DeviceFailed`: what went wrong meanwhile.
     pub fn finish(&self) -> Result<()> {
+        let _turn = self.turn();
         self.stream().synchronize().map_err(failed("computing"))
     }
 }

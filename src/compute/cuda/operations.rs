@@ -164,7 +164,8 @@ impl Cuda {
     /// States of ReLU units, cut at a ceiling, or their means.
     fn relu(&self, states: &States, weights: &Weights, sampled: Option<(i16, Noise)>, out: &mut States) -> Result<()> {
         let (rows, stride) = (out.rows(), out.stride());
-        let inputs = self.scratch(size_of::<i32>() * rows * stride)?;
+        let turn = self.turn();
+        let inputs = self.scratch(size_of::<i32>() * rows * stride, &turn)?;
         self.product(&Sides::new(states, weights)?, Finish::Keep, NO_NOISE, inputs, stride)?;
         let arguments = Arguments::default()
             .value(inputs)
@@ -218,7 +219,8 @@ impl Cuda {
             return Ok(());
         }
         let stride = outputs.next_multiple_of(PADDED);
-        let inputs = self.scratch(size_of::<i32>() * rows * stride)?;
+        let turn = self.turn();
+        let inputs = self.scratch(size_of::<i32>() * rows * stride, &turn)?;
         self.product(&Sides::new(states, weights)?, Finish::Keep, NO_NOISE, inputs, stride)?;
         let sums = self.memory(size_of::<f64>() * rows)?;
         let arguments = Arguments::default()
@@ -297,6 +299,8 @@ impl Cuda {
         second: Option<&BitMatrix>,
     ) -> Result<(Vec<u32>, Vec<u32>)> {
         const TILE: usize = 64;
+        /// Pairs of rows of a launch, about.
+        const PAIRS: usize = 1 << 30;
         let other = second.unwrap_or(first);
         let (mut of_first, mut of_second) = (vec![u32::MAX; first.rows()], vec![u32::MAX; other.rows()]);
         if first.rows() == 0 || other.rows() == 0 {
@@ -305,18 +309,26 @@ impl Cuda {
         let a = self.upload(first.words())?;
         let b = second.map(|second| self.upload(second.words())).transpose()?;
         let (nearest_a, nearest_b) = (self.upload(&of_first)?, self.upload(&of_second)?);
-        let arguments = Arguments::default()
-            .memory(&a)
-            .value(first.rows() as u32)
-            .memory(b.as_ref().unwrap_or(&a))
-            .value(other.rows() as u32)
-            .value(first.stride() as u32)
-            .memory(&nearest_a)
-            .memory(&nearest_b)
-            .value(i32::from(second.is_none()));
-        let blocks = (first.rows().div_ceil(TILE), other.rows().div_ceil(TILE));
-        // SAFETY: as the kernel takes them; rows of both have the same number of words, as was checked.
-        unsafe { self.launch(&HAMMING, "nearest", Grid { blocks, threads: 256, shared: 0 }, arguments)? };
+        // Rows of the other set in strips: a kernel that runs for long is ended where the GPU also drives a screen.
+        let strip = (PAIRS / first.rows()).next_multiple_of(TILE);
+        let (others, stride) = (b.as_ref().unwrap_or(&a), first.stride());
+        for begin in (0..other.rows()).step_by(strip) {
+            let rows = (other.rows() - begin).min(strip);
+            let arguments = Arguments::default()
+                .memory(&a)
+                .value(first.rows() as u32)
+                .value(others.address() + (begin * stride * size_of::<u64>()) as u64)
+                .value(rows as u32)
+                .value(stride as u32)
+                .memory(&nearest_a)
+                .value(nearest_b.address() + (begin * size_of::<u32>()) as u64)
+                .value(i32::from(second.is_none()))
+                .value(begin as u32);
+            let blocks = (first.rows().div_ceil(TILE), rows.div_ceil(TILE));
+            // SAFETY: as the kernel takes them; rows of both have the same number of words, as was checked, and the strip
+            // lies in the other set.
+            unsafe { self.launch(&HAMMING, "nearest", Grid { blocks, threads: 256, shared: 0 }, arguments)? };
+        }
         nearest_a.download(&mut of_first)?;
         nearest_b.download(&mut of_second)?;
         Ok((of_first, of_second))

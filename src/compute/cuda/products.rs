@@ -163,9 +163,10 @@ impl Cuda {
         let most = (terms / (WORTH * tile_terms)).max(1);
         let part_terms = terms.div_ceil(wanted.clamp(1, most)).next_multiple_of(tile_terms).max(tile_terms);
         let parts = terms.div_ceil(part_terms).max(1);
+        let turn = self.turn();
         let sums = match parts {
             1 => 0,
-            _ => self.scratch(parts * rows * columns * size_of::<f32>())?,
+            _ => self.scratch(parts * rows * columns * size_of::<f32>(), &turn)?,
         };
         let name = match direction {
             Direction::Forward => "product_forward",

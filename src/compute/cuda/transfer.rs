@@ -2,16 +2,22 @@
 
 use super::{Cuda, Memory, failed};
 use crate::error::Result;
-use cudarc::driver::PinnedHostSlice;
+use cudarc::driver::{CudaEvent, PinnedHostSlice};
 use std::sync::{Mutex, PoisonError};
 
-/// Page-locked memory of copies that have come, for the next ones.
+/// Page-locked memory of copies that have come, for the next ones of the same size.
 #[derive(Default)]
 pub(super) struct Landing(Mutex<Vec<PinnedHostSlice<u8>>>);
 
+/// Pieces of page-locked memory that are kept.
+const KEPT: usize = 4;
+
 /// Memory of a GPU that is being copied.
 pub struct Arriving {
-    pinned: PinnedHostSlice<u8>,
+    /// `None` once it has been read.
+    pinned: Option<PinnedHostSlice<u8>>,
+    /// When the copy has come.
+    come: CudaEvent,
     /// Not given back before the copy has come.
     memory: Memory,
 }
@@ -22,9 +28,17 @@ impl std::fmt::Debug for Arriving {
     }
 }
 
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        // The copy may be on its way into the page-locked memory, and out of the other.
+        let _ = self.come.synchronize();
+    }
+}
+
 impl Cuda {
     /// Has memory copied, on a stream of its own, once all that was asked for before is done.
     pub(in crate::compute) fn send(&self, memory: Memory) -> Result<Arriving> {
+        let _turn = self.turn();
         let mut landing = self.inner.landing.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = landing.iter().position(|pinned| pinned.num_bytes() == memory.bytes().max(1));
         let mut pinned = match fits {
@@ -36,8 +50,15 @@ impl Cuda {
         drop(landing);
         let copies = &self.inner.copies;
         copies.join(self.stream()).map_err(failed("ordering a copy"))?;
-        memory.copy_to(copies, &mut pinned)?;
-        Ok(Arriving { pinned, memory })
+        let sent = memory.copy_to(copies, &mut pinned);
+        match sent.and_then(|()| copies.record_event(None).map_err(failed("ordering a copy"))) {
+            Ok(come) => Ok(Arriving { pinned: Some(pinned), come, memory }),
+            Err(e) => {
+                // Whatever is under way has to end before the memory goes.
+                let _ = copies.synchronize();
+                Err(e)
+            }
+        }
     }
 }
 
@@ -46,13 +67,18 @@ impl Arriving {
     ///
     /// # Errors
     /// `DeviceFailed`: what went wrong in all that was asked for before.
-    pub(in crate::compute) fn words(self, read: impl FnOnce(&[u64])) -> Result<()> {
-        let bytes = self.pinned.as_slice().map_err(failed("computing"))?;
+    pub(in crate::compute) fn words(mut self, read: impl FnOnce(&[u64])) -> Result<()> {
+        self.come.synchronize().map_err(failed("computing"))?;
+        let Some(pinned) = self.pinned.take() else { return Ok(()) };
+        let bytes = pinned.as_slice().map_err(failed("computing"))?;
         // SAFETY: page-locked memory begins at a page, and any bytes are words.
         let words = unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<u64>(), self.memory.bytes() / 8) };
         read(words);
-        let landing = &self.memory.device().inner.landing.0;
-        landing.lock().unwrap_or_else(PoisonError::into_inner).push(self.pinned);
+        let mut landing = self.memory.device().inner.landing.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if landing.len() == KEPT {
+            landing.remove(0);
+        }
+        landing.push(pinned);
         Ok(())
     }
 }
