@@ -22,7 +22,7 @@ compile() {
 }
 
 objects=
-for part in processor instructions driver modules; do
+for part in processor instructions driver streams modules; do
   compile -O3 "$@" -c "$here/$part.cpp" -o "$out/objects/$part.o"
   objects="$objects $out/objects/$part.o"
 done

@@ -127,6 +127,9 @@ extern std::vector<Coming> coming;
 void come(const Stream *stream);
 // Whether one still reads or writes this memory: giving it back is a mistake, and is told.
 bool still_coming(const void *begin, size_t bytes);
+// A call that is not allowed while a stream, or any of the device, captures makes the capture invalid.
+CUresult refuse_in_capture(Stream *stream);
+CUresult refuse_in_any_capture();
 extern std::set<Stream *> streams;
 extern std::set<Event *> events;
 extern std::set<Module *> modules;
