@@ -16,6 +16,16 @@ __device__ __forceinline__ int state_at(const void *states, bool words, unsigned
     return ((const unsigned *)states)[row * (stride / 32) + column / 32] >> (column % 32) & 1;
 }
 
+// A chunk of inputs of an output, in both planes.
+__device__ __forceinline__ void put_planes(unsigned char *weights, unsigned output, unsigned chunk, unsigned chunks,
+                                           const unsigned (&planes)[2][4]) {
+    for (int plane = 0; plane < 2; plane++) {
+        unsigned char *to = (unsigned char *)plane_of(weights, output / TILE_OUTPUTS, plane, chunks);
+        *(uint4 *)(to + chunk * CHUNK_BYTES + output % TILE_OUTPUTS * 16) =
+            make_uint4(planes[plane][0], planes[plane][1], planes[plane][2], planes[plane][3]);
+    }
+}
+
 // Lays out weights: see weights.cuh. `values` runs over inputs, and over outputs within an input, or, if `turned`, the
 // other way round.
 extern "C" __global__ void lay_out_weights(const float *values, unsigned inputs, unsigned outputs, int turned,
@@ -35,11 +45,7 @@ extern "C" __global__ void lay_out_weights(const float *values, unsigned inputs,
             planes[0][b / 4] |= ((unsigned)(fixed >> 8) & 255u) << (8 * (b % 4));
             planes[1][b / 4] |= ((unsigned)fixed & 255u) << (8 * (b % 4));
         }
-        for (int plane = 0; plane < 2; plane++) {
-            unsigned char *to = (unsigned char *)plane_of(weights, output / TILE_OUTPUTS, plane, chunks);
-            *(uint4 *)(to + chunk * CHUNK_BYTES + output % TILE_OUTPUTS * 16) =
-                make_uint4(planes[plane][0], planes[plane][1], planes[plane][2], planes[plane][3]);
-        }
+        put_planes(weights, output, chunk, chunks, planes);
     }
 }
 KERNEL(lay_out_weights)
@@ -59,11 +65,7 @@ extern "C" __global__ void lay_out_states(const void *states, int words, unsigne
             planes[0][b / 4] |= (state >> 8) << (8 * (b % 4));
             planes[1][b / 4] |= (state & 255u) << (8 * (b % 4));
         }
-        for (int plane = 0; plane < 2; plane++) {
-            unsigned char *to = (unsigned char *)plane_of(weights, column / TILE_OUTPUTS, plane, chunks);
-            *(uint4 *)(to + chunk * CHUNK_BYTES + column % TILE_OUTPUTS * 16) =
-                make_uint4(planes[plane][0], planes[plane][1], planes[plane][2], planes[plane][3]);
-        }
+        put_planes(weights, column, chunk, chunks, planes);
     }
 }
 KERNEL(lay_out_states)
