@@ -1,6 +1,6 @@
 //! What a GPU does in a second: sweeps, training, haplotypes into the caller's memory, and how long the first one takes.
 //!
-//! `cargo bench --bench cuda -- [cuda:N]`; `benches/cuda.sh` runs it beside PyTorch. Lines are `name<TAB>value<TAB>unit`, medians of
+//! `cargo bench --bench cuda -- [cuda:N [PART…]]`, where parts are 512, 2048 and training; `benches/cuda.sh` runs it beside PyTorch. Lines are `name<TAB>value<TAB>unit`, medians of
 //! seven; those that begin with `#` say what was measured. One multiplication with its addition counts as two operations.
 
 use haploom::compute::{Device, DeviceChoice, Noise, States};
@@ -20,7 +20,10 @@ const CHAINS: usize = 16_384;
 const RUNS: usize = 7;
 
 fn main() {
-    let choice = std::env::args().skip(1).find(|a| a != "--bench").unwrap_or_else(|| "cuda".into());
+    let mut arguments = std::env::args().skip(1).filter(|a| a != "--bench");
+    let choice = arguments.next().unwrap_or_else(|| "cuda".into());
+    let parts: Vec<String> = arguments.collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|p| p == part);
     let choice: DeviceChoice = choice.parse().expect("cuda, cuda:NUMBER or cpu");
     let begin = Instant::now();
     let device = choice.open(&Threads::new(0)).expect("the device");
@@ -33,9 +36,13 @@ fn main() {
     // With the driver's cache warm this is the start that users see; `CUDA_CACHE_DISABLE=1` shows the other.
     println!("start\t{start:.3}\ts");
     for units in [512, 2048] {
-        sweeps(&device, units, &machine(units));
+        if wanted(&units.to_string()) {
+            sweeps(&device, units, &machine(units));
+        }
     }
-    training(&device);
+    if wanted("training") {
+        training(&device);
+    }
 }
 
 fn noise(position: u64) -> Noise {

@@ -1,12 +1,13 @@
-"""Generative networks of the literature in PyTorch on the CPU: what training and sampling cost there.
+"""Generative networks of the literature in PyTorch: what training and sampling cost there.
 
-    python benches/neural_peers.py [THREADS] [PACKED]
+    python benches/neural_peers.py [THREADS] [PACKED] [DEVICE]
 
 THREADS is 2 if it is not given. The fully connected GAN is that of Yelmen et al. 2021 for 805 sites, in batches of 32:
 a step is one of the discriminator on real and fake haplotypes, and one of the generator; a second one has a penalty on the
 discriminator's gradient and a running average of the generator, as Haploom's has. The convolutional WGAN is that
 of Yelmen et al. 2023 for 16,383 positions; PACKED is its batch, in packed samples of three haplotypes (3 if it is not
-given). Samples are made without gradients, from drawing noise to alleles in bytes. Lines are `name<TAB>seconds`,
+given). DEVICE is cpu if it is not given; on cuda all is measured a second time with products in bfloat16
+(torch.autocast), after single precision as it comes, which is TF32 in convolutions. Samples are made without gradients, from drawing noise to alleles in bytes. Lines are `name<TAB>seconds`,
 medians of seven after two that are not counted; those that begin with `#` say what was measured, and the least and
 greatest. Beside other work two threads are slower than one: they wait for each other many times a step.
 """
@@ -19,7 +20,8 @@ import time
 THREADS = int(sys.argv[1]) if len(sys.argv) > 1 else 2
 PACKED = int(sys.argv[2]) if len(sys.argv) > 2 else 3
 os.environ["OMP_NUM_THREADS"] = str(THREADS)
-if hasattr(os, "sched_setaffinity"):
+DEVICE = sys.argv[3] if len(sys.argv) > 3 else "cpu"
+if DEVICE == "cpu" and hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
 
 import torch
@@ -30,13 +32,24 @@ RUNS, WARM = 7, 2
 SLOPE = 0.01
 
 
+SUFFIX = ""
+
+
+def wait():
+    if DEVICE != "cpu":
+        torch.cuda.synchronize()
+
+
 def measure(name, work):
+    name += SUFFIX
     for _ in range(WARM):
         work()
     times = []
     for _ in range(RUNS):
+        wait()
         begin = time.perf_counter()
         work()
+        wait()
         times.append(time.perf_counter() - begin)
     seconds = statistics.median(times)
     print(f"# {name}: {min(times):.4g} to {max(times):.4g}")
@@ -55,7 +68,8 @@ def set_trained(module, trained):
 
 # The fully connected GAN.
 
-SITES, LATENT, BATCH, GAN_SAMPLES = 805, 600, 32, 256
+SITES, LATENT, BATCH = 805, 600, 32
+GAN_SAMPLES = 256 if DEVICE == "cpu" else 65_536
 
 
 def dense(widths, last):
@@ -117,7 +131,7 @@ def gan():
 
     def sample():
         with torch.inference_mode():
-            return (generator(torch.randn(GAN_SAMPLES, LATENT)) > 0).to(torch.uint8)
+            return (generator(torch.randn(GAN_SAMPLES, LATENT)) > 0).to(torch.uint8).cpu()
 
     seconds = measure("gan_samples", sample)
     print(f"# gan: {GAN_SAMPLES / seconds:.0f} haplotypes a second, {GAN_SAMPLES} at a time")
@@ -125,7 +139,8 @@ def gan():
 
 # The convolutional WGAN: convolutions of three, normalisation, LeakyReLU.
 
-LAST, DOUBLINGS, UNIT, PACK, WGAN_SAMPLES = 4, 12, 10, 3, 8
+LAST, DOUBLINGS, UNIT, PACK = 4, 12, 10, 3
+WGAN_SAMPLES = 8 if DEVICE == "cpu" else 256
 STAGES = DOUBLINGS // 2
 POSITIONS = LAST * 2**DOUBLINGS - 1
 
@@ -284,19 +299,28 @@ def wgan():
 
     def sample():
         with torch.inference_mode():
-            return (generator(WGAN_SAMPLES) > 0.5).to(torch.uint8)
+            return (generator(WGAN_SAMPLES) > 0.5).to(torch.uint8).cpu()
 
     seconds = measure("wgan_samples", sample)
     print(f"# wgan: {WGAN_SAMPLES / seconds:.3g} haplotypes a second, {WGAN_SAMPLES} at a time")
 
 
 def main():
+    global SUFFIX
     torch.set_num_threads(THREADS)
+    torch.set_default_device(DEVICE)
+    torch.backends.cudnn.benchmark = True
     torch.manual_seed(1)
     python = ".".join(map(str, sys.version_info[:3]))
-    print(f"# torch {torch.__version__}, Python {python}, {torch.get_num_threads()} threads, single precision")
+    where = f"{torch.get_num_threads()} threads" if DEVICE == "cpu" else torch.cuda.get_device_name(0)
+    print(f"# torch {torch.__version__}, Python {python}, {where}, single precision")
     gan()
     wgan()
+    if DEVICE != "cpu":
+        SUFFIX = "_bf16"
+        with torch.autocast("cuda", torch.bfloat16):
+            gan()
+            wgan()
 
 
 main()
