@@ -26,6 +26,10 @@ struct Affine {
     Noise noise;
     float scale;
     unsigned rows, inputs, outputs;
+    // Where blocks that share tiles leave their sums, and how many have come to each tile, for each warp; null where tiles are
+    // not shared.
+    int *partials;
+    unsigned *arrived;
 };
 
 // Which planes meet, in which order. Sums are shifted by a byte before a pass whose products weigh a byte less.
@@ -48,13 +52,8 @@ struct Passes<WORDS> {
     __host__ __device__ static constexpr bool shifts(int pass) { return pass == 1 || pass == 3; }
 };
 
-// Four bits as four bytes.
-__device__ __forceinline__ unsigned spread(unsigned bits) { return ((bits & 15u) * 0x00204081u) & 0x01010101u; }
-
-// One byte of each of four 16-bit numbers.
-__device__ __forceinline__ unsigned bytes_of(uint2 words, bool high) {
-    return __byte_perm(words.x, words.y, high ? 0x7531 : 0x6420);
-}
+// Bit j of each byte, as four factors (weights.cuh).
+__device__ __forceinline__ unsigned factors_of(unsigned bits, int j) { return bits >> j & 0x01010101u; }
 
 // The sums of row `r` for a panel of 64 outputs, as the tensor cores leave them to the threads of a quad: `inputs[2 j + i]` is
 // output `8 j + 2 t + i`, t the thread's place in its quad.
@@ -66,22 +65,24 @@ __device__ __forceinline__ void finish_row(const Affine &of, const int (&inputs)
         const unsigned long long chunk = position_of(of.noise) / 64 + panel;
         const float slope = of.scale * -1.44269504088896340736f;
         unsigned bits[2] = {0, 0};
-        // The thread's outputs of a panel are those of four counters, all four words of each.
+        // The thread's outputs of a panel are those of four counters, all four words of each. They are drawn first, so that
+        // the rounds of one are done while those of another are waited for.
+        unsigned words[16];
 #pragma unroll
         for (int lane = 0; lane < 4; lane++) {
-            unsigned words[4];
-            random_words(of.noise.seed, of.noise.first + r, chunk, 8 * (lane / 2) + 2 * t + lane % 2, words);
-            int of_words[4];
-            float answers[4];
+            unsigned drawn[4];
+            random_words(of.noise.seed, of.noise.first + r, chunk, 8 * (lane / 2) + 2 * t + lane % 2, drawn);
             // Output 16 w + 8 (lane / 2) + 2 t + lane % 2 has word w.
 #pragma unroll
-            for (int w = 0; w < 4; w++) of_words[w] = inputs[2 * (2 * w + lane / 2) + lane % 2];
-            decide(of_words, of.scale, slope, words, answers);
+            for (int w = 0; w < 4; w++) words[2 * (2 * w + lane / 2) + lane % 2] = drawn[w];
+        }
+        float answers[16];
+        decide(inputs, of.scale, slope, words, answers);
+        // Output 8 j + 2 t + i is bit 8 j + 2 t + i: from the last one on, each moves those before it up.
 #pragma unroll
-            for (int w = 0; w < 4; w++) {
-                const int place = 16 * (w % 2) + 8 * (lane / 2) + lane % 2;
-                bits[w / 2] |= (__float_as_uint(answers[w]) >> (31 - place)) & (1u << place);
-            }
+        for (int c = 15; c >= 0; c--) {
+            unsigned &half = bits[c / 8];
+            half = __funnelshift_l(__float_as_uint(answers[c]), c % 2 && c % 8 != 7 ? half << 6 : half, 1);
         }
 #pragma unroll
         for (int i = 0; i < 2; i++) {
@@ -126,16 +127,24 @@ struct Fragments<WORDS, HALVES> {
     const unsigned char *row[2 * HALVES];
 
     __device__ __forceinline__ void load(const unsigned char *const (&rows)[2 * HALVES], unsigned stage) {
+        const unsigned t = threadIdx.x % 4, first = stage * STAGE_INPUTS;
 #pragma unroll
-        for (int i = 0; i < 2 * HALVES; i++) row[i] = rows[i] + stage * STAGE_INPUTS * 2;
+        for (int i = 0; i < 2 * HALVES; i++) row[i] = rows[i] + (first / PADDED * PADDED + 32 * t + first % PADDED / 16) * 2;
     }
 
     __device__ __forceinline__ void operand(int m, int k, bool high, unsigned (&a)[4]) const {
-        const unsigned t = threadIdx.x % 4;
 #pragma unroll
-        for (int i = 0; i < 4; i++) {
-            const uint2 words = *(const uint2 *)(row[2 * m + i % 2] + (32 * k + 16 * (i / 2) + 4 * t) * 2);
-            a[i] = bytes_of(words, high);
+        for (int r = 0; r < 2; r++) {
+            unsigned pairs[4];
+#pragma unroll
+            for (int b = 0; b < 4; b++) pairs[b] = *(const unsigned *)(row[2 * m + r] + (8 * b + 2 * k) * 2);
+#pragma unroll
+            for (int c = 0; c < 2; c++) {
+                const int byte = 2 * c + high;
+                const unsigned lower = __byte_perm(pairs[0], pairs[1], byte | (byte + 4) << 4);
+                const unsigned upper = __byte_perm(pairs[2], pairs[3], byte | (byte + 4) << 4);
+                a[2 * c + r] = __byte_perm(lower, upper, 0x5410);
+            }
         }
     }
 };
@@ -150,20 +159,19 @@ struct Fragments<WORDS, HALVES> {
 
 template <int HALVES>
 struct Fragments<BITS, HALVES> {
-    unsigned long long rows[2 * HALVES];
+    unsigned rows[2 * HALVES];
 
+    // Two stages read the same 128 inputs.
     __device__ __forceinline__ void load(const unsigned char *const (&row)[2 * HALVES], unsigned stage) {
 #pragma unroll
-        for (int i = 0; i < 2 * HALVES; i++) rows[i] = *(const unsigned long long *)(row[i] + stage * (STAGE_INPUTS / 8));
+        for (int i = 0; i < 2 * HALVES; i++) {
+            rows[i] = *(const unsigned *)(row[i] + stage / 2 * 16 + threadIdx.x % 4 * 4) >> (stage % 2 * 4);
+        }
     }
 
     __device__ __forceinline__ void operand(int m, int k, bool, unsigned (&a)[4]) const {
-        const unsigned t = threadIdx.x % 4;
 #pragma unroll
-        for (int i = 0; i < 4; i++) {
-            unsigned word = (unsigned)(rows[2 * m + i % 2] >> (32 * k));
-            a[i] = spread(word >> (4 * t + 16 * (i / 2)));
-        }
+        for (int i = 0; i < 4; i++) a[i] = factors_of(rows[2 * m + i % 2], 2 * k + i / 2);
     }
 };
 
@@ -271,54 +279,113 @@ __device__ __forceinline__ void affine(const Affine &of) {
 
 #else
 
-// Tiles of 64 rows and 128 outputs for each half of each group of four warps: two groups of two halves (256 rows), or three of
-// one (192 rows), whichever fills the last round of processors better. One thread of one more group has weights copied to
-// shared memory ahead of them, and its group leaves them its registers. Blocks go on from tile to tile, so that weights of the
-// next one arrive while the last one is finished.
+// Tiles of 256 rows x 128 outputs by two groups of four warps, each two halves of 64 rows. One thread of a third group has
+// weights copied to shared memory ahead of them, and its group leaves them its registers. A block takes tile after tile, and
+// the second group is some stages behind the first: while one finishes a tile the other one multiplies.
+#define GROUPS 2
+#define HALVES 2
+#define ROWS (64 * GROUPS * HALVES)
 #define STAGE_BYTES (STAGE_INPUTS * TILE_OUTPUTS)
-#define STAGES 8
+#define STAGES 12
+// Stages that the second group is behind: what it multiplies while the first one finishes a tile. The rest of the slots is
+// for copies that are under way.
+#define LAG 9u
 
-template <int HALVES>
+template <>
 struct Fragments<BITS, HALVES> {
-    uint4 rows[2 * HALVES];
+    unsigned rows[2 * HALVES];
 
     __device__ __forceinline__ void load(const unsigned char *const (&row)[2 * HALVES], unsigned stage) {
 #pragma unroll
-        for (int i = 0; i < 2 * HALVES; i++) rows[i] = *(const uint4 *)(row[i] + stage * (STAGE_INPUTS / 8));
+        for (int i = 0; i < 2 * HALVES; i++) rows[i] = *(const unsigned *)(row[i] + stage * 16 + threadIdx.x % 4 * 4);
     }
 
     __device__ __forceinline__ void operand(int m, int k, bool, unsigned (&a)[4]) const {
-        const unsigned t = threadIdx.x % 4;
 #pragma unroll
-        for (int i = 0; i < 4; i++) {
-            const uint4 &row = rows[2 * m + i % 2];
-            unsigned word = k == 0 ? row.x : k == 1 ? row.y : k == 2 ? row.z : row.w;
-            a[i] = spread(word >> (4 * t + 16 * (i / 2)));
+        for (int i = 0; i < 4; i++) a[i] = factors_of(rows[2 * m + i % 2], 2 * k + i / 2);
+    }
+};
+
+// Where copies and products stand: a slot is full when the copy of its stage has come, and empty when both groups have
+// multiplied it; `ahead` when the first group is LAG stages ahead.
+struct Pipeline {
+    unsigned long long full[STAGES];
+    unsigned long long empty[STAGES];
+    unsigned long long ahead;
+};
+
+// A slot, and the parity of its phase.
+struct Slot {
+    unsigned number = 0, parity = 0;
+
+    __device__ __forceinline__ void advance() {
+        if (++number == STAGES) {
+            number = 0;
+            parity ^= 1;
         }
     }
 };
 
-// Where copies and products stand: slot `i % STAGES` is full when the copy of stage i has come, and empty when all groups
-// have multiplied it.
-struct Pipeline {
-    unsigned long long full[STAGES];
-    unsigned long long empty[STAGES];
+// What a block multiplies: whole tiles, every gridDim.x-th; or, where these would leave blocks without work in the last
+// round, an equal share of all stages, which begins and ends within tiles. Who comes last to a tile adds up what the others
+// left in `partials`.
+struct Work {
+    // Stages of a tile, all passes, and of all tiles.
+    unsigned stages, all;
+    bool split;
+    unsigned tiles;
+
+    __device__ __forceinline__ Work(const Affine &of, unsigned tiles, unsigned stages)
+        : stages(stages), all(tiles * stages), split(of.partials), tiles(tiles) {}
+
+    // The first stage of a block's share: the first blocks have one more where they do not come out even.
+    __device__ __forceinline__ unsigned share(unsigned block) const {
+        return block * (all / gridDim.x) + min(block, all % gridDim.x);
+    }
+    // Whose share a stage is in.
+    __device__ __forceinline__ unsigned owner(unsigned stage) const {
+        const unsigned each = all / gridDim.x, more = all % gridDim.x, theirs = more * (each + 1);
+        return stage < theirs ? stage / (each + 1) : more + (stage - theirs) / each;
+    }
+    __device__ __forceinline__ unsigned count() const {
+        if (!split) return (tiles - blockIdx.x + gridDim.x - 1) / gridDim.x;
+        return (share(blockIdx.x + 1) - 1) / stages - share(blockIdx.x) / stages + 1;
+    }
+    // The block's n-th tile. Shares are walked through from their end: a tile's first part is then done by one block when
+    // another one comes to its last.
+    __device__ __forceinline__ unsigned tile(unsigned n) const {
+        return split ? (share(blockIdx.x + 1) - 1) / stages - n : blockIdx.x + n * gridDim.x;
+    }
+    // The block's stages of a tile.
+    __device__ __forceinline__ unsigned begin(unsigned tile) const {
+        return split ? max(share(blockIdx.x), tile * stages) - tile * stages : 0;
+    }
+    __device__ __forceinline__ unsigned end(unsigned tile) const {
+        return split ? min(share(blockIdx.x + 1), (tile + 1) * stages) - tile * stages : stages;
+    }
 };
 
-template <Form FORM, bool SIGNED, int HALVES>
+// Sums of stages `begin` to `end` of a pass.
+template <Form FORM, bool SIGNED>
 __device__ __forceinline__ void multiply_pass(int (&sums)[HALVES][64], const unsigned char *const (&row)[2 * HALVES],
-                                              Fragments<FORM, HALVES> &next, bool high_states, unsigned stages, unsigned &i,
-                                              Pipeline &pipeline, unsigned shared) {
+                                              Fragments<FORM, HALVES> &next, bool high_states, unsigned begin, unsigned end,
+                                              unsigned stages, Slot &slot, unsigned &lead, Pipeline &pipeline,
+                                              unsigned shared) {
+    const bool tells = threadIdx.x % 32 == 0;
     unsigned a[2][HALVES][4];
-    for (unsigned stage = 0; stage < stages; stage++, i++) {
+    unsigned before = 0;
+    for (unsigned stage = begin; stage < end; stage++) {
         Fragments<FORM, HALVES> now = next;
         next.load(row, stage + 1 == stages ? 0 : stage + 1);
-        barrier_wait(&pipeline.full[i % STAGES], i / STAGES % 2);
-        const unsigned at = shared + i % STAGES * STAGE_BYTES;
+        barrier_wait(&pipeline.full[slot.number], slot.parity);
+        const unsigned at = shared + slot.number * STAGE_BYTES;
 #pragma unroll
         for (int k = 0; k < 4; k++) {
 #pragma unroll
-            for (int h = 0; h < HALVES; h++) now.operand(h, k, high_states, a[k % 2][h]);
+            for (int h = 0; h < HALVES; h++) {
+                now.operand(h, k, high_states, a[k % 2][h]);
+                group_factors(a[k % 2][h]);
+            }
             const unsigned long long weights = matrix_descriptor(at + 2 * k * CHUNK_BYTES, CHUNK_BYTES, 128);
             group_fence();
 #pragma unroll
@@ -326,25 +393,31 @@ __device__ __forceinline__ void multiply_pass(int (&sums)[HALVES][64], const uns
             group_commit();
             group_wait<1>();
             // The products of the stage before are done with its weights.
-            if (k == 0 && i > 0 && threadIdx.x % 32 == 0) barrier_arrive(&pipeline.empty[(i - 1) % STAGES]);
+            if (k == 0 && stage > begin && tells) barrier_arrive(&pipeline.empty[before]);
         }
+        before = slot.number;
+        slot.advance();
+        if (--lead == 0 && tells && threadIdx.x < 128) barrier_arrive(&pipeline.ahead);
     }
     group_wait<0>();
+    if (begin < end && tells) barrier_arrive(&pipeline.empty[before]);
 }
 
-// One after another, without a branch between: registers of sums have to stay where they are.
-template <Form FORM, int HALVES, int PASS>
+// One after another, without a branch between: registers of sums have to stay where they are. `begin` and `end` count the
+// stages of all passes.
+template <Form FORM, int PASS>
 __device__ __forceinline__ void multiply_passes(const Affine &of, unsigned first_output, int (&sums)[HALVES][64],
                                                 const unsigned char *const (&row)[2 * HALVES],
-                                                Fragments<FORM, HALVES> &next, unsigned stages, unsigned &i,
-                                                Pipeline &pipeline, unsigned shared) {
+                                                Fragments<FORM, HALVES> &next, unsigned begin, unsigned end,
+                                                unsigned stages, Slot &slot, unsigned &lead, Pipeline &pipeline,
+                                                unsigned shared) {
     if constexpr (PASS < Passes<FORM>::COUNT) {
         if constexpr (Passes<FORM>::shifts(PASS)) {
-            // With the last shift comes the bias.
-            constexpr bool LAST = PASS + 1 == Passes<FORM>::COUNT;
+            // With the last shift comes the bias, once for a tile.
+            const bool biased = PASS + 1 == Passes<FORM>::COUNT && end == Passes<FORM>::COUNT * stages;
 #pragma unroll
             for (int c = 0; c < 64; c += 4) {
-                const int2 bias = LAST ? bias_at(of, first_output + 2 * c + threadIdx.x % 4 * 2) : make_int2(0, 0);
+                const int2 bias = biased ? bias_at(of, first_output + 2 * c + threadIdx.x % 4 * 2) : make_int2(0, 0);
 #pragma unroll
                 for (int h = 0; h < HALVES; h++) {
 #pragma unroll
@@ -354,56 +427,108 @@ __device__ __forceinline__ void multiply_passes(const Affine &of, unsigned first
                 }
             }
         }
-        multiply_pass<FORM, Passes<FORM>::weight_plane(PASS) == 0, HALVES>(
-            sums, row, next, Passes<FORM>::high_states(PASS), stages, i, pipeline, shared);
-        multiply_passes<FORM, HALVES, PASS + 1>(of, first_output, sums, row, next, stages, i, pipeline, shared);
+        const unsigned first = PASS * stages;
+        multiply_pass<FORM, Passes<FORM>::weight_plane(PASS) == 0>(
+            sums, row, next, Passes<FORM>::high_states(PASS), max(begin, first) - first,
+            min(max(end, first), first + stages) - first, stages, slot, lead, pipeline, shared);
+        multiply_passes<FORM, PASS + 1>(of, first_output, sums, row, next, begin, end, stages, slot, lead, pipeline, shared);
     }
 }
 
-template <Form FORM, Finish FINISH, int GROUPS>
+// A warp's sums of a part of a tile meet those of the other parts: the last warp to come has all, and true; the others leave
+// theirs. Whole numbers that wrap: the order does not matter.
+__device__ __forceinline__ bool join_parts(const Affine &of, const Work &work, unsigned tile, int (&sums)[HALVES][64]) {
+    const unsigned first = work.owner(tile * work.stages), last = work.owner((tile + 1) * work.stages - 1);
+    // A block has two parts at most: one of the tile that its share begins in, and one of that which begins in its share.
+    auto place = [&](unsigned block) {
+        const unsigned part = 2 * block + (work.share(block) > tile * work.stages);
+        return (int4 *)of.partials + (unsigned long long)part * HALVES * 16 * (128 * GROUPS) + threadIdx.x;
+    };
+    unsigned *const arrived = of.arrived + tile * (4 * GROUPS) + threadIdx.x / 32;
+    const unsigned lane = threadIdx.x % 32;
+    unsigned before = lane == 0 ? atomicAdd(arrived, 0u) : 0u;
+    before = __shfl_sync(0xffffffffu, before, 0);
+    if (before < last - first) {
+        int4 *const own = place(blockIdx.x);
+#pragma unroll
+        for (int c = 0; c < HALVES * 16; c++) {
+            const int(&four)[64] = sums[c / 16];
+            const int at = c % 16 * 4;
+            own[c * (128 * GROUPS)] = make_int4(four[at], four[at + 1], four[at + 2], four[at + 3]);
+        }
+        __threadfence();
+        __syncwarp();
+        before = lane == 0 ? atomicAdd(arrived, 1u) : 0u;
+        before = __shfl_sync(0xffffffffu, before, 0);
+        if (before < last - first) return false;
+    }
+    // The next product begins with none.
+    if (lane == 0) *arrived = 0;
+    __threadfence();
+    for (unsigned block = first; block <= last; block++) {
+        if (block == blockIdx.x) continue;
+        const int4 *const others = place(block);
+#pragma unroll
+        for (int c = 0; c < HALVES * 16; c++) {
+            int(&four)[64] = sums[c / 16];
+            const int at = c % 16 * 4;
+            const int4 more = __ldcg(others + c * (128 * GROUPS));
+            four[at] = (int)((unsigned)four[at] + (unsigned)more.x);
+            four[at + 1] = (int)((unsigned)four[at + 1] + (unsigned)more.y);
+            four[at + 2] = (int)((unsigned)four[at + 2] + (unsigned)more.z);
+            four[at + 3] = (int)((unsigned)four[at + 3] + (unsigned)more.w);
+        }
+    }
+    return true;
+}
+
+template <Form FORM, Finish FINISH>
 __device__ __forceinline__ void affine(const Affine &of) {
-    constexpr int HALVES = GROUPS == 2 ? 2 : 1, ROWS = 64 * GROUPS * HALVES;
     DYNAMIC_SHARED(shared);
     Pipeline &pipeline = *(Pipeline *)(shared + STAGES * STAGE_BYTES);
     const unsigned chunks = chunks_of(of.inputs);
     const unsigned stages = chunks / (STAGE_INPUTS / 16);
     const unsigned row_tiles = (of.rows + ROWS - 1) / ROWS;
     const unsigned tiles = row_tiles * ((of.outputs + TILE_OUTPUTS - 1) / TILE_OUTPUTS);
+    const Work work(of, tiles, stages * Passes<FORM>::COUNT);
+    const unsigned count = work.count();
     if (threadIdx.x == 0) {
         for (int slot = 0; slot < STAGES; slot++) {
             barrier_begin(&pipeline.full[slot], 1);
             barrier_begin(&pipeline.empty[slot], 4 * GROUPS);
         }
+        barrier_begin(&pipeline.ahead, 4);
         barrier_visible();
     }
     __syncthreads();
+    Slot slot;
     if (threadIdx.x >= 128 * GROUPS) {
         registers_lower<24>();
         if (threadIdx.x != 128 * GROUPS) return;
-        unsigned i = 0;
-        for (unsigned tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-            for (int pass = 0; pass < Passes<FORM>::COUNT; pass++) {
+        for (unsigned n = 0; n < count; n++) {
+            const unsigned tile = work.tile(n), end = work.end(tile);
+            for (unsigned i = work.begin(tile); i < end; i++, slot.advance()) {
                 const unsigned char *from =
-                    plane_of(of.weights, tile / row_tiles, Passes<FORM>::weight_plane(pass), chunks);
-                for (unsigned stage = 0; stage < stages; stage++, i++) {
-                    const unsigned slot = i % STAGES;
-                    // The slot's first use waits for nobody: the phase before the first counts as over.
-                    barrier_wait(&pipeline.empty[slot], i / STAGES % 2 ^ 1);
-                    barrier_expect(&pipeline.full[slot], STAGE_BYTES);
-                    bulk_copy(shared + slot * STAGE_BYTES, from + (unsigned long long)stage * STAGE_BYTES, STAGE_BYTES,
-                              &pipeline.full[slot]);
-                }
+                    plane_of(of.weights, tile / row_tiles, Passes<FORM>::weight_plane(i / stages), chunks);
+                // The slot's first use waits for nobody: the phase before the first counts as over.
+                barrier_wait(&pipeline.empty[slot.number], slot.parity ^ 1);
+                barrier_expect(&pipeline.full[slot.number], STAGE_BYTES);
+                bulk_copy(shared + slot.number * STAGE_BYTES, from + (unsigned long long)(i % stages) * STAGE_BYTES,
+                          STAGE_BYTES, &pipeline.full[slot.number]);
             }
         }
         return;
     }
     // 65,536 registers for all threads of a block: what 128 x 24 leave, in steps of 8 a thread.
-    registers_raise<GROUPS == 2 ? 240 : 160>();
+    registers_raise<240>();
     const unsigned group = threadIdx.x / 128, warp = threadIdx.x % 128 / 32, quad = threadIdx.x % 32 / 4;
     const unsigned shared_at = shared_address(shared);
-    unsigned i = 0;
-    for (unsigned tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-        const unsigned first_row = tile % row_tiles * ROWS + group * 64 * HALVES + warp * 16 + quad;
+    // Stages until the first group is far enough ahead: within its first tile.
+    unsigned lead = count == 0 ? 0 : min(LAG, work.end(work.tile(0)) - work.begin(work.tile(0)));
+    if (group == 1 && lead > 0) barrier_wait(&pipeline.ahead, 0);
+    for (unsigned n = 0; n < count; n++) {
+        const unsigned tile = work.tile(n), begin = work.begin(tile), end = work.end(tile);
+        const unsigned warp_row = tile % row_tiles * ROWS + group * 64 * HALVES + warp * 16, first_row = warp_row + quad;
         const unsigned char *row[2 * HALVES];
 #pragma unroll
         for (int r = 0; r < 2 * HALVES; r++) {
@@ -413,47 +538,43 @@ __device__ __forceinline__ void affine(const Affine &of) {
         }
         int sums[HALVES][64] = {};
         Fragments<FORM, HALVES> next;
-        next.load(row, 0);
+        next.load(row, begin % stages);
         const unsigned first_output = tile / row_tiles * TILE_OUTPUTS;
-        multiply_passes<FORM, HALVES, 0>(of, first_output, sums, row, next, stages, i, pipeline, shared_at);
+        multiply_passes<FORM, 0>(of, first_output, sums, row, next, begin, end, stages, slot, lead, pipeline, shared_at);
+        if (end - begin < work.stages && !join_parts(of, work, tile, sums)) continue;
         // The instructions of both halves at once would not stay in their cache.
 #pragma unroll 1
         for (unsigned half = 0; half < HALVES; half++) {
+            if (warp_row + half * 64 >= of.rows) break;
 #pragma unroll
             for (int q = 0; q < 4; q++) {
                 int inputs[16];
 #pragma unroll
                 for (int c = 0; c < 16; c++) {
-                    const int place = 32 * (q / 2) + c / 2 * 4 + q % 2 * 2 + c % 2;
-                    inputs[c] = half ? sums[HALVES - 1][place] : sums[0][place];
+                    inputs[c] = sums[0][32 * (q / 2) + c / 2 * 4 + q % 2 * 2 + c % 2];
                 }
                 finish_row<FINISH>(of, inputs, first_row + half * 64 + q % 2 * 8, first_output / 64 + q / 2);
             }
+#pragma unroll
+            for (int c = 0; c < 64; c++) sums[0][c] = sums[1][c];
         }
     }
 }
 
-
 #endif
 
 #if HAPLOOM_HOPPER
-#define AFFINE(name, form, finish, groups)                                                 \
-    extern "C" __global__ void __launch_bounds__(128 * (groups + 1), 1) name(Affine of) { \
-        affine<form, finish, groups>(of);                                                  \
-    }                                                                                      \
-    KERNEL(name)
-AFFINE(affine_bits_sample_192, BITS, SAMPLE, 3)
+#define BOUNDS __launch_bounds__(128 * (GROUPS + 1), 1)
 #else
-#define AFFINE(name, form, finish, groups)                                   \
-    extern "C" __global__ void __launch_bounds__(THREADS, 2) name(Affine of) { \
-        affine<form, finish>(of);                                             \
-    }                                                                         \
-    KERNEL(name)
+#define BOUNDS __launch_bounds__(THREADS, 2)
 #endif
+#define AFFINE(name, form, finish)                                                       \
+    extern "C" __global__ void BOUNDS name(Affine of) { affine<form, finish>(of); } \
+    KERNEL(name)
 
-AFFINE(affine_bits_sample, BITS, SAMPLE, 2)
-AFFINE(affine_bits_mean, BITS, MEAN, 2)
-AFFINE(affine_bits_keep, BITS, KEEP, 2)
-AFFINE(affine_words_sample, WORDS, SAMPLE, 2)
-AFFINE(affine_words_mean, WORDS, MEAN, 2)
-AFFINE(affine_words_keep, WORDS, KEEP, 2)
+AFFINE(affine_bits_sample, BITS, SAMPLE)
+AFFINE(affine_bits_mean, BITS, MEAN)
+AFFINE(affine_bits_keep, BITS, KEEP)
+AFFINE(affine_words_sample, WORDS, SAMPLE)
+AFFINE(affine_words_mean, WORDS, MEAN)
+AFFINE(affine_words_keep, WORDS, KEEP)

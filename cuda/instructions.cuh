@@ -162,6 +162,12 @@ INSTRUCTION void bulk_copy(void *shared, const void *global, unsigned bytes, uns
 // whenever a factor or a sum has been written since.
 INSTRUCTION void group_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 
+// Has factors be in their registers here, before a fence: a compiler that makes them later, between the products, has the
+// products wait for each other (ptxas says C7513).
+INSTRUCTION void group_factors(unsigned (&a)[4]) {
+    asm volatile("" : "+r"(a[0]), "+r"(a[1]), "+r"(a[2]), "+r"(a[3]));
+}
+
 // Closes the group of products since the last one.
 INSTRUCTION void group_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 
@@ -264,6 +270,7 @@ INSTRUCTION void bulk_copy(void *shared, const void *global, unsigned bytes, uns
     emulator::bulk_copy(shared, global, bytes, barrier);
 }
 INSTRUCTION void group_fence() { emulator::group_fence(); }
+INSTRUCTION void group_factors(unsigned (&)[4]) {}
 INSTRUCTION void group_commit() { emulator::group_commit(); }
 template <int N> INSTRUCTION void group_wait() { emulator::group_wait(N); }
 template <bool SIGNED>

@@ -16,57 +16,53 @@ __device__ __forceinline__ int state_at(const void *states, bool words, unsigned
     return ((const unsigned *)states)[row * (stride / 32) + column / 32] >> (column % 32) & 1;
 }
 
-// A chunk of inputs of an output, in both planes.
-__device__ __forceinline__ void put_planes(unsigned char *weights, unsigned output, unsigned chunk, unsigned chunks,
-                                           const unsigned (&planes)[2][4]) {
-    for (int plane = 0; plane < 2; plane++) {
-        unsigned char *to = (unsigned char *)plane_of(weights, output / TILE_OUTPUTS, plane, chunks);
-        *(uint4 *)(to + chunk * CHUNK_BYTES + output % TILE_OUTPUTS * 16) =
-            make_uint4(planes[plane][0], planes[plane][1], planes[plane][2], planes[plane][3]);
+// Lays out a matrix: see weights.cuh. `fixed_at(input, output)` is a number of 16 bits.
+template <typename Fixed>
+__device__ __forceinline__ void lay_out(unsigned inputs, unsigned outputs, unsigned char *weights, Fixed fixed_at) {
+    const unsigned chunks = chunks_of(inputs), groups = chunks / 8;
+    const unsigned padded = (outputs + TILE_OUTPUTS - 1) / TILE_OUTPUTS * TILE_OUTPUTS;
+    // A thread takes the 128 inputs of eight chunks, so that it reads whole lines of a matrix that runs over inputs.
+    FOR_EACH(at, (unsigned long long)padded * groups) {
+        const unsigned output = at % padded, group = at / padded;
+        unsigned planes[8][2][4] = {};
+#pragma unroll
+        for (unsigned b = 0; b < 16; b++) {
+#pragma unroll
+            for (unsigned j = 0; j < 8; j++) {
+                const unsigned input = input_of(8 * group + j, b);
+                const int fixed = input < inputs && output < outputs ? fixed_at(input, output) : 0;
+                planes[j][0][b / 4] |= ((unsigned)(fixed >> 8) & 255u) << (8 * (b % 4));
+                planes[j][1][b / 4] |= ((unsigned)fixed & 255u) << (8 * (b % 4));
+            }
+        }
+#pragma unroll
+        for (unsigned j = 0; j < 8; j++) {
+#pragma unroll
+            for (int plane = 0; plane < 2; plane++) {
+                unsigned char *to = (unsigned char *)plane_of(weights, output / TILE_OUTPUTS, plane, chunks);
+                *(uint4 *)(to + (8 * group + j) * CHUNK_BYTES + output % TILE_OUTPUTS * 16) =
+                    make_uint4(planes[j][plane][0], planes[j][plane][1], planes[j][plane][2], planes[j][plane][3]);
+            }
+        }
     }
 }
 
-// Lays out weights: see weights.cuh. `values` runs over inputs, and over outputs within an input, or, if `turned`, the
-// other way round.
-extern "C" __global__ void lay_out_weights(const float *values, unsigned inputs, unsigned outputs, int turned,
-                                           unsigned char *weights) {
-    const unsigned chunks = chunks_of(inputs);
-    const unsigned long long padded = (outputs + TILE_OUTPUTS - 1) / TILE_OUTPUTS * TILE_OUTPUTS;
-    FOR_EACH(at, padded * chunks) {
-        const unsigned output = at % padded, chunk = at / padded;
-        unsigned planes[2][4] = {};
-        for (unsigned b = 0; b < 16; b++) {
-            const unsigned input = chunk * 16 + b;
-            if (input >= inputs || output >= outputs) continue;
-            float value = turned ? values[(unsigned long long)output * inputs + input]
-                                 : values[(unsigned long long)input * outputs + output];
-            const float ROUND = 12582912.0f;
-            int fixed = (int)((fminf(fmaxf(value * 4096.0f, -32767.0f), 32767.0f) + ROUND) - ROUND);
-            planes[0][b / 4] |= ((unsigned)(fixed >> 8) & 255u) << (8 * (b % 4));
-            planes[1][b / 4] |= ((unsigned)fixed & 255u) << (8 * (b % 4));
-        }
-        put_planes(weights, output, chunk, chunks, planes);
-    }
+// Lays out weights. `values` runs over inputs, and over outputs within an input, or, if `turned`, the other way round.
+extern "C" __global__ void __launch_bounds__(256) lay_out_weights(const float *values, unsigned inputs, unsigned outputs,
+                                                                  int turned, unsigned char *weights) {
+    const unsigned long long along = turned ? 1 : outputs, across = turned ? inputs : 1;
+    lay_out(inputs, outputs, weights, [&](unsigned input, unsigned output) {
+        const float value = values[input * along + output * across], ROUND = 12582912.0f;
+        return (int)((fminf(fmaxf(value * 4096.0f, -32767.0f), 32767.0f) + ROUND) - ROUND);
+    });
 }
 KERNEL(lay_out_weights)
 
 // Lays out states as weights: rows are inputs, columns outputs.
-extern "C" __global__ void lay_out_states(const void *states, int words, unsigned long long stride, unsigned rows,
-                                          unsigned columns, unsigned char *weights) {
-    const unsigned chunks = chunks_of(rows);
-    const unsigned long long padded = (columns + TILE_OUTPUTS - 1) / TILE_OUTPUTS * TILE_OUTPUTS;
-    FOR_EACH(at, padded * chunks) {
-        const unsigned column = at % padded, chunk = at / padded;
-        unsigned planes[2][4] = {};
-        for (unsigned b = 0; b < 16; b++) {
-            const unsigned row = chunk * 16 + b;
-            if (row >= rows || column >= columns) continue;
-            unsigned state = (unsigned)state_at(states, words, stride, row, column);
-            planes[0][b / 4] |= (state >> 8) << (8 * (b % 4));
-            planes[1][b / 4] |= (state & 255u) << (8 * (b % 4));
-        }
-        put_planes(weights, column, chunk, chunks, planes);
-    }
+extern "C" __global__ void __launch_bounds__(256) lay_out_states(const void *states, int words, unsigned long long stride,
+                                                                 unsigned rows, unsigned columns, unsigned char *weights) {
+    lay_out(rows, columns, weights,
+            [&](unsigned row, unsigned column) { return (int)state_at(states, words, stride, row, column); });
 }
 KERNEL(lay_out_states)
 

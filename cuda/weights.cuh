@@ -4,7 +4,8 @@
 // as bfloat16, so both together cost what one product in bfloat16 would, and nothing is rounded. Weights lie in tiles of
 // TILE_OUTPUTS outputs; a tile has its high plane, then its low one; a plane has chunks of 16 inputs, in which 16 bytes of
 // one output stand beside those of the next: the "core matrices" (8 outputs x 16 inputs, 128 bytes) that `wgmma` and
-// `ldmatrix` read, so that a run of chunks is copied to shared memory as it lies.
+// `ldmatrix` read, so that a run of chunks is copied to shared memory as it lies. Of 128 inputs every eighth is in a chunk,
+// from input j on in chunk j: a thread's four factors of a chunk are then bit j of each byte of 32 bits of states.
 #pragma once
 
 #include "instructions.cuh"
@@ -20,3 +21,6 @@ __device__ __forceinline__ const unsigned char *plane_of(const unsigned char *we
                                                          unsigned chunks) {
     return weights + ((unsigned long long)tile * 2 + plane) * chunks * CHUNK_BYTES;
 }
+
+// The input that byte `b` of a chunk belongs to.
+__device__ __forceinline__ unsigned input_of(unsigned chunk, unsigned b) { return chunk / 8 * PADDED + chunk % 8 + 8 * b; }

@@ -160,8 +160,18 @@ mod twins {
 
     /// Shapes that fill tiles, and that do not: rows, inputs, outputs. The last is one for tiles of 256 rows rather than 192 on
     /// the emulator's two processors.
-    const SHAPES: [(usize, usize, usize); 7] =
-        [(1, 1, 1), (3, 63, 65), (130, 64, 128), (257, 200, 70), (17, 300, 259), (128, 129, 130), (500, 70, 65)];
+    /// The last two are of tiles that blocks share: of 9.0, on few processors as on many.
+    const SHAPES: [(usize, usize, usize); 9] = [
+        (1, 1, 1),
+        (3, 63, 65),
+        (130, 64, 128),
+        (257, 200, 70),
+        (17, 300, 259),
+        (128, 129, 130),
+        (500, 70, 65),
+        (100, 2000, 100),
+        (300, 1500, 260),
+    ];
 
     const NOISE: Noise = Noise { seed: 77, purpose: Purpose::Chain, first: (1 << 40) + 5, position: 64 * 9 };
 

@@ -107,7 +107,7 @@ int attribute_of_device(int attribute) {
     case CLOCK_RATE: return major >= 9 ? 1980000 : 1410000;
     case MEMORY_CLOCK_RATE: return major >= 9 ? 2619000 : 1215000;
     case GLOBAL_MEMORY_BUS_WIDTH: return 5120;
-    case MULTIPROCESSOR_COUNT: return 2;
+    case MULTIPROCESSOR_COUNT: return 5;
     case CAN_MAP_HOST_MEMORY: return 1;
     case CONCURRENT_KERNELS: return 1;
     case PCI_BUS_ID: return current_device ? current_device->number + 1 : 1;

@@ -81,6 +81,21 @@ impl Cuda {
         Ok(scratch.as_ref().map_or(0, |there| there.device_ptr(self.stream()).0))
     }
 
+    /// The address of memory of so many bytes, which is the same at each call and held zeros at first: where blocks of a launch
+    /// leave parts of sums to each other.
+    pub(super) fn shared_sums(&self, bytes: usize) -> Result<u64> {
+        let _turn = self.turn();
+        let mut parts = self.inner.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = match &mut *parts {
+            Some(there) => there,
+            none => {
+                let doing = format!("asking for {:.1} MiB", bytes as f64 / (1 << 20) as f64);
+                none.insert(self.stream().alloc_zeros::<u8>(bytes).map_err(failed(&doing))?)
+            }
+        };
+        Ok(there.device_ptr(self.stream()).0)
+    }
+
     /// Zeros.
     pub(crate) fn zeros(&self, bytes: usize) -> Result<Memory> {
         let mut memory = self.memory(bytes)?;

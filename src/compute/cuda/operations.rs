@@ -39,10 +39,19 @@ struct Affine {
     rows: u32,
     inputs: u32,
     outputs: u32,
+    partials: u64,
+    arrived: u64,
 }
 
 /// Outputs of a tile.
 const TILE_OUTPUTS: usize = 128;
+/// Stages that blocks would have to be without work for before they share tiles: to leave sums to each other and to take them
+/// costs as much as some eight.
+const WORTH_SHARING: usize = 8;
+/// The fewest stages that a block's share has.
+const LEAST_SHARE: usize = 8;
+/// More tiles than this are not shared: so many rounds leave little.
+const SHARED_TILES: usize = 2048;
 
 /// Bytes of a laid-out weight matrix: see cuda/weights.cuh.
 fn laid_out_bytes(inputs: usize, outputs: usize) -> usize {
@@ -108,7 +117,7 @@ impl Cuda {
         if of.rows == 0 || of.outputs == 0 {
             return Ok(());
         }
-        let arguments = Affine {
+        let mut arguments = Affine {
             states: of.states.address(),
             stride: of.stride as u64,
             weights: of.weights.address(),
@@ -120,28 +129,34 @@ impl Cuda {
             rows: of.rows as u32,
             inputs: of.inputs as u32,
             outputs: of.outputs as u32,
+            partials: 0,
+            arrived: 0,
         };
+        let bits = of.states.holds_bits();
         let tiles = of.outputs.div_ceil(TILE_OUTPUTS);
-        let mut kernel = finish.kernel(of.states.holds_bits());
-        // Rows of a tile, threads, shared memory: GROUPS, ROWS, THREADS, STAGES x STAGE_BYTES (and the pipeline) in cuda/affine.cu.
+        // Rows of a tile, threads, shared memory: ROWS, THREADS, STAGES x STAGE_BYTES (and the pipeline) in cuda/affine.cu.
         let grid = match self.is_hopper() {
             true => {
                 let processors = self.description().processors;
-                // Rounds of tiles, in rows: what the whole takes.
-                let rounds = |rows: usize| (of.rows.div_ceil(rows) * tiles).div_ceil(processors) * rows;
-                let lower = kernel == "affine_bits_sample" && rounds(192) < rounds(256);
-                let (rows, threads) = if lower { (192, 512) } else { (256, 384) };
-                if lower {
-                    kernel = "affine_bits_sample_192";
+                let tiles = of.rows.div_ceil(256) * tiles;
+                let stages = of.inputs.div_ceil(128) * if bits { 2 } else { 4 };
+                let mut blocks = tiles.min(processors);
+                // Stages that a processor would have no work for, if each took whole tiles.
+                let idle = (tiles.div_ceil(processors) * processors - tiles) * stages / processors;
+                if idle > WORTH_SHARING && tiles < SHARED_TILES {
+                    blocks = processors.min(tiles * stages / LEAST_SHARE);
+                    // Two parts a block; counts for the eight warps of a tile.
+                    let sums = processors * 2 * (256 * TILE_OUTPUTS) * size_of::<i32>();
+                    arguments.partials = self.shared_sums(sums + SHARED_TILES * 8 * size_of::<u32>())?;
+                    arguments.arrived = arguments.partials + sums as u64;
                 }
-                let blocks = (of.rows.div_ceil(rows) * tiles).min(processors);
-                Grid { blocks: (blocks, 1), threads, shared: 8 * 16_384 + 2 * 8 * 8 }
+                Grid { blocks: (blocks, 1), threads: 384, shared: 12 * 16_384 + (2 * 12 + 1) * 8 }
             }
             false => Grid { blocks: (of.rows.div_ceil(128), tiles), threads: 256, shared: 4 * 8192 },
         };
         // SAFETY: the struct is the kernel's; matrices have `rows` rows of their strides, which are padded as the kernel
         // reads them, and weights and bias were laid out for these inputs and outputs.
-        unsafe { self.launch(&AFFINE, kernel, grid, Arguments::default().value(arguments)) }
+        unsafe { self.launch(&AFFINE, finish.kernel(bits), grid, Arguments::default().value(arguments)) }
     }
 
     pub(in crate::compute) fn affine_sample(
@@ -250,7 +265,7 @@ impl Cuda {
             .value(rows as u32)
             .value(right.columns() as u32)
             .memory(&weights);
-        let numbers = right.columns().next_multiple_of(TILE_OUTPUTS) * turned_stride / 16;
+        let numbers = right.columns().next_multiple_of(TILE_OUTPUTS) * turned_stride / PADDED;
         // SAFETY: as the kernel takes them; the memory is that of a laid-out matrix of this shape.
         unsafe { self.launch(&STATES, "lay_out_states", Grid::over(numbers), arguments)? };
         let sides = Sides {
@@ -283,7 +298,7 @@ impl Cuda {
             .value(i32::from(turned))
             .memory(weights.packed.cuda()?);
         let padded = outputs.next_multiple_of(TILE_OUTPUTS);
-        let numbers = padded * inputs.next_multiple_of(PADDED) / 16;
+        let numbers = padded * inputs.next_multiple_of(PADDED) / PADDED;
         // SAFETY: as the kernel takes them; lengths were compared with the shape.
         unsafe { self.launch(&STATES, "lay_out_weights", Grid::over(numbers), arguments)? };
         let arguments =
