@@ -286,10 +286,12 @@ __device__ __forceinline__ void affine(const Affine &of) {
 #define HALVES 2
 #define ROWS (64 * GROUPS * HALVES)
 #define STAGE_BYTES (STAGE_INPUTS * TILE_OUTPUTS)
-#define STAGES 12
+#define STAGES 10
 // Stages that the second group is behind: what it multiplies while the first one finishes a tile. The rest of the slots is
 // for copies that are under way.
-#define LAG 9u
+#define LAG 7u
+// Where threads put sums that they finish: 32 numbers each, four beside those of the next thread.
+#define WAITING_BYTES (32 * 4 * 128 * GROUPS)
 
 template <>
 struct Fragments<BITS, HALVES> {
@@ -482,10 +484,35 @@ __device__ __forceinline__ bool join_parts(const Affine &of, const Work &work, u
     return true;
 }
 
+// Puts a thread's sums for a panel of 64 outputs where `get_row` finds those of its row `r` (and of 8 rows further), in the
+// order of `finish_row`.
+__device__ __forceinline__ void put_quarter(int4 *waiting, const int (&sums)[64], unsigned panel) {
+#pragma unroll
+    for (int r = 0; r < 2; r++) {
+#pragma unroll
+        for (int p = 0; p < 4; p++) {
+            const int at = 32 * panel + 8 * p + 2 * r;
+            waiting[(4 * r + p) * (128 * GROUPS)] = make_int4(sums[at], sums[at + 1], sums[at + 4], sums[at + 5]);
+        }
+    }
+}
+
+__device__ __forceinline__ void get_row(const int4 *waiting, unsigned r, int (&inputs)[16]) {
+#pragma unroll
+    for (int p = 0; p < 4; p++) {
+        const int4 four = waiting[(4 * r + p) * (128 * GROUPS)];
+        inputs[4 * p] = four.x;
+        inputs[4 * p + 1] = four.y;
+        inputs[4 * p + 2] = four.z;
+        inputs[4 * p + 3] = four.w;
+    }
+}
+
 template <Form FORM, Finish FINISH>
 __device__ __forceinline__ void affine(const Affine &of) {
     DYNAMIC_SHARED(shared);
-    Pipeline &pipeline = *(Pipeline *)(shared + STAGES * STAGE_BYTES);
+    int4 *const waiting = (int4 *)(shared + STAGES * STAGE_BYTES) + threadIdx.x;
+    Pipeline &pipeline = *(Pipeline *)(shared + STAGES * STAGE_BYTES + WAITING_BYTES);
     const unsigned chunks = chunks_of(of.inputs);
     const unsigned stages = chunks / (STAGE_INPUTS / 16);
     const unsigned row_tiles = (of.rows + ROWS - 1) / ROWS;
@@ -542,21 +569,21 @@ __device__ __forceinline__ void affine(const Affine &of) {
         const unsigned first_output = tile / row_tiles * TILE_OUTPUTS;
         multiply_passes<FORM, 0>(of, first_output, sums, row, next, begin, end, stages, slot, lead, pipeline, shared_at);
         if (end - begin < work.stages && !join_parts(of, work, tile, sums)) continue;
-        // The instructions of both halves at once would not stay in their cache.
+        // A quarter at a time, by way of shared memory: the loop's few instructions stay in their cache, all of them at once
+        // would have warps wait for instructions.
 #pragma unroll 1
-        for (unsigned half = 0; half < HALVES; half++) {
-            if (warp_row + half * 64 >= of.rows) break;
+        for (unsigned part = 0; part < 2 * HALVES; part++) {
+            if (warp_row + part / 2 * 64 >= of.rows) break;
 #pragma unroll
-            for (int q = 0; q < 4; q++) {
-                int inputs[16];
-#pragma unroll
-                for (int c = 0; c < 16; c++) {
-                    inputs[c] = sums[0][32 * (q / 2) + c / 2 * 4 + q % 2 * 2 + c % 2];
-                }
-                finish_row<FINISH>(of, inputs, first_row + half * 64 + q % 2 * 8, first_output / 64 + q / 2);
+            for (unsigned p = 0; p < 2 * HALVES; p++) {
+                if (p == part) put_quarter(waiting, sums[p / 2], p % 2);
             }
-#pragma unroll
-            for (int c = 0; c < 64; c++) sums[0][c] = sums[1][c];
+#pragma unroll 1
+            for (unsigned r = 0; r < 2; r++) {
+                int inputs[16];
+                get_row(waiting, r, inputs);
+                finish_row<FINISH>(of, inputs, first_row + part / 2 * 64 + r * 8, first_output / 64 + part % 2);
+            }
         }
     }
 }

@@ -16,9 +16,9 @@ __device__ __forceinline__ int state_at(const void *states, bool words, unsigned
     return ((const unsigned *)states)[row * (stride / 32) + column / 32] >> (column % 32) & 1;
 }
 
-// Lays out a matrix: see weights.cuh. `fixed_at(input, output)` is a number of 16 bits.
-template <typename Fixed>
-__device__ __forceinline__ void lay_out(unsigned inputs, unsigned outputs, unsigned char *weights, Fixed fixed_at) {
+// Lays out a matrix: see weights.cuh. `read(input, output, fixed)` gives the numbers, of 16 bits, of eight inputs on.
+template <typename Read>
+__device__ __forceinline__ void lay_out(unsigned inputs, unsigned outputs, unsigned char *weights, Read read) {
     const unsigned chunks = chunks_of(inputs), groups = chunks / 8;
     const unsigned padded = (outputs + TILE_OUTPUTS - 1) / TILE_OUTPUTS * TILE_OUTPUTS;
     // A thread takes the 128 inputs of eight chunks, so that it reads whole lines of a matrix that runs over inputs.
@@ -27,12 +27,14 @@ __device__ __forceinline__ void lay_out(unsigned inputs, unsigned outputs, unsig
         unsigned planes[8][2][4] = {};
 #pragma unroll
         for (unsigned b = 0; b < 16; b++) {
+            // Byte b of the eight chunks belongs to eight inputs that are neighbours.
+            const unsigned first = input_of(8 * group, b);
+            int fixed[8] = {};
+            if (first < inputs && output < outputs) read(first, output, fixed);
 #pragma unroll
             for (unsigned j = 0; j < 8; j++) {
-                const unsigned input = input_of(8 * group + j, b);
-                const int fixed = input < inputs && output < outputs ? fixed_at(input, output) : 0;
-                planes[j][0][b / 4] |= ((unsigned)(fixed >> 8) & 255u) << (8 * (b % 4));
-                planes[j][1][b / 4] |= ((unsigned)fixed & 255u) << (8 * (b % 4));
+                planes[j][0][b / 4] |= ((unsigned)(fixed[j] >> 8) & 255u) << (8 * (b % 4));
+                planes[j][1][b / 4] |= ((unsigned)fixed[j] & 255u) << (8 * (b % 4));
             }
         }
 #pragma unroll
@@ -48,21 +50,45 @@ __device__ __forceinline__ void lay_out(unsigned inputs, unsigned outputs, unsig
 }
 
 // Lays out weights. `values` runs over inputs, and over outputs within an input, or, if `turned`, the other way round.
-extern "C" __global__ void __launch_bounds__(256) lay_out_weights(const float *values, unsigned inputs, unsigned outputs,
+extern "C" __global__ void __launch_bounds__(128) lay_out_weights(const float *values, unsigned inputs, unsigned outputs,
                                                                   int turned, unsigned char *weights) {
-    const unsigned long long along = turned ? 1 : outputs, across = turned ? inputs : 1;
-    lay_out(inputs, outputs, weights, [&](unsigned input, unsigned output) {
-        const float value = values[input * along + output * across], ROUND = 12582912.0f;
+    auto fix = [](float value) {
+        const float ROUND = 12582912.0f;
         return (int)((fminf(fmaxf(value * 4096.0f, -32767.0f), 32767.0f) + ROUND) - ROUND);
-    });
+    };
+    if (turned && inputs % 4 == 0) {
+        lay_out(inputs, outputs, weights, [&](unsigned input, unsigned output, int(&fixed)[8]) {
+#pragma unroll
+            for (unsigned half = 0; half < 2; half++) {
+                if (input + 4 * half >= inputs) break;
+                const float4 four = *(const float4 *)(values + (unsigned long long)output * inputs + input + 4 * half);
+                fixed[4 * half] = fix(four.x);
+                fixed[4 * half + 1] = fix(four.y);
+                fixed[4 * half + 2] = fix(four.z);
+                fixed[4 * half + 3] = fix(four.w);
+            }
+        });
+    } else {
+        const unsigned long long along = turned ? 1 : outputs, across = turned ? inputs : 1;
+        lay_out(inputs, outputs, weights, [&](unsigned input, unsigned output, int(&fixed)[8]) {
+#pragma unroll
+            for (unsigned j = 0; j < 8; j++) {
+                if (input + j < inputs) fixed[j] = fix(values[(input + j) * along + output * across]);
+            }
+        });
+    }
 }
 KERNEL(lay_out_weights)
 
 // Lays out states as weights: rows are inputs, columns outputs.
-extern "C" __global__ void __launch_bounds__(256) lay_out_states(const void *states, int words, unsigned long long stride,
+extern "C" __global__ void __launch_bounds__(128) lay_out_states(const void *states, int words, unsigned long long stride,
                                                                  unsigned rows, unsigned columns, unsigned char *weights) {
-    lay_out(rows, columns, weights,
-            [&](unsigned row, unsigned column) { return (int)state_at(states, words, stride, row, column); });
+    lay_out(rows, columns, weights, [&](unsigned row, unsigned column, int(&fixed)[8]) {
+#pragma unroll
+        for (unsigned j = 0; j < 8; j++) {
+            if (row + j < rows) fixed[j] = state_at(states, words, stride, row + j, column);
+        }
+    });
 }
 KERNEL(lay_out_states)
 

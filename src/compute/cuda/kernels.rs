@@ -157,8 +157,12 @@ pub(super) struct Grid {
 impl Grid {
     /// Threads for each of so many numbers; a thread takes several where there are very many.
     pub(super) fn over(numbers: usize) -> Self {
-        const THREADS: usize = 256;
-        Grid { blocks: (numbers.div_ceil(THREADS).clamp(1, 1 << 20), 1), threads: THREADS, shared: 0 }
+        Grid::of(256, numbers)
+    }
+
+    /// The same by blocks of so many threads.
+    pub(super) fn of(threads: usize, numbers: usize) -> Self {
+        Grid { blocks: (numbers.div_ceil(threads).clamp(1, 1 << 20), 1), threads, shared: 0 }
     }
 }
 

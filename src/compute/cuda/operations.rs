@@ -134,7 +134,8 @@ impl Cuda {
         };
         let bits = of.states.holds_bits();
         let tiles = of.outputs.div_ceil(TILE_OUTPUTS);
-        // Rows of a tile, threads, shared memory: ROWS, THREADS, STAGES x STAGE_BYTES (and the pipeline) in cuda/affine.cu.
+        // Rows of a tile, threads, shared memory: ROWS, THREADS, STAGES x STAGE_BYTES (WAITING_BYTES and the pipeline) in
+        // cuda/affine.cu.
         let grid = match self.is_hopper() {
             true => {
                 let processors = self.description().processors;
@@ -150,7 +151,7 @@ impl Cuda {
                     arguments.partials = self.shared_sums(sums + SHARED_TILES * 8 * size_of::<u32>())?;
                     arguments.arrived = arguments.partials + sums as u64;
                 }
-                Grid { blocks: (blocks, 1), threads: 384, shared: 12 * 16_384 + (2 * 12 + 1) * 8 }
+                Grid { blocks: (blocks, 1), threads: 384, shared: 10 * 16_384 + 32_768 + (2 * 10 + 1) * 8 }
             }
             false => Grid { blocks: (of.rows.div_ceil(128), tiles), threads: 256, shared: 4 * 8192 },
         };
@@ -267,7 +268,7 @@ impl Cuda {
             .memory(&weights);
         let numbers = right.columns().next_multiple_of(TILE_OUTPUTS) * turned_stride / PADDED;
         // SAFETY: as the kernel takes them; the memory is that of a laid-out matrix of this shape.
-        unsafe { self.launch(&STATES, "lay_out_states", Grid::over(numbers), arguments)? };
+        unsafe { self.launch(&STATES, "lay_out_states", Grid::of(128, numbers), arguments)? };
         let sides = Sides {
             states: &turned,
             rows: left.columns(),
@@ -300,7 +301,7 @@ impl Cuda {
         let padded = outputs.next_multiple_of(TILE_OUTPUTS);
         let numbers = padded * inputs.next_multiple_of(PADDED) / PADDED;
         // SAFETY: as the kernel takes them; lengths were compared with the shape.
-        unsafe { self.launch(&STATES, "lay_out_weights", Grid::over(numbers), arguments)? };
+        unsafe { self.launch(&STATES, "lay_out_weights", Grid::of(128, numbers), arguments)? };
         let arguments =
             Arguments::default().memory(bias).value(outputs as u32).value(weights.scale()).memory(weights.bias.cuda()?);
         // SAFETY: as above.
