@@ -156,6 +156,8 @@ pub struct Trainer {
     pub settings: Settings,
     device: Device,
     data: BitMatrix,
+    /// The data in a GPU's memory, where there is room: a batch is then chosen there.
+    data_there: Option<States>,
     frequencies: Buffer<f32>,
     /// Where chains start.
     pub mixture: Mixture,
@@ -250,6 +252,10 @@ impl Trainer {
             (Some(chains), Some(rung)) => Some((HalfSteps::new(device, rung)?, unpacked(chains)?)),
             _ => None,
         };
+        let data_there = match device {
+            Device::Cpu(_) => None,
+            Device::Cuda(_) => unpacked(&data).ok(),
+        };
         let parameters = Parameters::new(device, state.rbm)?;
         let [w, b, c] = state.moments.map(|moments| moments.on(device));
         Ok(Trainer {
@@ -275,6 +281,7 @@ impl Trainer {
                 gradient: Gradient::zeros(device, sites, hidden_units)?,
             },
             data,
+            data_there,
             device: device.clone(),
             settings,
         })
@@ -367,7 +374,13 @@ impl Trainer {
             }
             rows.push(self.order.1[(i % n) as usize]);
         }
-        self.work.batch.unpack(&self.data, &rows)
+        match &self.data_there {
+            Some(data) => {
+                let all: Vec<usize> = (0..rows.len()).collect();
+                self.device.copy_rows(data, &rows, &mut self.work.batch, &all)
+            }
+            None => self.work.batch.unpack(&self.data, &rows),
+        }
     }
 
     /// One gradient step.

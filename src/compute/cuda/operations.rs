@@ -48,8 +48,8 @@ const TILE_OUTPUTS: usize = 128;
 /// Stages that blocks would have to be without work for before they share tiles: to leave sums to each other and to take them
 /// costs as much as some eight.
 const WORTH_SHARING: usize = 8;
-/// The fewest stages that a block's share has.
-const LEAST_SHARE: usize = 8;
+/// The fewest stages of a block's share: the last to come to a tile adds up what the others left, one after another.
+const LEAST_SHARE: usize = 16;
 /// More tiles than this are not shared: so many rounds leave little.
 const SHARED_TILES: usize = 2048;
 
