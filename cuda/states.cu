@@ -145,14 +145,49 @@ extern "C" __global__ void turn_words(const short *states, unsigned long long st
 }
 KERNEL(turn_words)
 
-// Sum of each column, added to `sums`; a row of blocks takes a share of the rows.
-extern "C" __global__ void column_sums(const void *states, int words, unsigned long long stride, unsigned rows,
-                                       unsigned columns, unsigned long long *sums) {
-    const unsigned column = blockIdx.x * blockDim.x + threadIdx.x;
-    if (column >= columns) return;
-    unsigned long long sum = 0;
-    for (unsigned r = blockIdx.y; r < rows; r += gridDim.y) sum += (unsigned)state_at(states, words, stride, r, column);
-    atomicAdd(&sums[column], sum);
+// Counts of columns: of 8 words a number each, of 32 bits a byte each.
+__device__ __forceinline__ void count(unsigned (&counts)[8], uint4 words) {
+    const unsigned pairs[4] = {words.x, words.y, words.z, words.w};
+    for (unsigned w = 0; w < 8; w++) counts[w] += (int)(pairs[w / 2] << 16 * (1 - w % 2)) >> 16;
+}
+__device__ __forceinline__ void count(unsigned (&counts)[8], unsigned bits) {
+    for (unsigned b = 0; b < 8; b++) counts[b] += bits >> b & 0x01010101u;
+}
+
+// Each eighth of 64 rows, all of them on their way at once; `states` are those of the first row.
+template <typename Piece>
+__device__ __forceinline__ void count_rows(unsigned (&counts)[8], const Piece *states, unsigned pieces, unsigned rows) {
+    Piece taken[8];
+#pragma unroll
+    for (unsigned r = 0; r < 8; r++) taken[r] = 8 * r < rows ? states[8ull * r * pieces] : Piece();
+#pragma unroll
+    for (unsigned r = 0; r < 8; r++) count(counts, taken[r]);
+}
+
+// Sum of each column, added to `sums`. A lane takes 32 bits of a row, or 8 words, and the block's eight warps rows in turn,
+// 64 of them at a time; their counts meet in shared memory.
+extern "C" __global__ void __launch_bounds__(256) column_sums(const void *states, int words, unsigned long long stride,
+                                                              unsigned rows, unsigned columns, unsigned long long *sums) {
+    __shared__ unsigned counts[8][32];
+    const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const unsigned across = words ? 8 : 32, pieces = stride / across, piece = blockIdx.x * 32 + lane;
+    const unsigned first = blockIdx.x * 32 * across, end = min(first + 32 * across, columns);
+    for (unsigned begin = blockIdx.y * 64; begin < rows; begin += gridDim.y * 64) {
+        counts[warp][lane] = 0;
+        unsigned own[8] = {};
+        const unsigned row = begin + warp, left = rows - min(row, rows);
+        const unsigned long long at = (unsigned long long)row * pieces + piece;
+        if (piece < pieces && words) count_rows(own, (const uint4 *)states + at, pieces, left);
+        if (piece < pieces && !words) count_rows(own, (const unsigned *)states + at, pieces, left);
+        __syncthreads();
+        for (unsigned n = 0; n < 8; n++) atomicAdd(&counts[n][lane], own[n]);
+        __syncthreads();
+        for (unsigned c = threadIdx.x; first + c < end; c += 256) {
+            const int count = words ? counts[c % 8][c / 8] : counts[c % 8][c / 32] >> c % 32 / 8 * 8 & 255u;
+            atomicAdd(&sums[first + c], (unsigned long long)count);
+        }
+        __syncthreads();
+    }
 }
 KERNEL(column_sums)
 

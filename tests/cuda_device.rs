@@ -318,7 +318,10 @@ mod twins {
     #[test]
     #[ignore = "needs a device: make test, make test-gpu"]
     fn gradients_and_steps() {
-        for (sites, units, rows) in [(5, 3, 9), (200, 70, 130), (131, 257, 300)] {
+        // Rows that begin at multiples of 16 bytes and rows that do not; sums of several tiles of 256 sites and of 64 units.
+        for (sites, units, rows) in
+            [(1, 1, 2), (5, 3, 9), (200, 70, 130), (131, 257, 300), (1100, 20, 70), (40, 260, 65)]
+        {
             let mut random = random(sites as u64);
             let panels = [bits(&mut random, rows, sites), bits(&mut random, rows + 7, sites)];
             let means: Vec<Vec<Vec<i16>>> = panels

@@ -1,11 +1,35 @@
 //! Gradients and steps: the GPU's twins of `compute/cpu/learning.rs`.
 
-use super::Cuda;
 use super::kernels::{Arguments, Grid, LEARNING};
+use super::{Cuda, Memory};
 use crate::compute::Buffer;
 use crate::compute::learning::{Adam, Contrast, Gradient, Statistics};
 use crate::compute::{Matrix, States};
 use crate::error::Result;
+
+/// Threads of a block that sums in order (`SUMMERS` in cuda/learning.cu).
+const SUMMERS: usize = 288;
+
+/// What a contrast is of (`Contrast` in cuda/learning.cu).
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Contrasted {
+    data: u64,
+    chains: u64,
+    stride: u64,
+    weights: u64,
+    sites: u32,
+    units: u32,
+    data_unit: f32,
+    chain_unit: f32,
+    decay: f32,
+    centred: i32,
+    frequencies: u64,
+    visible_data: u64,
+    visible_chains: u64,
+    hidden_data: u64,
+    hidden_chains: u64,
+}
 
 impl Cuda {
     pub(in crate::compute) fn statistics(
@@ -22,29 +46,33 @@ impl Cuda {
 
     pub(in crate::compute) fn contrast(&self, of: &Contrast, gradient: &mut Gradient) -> Result<()> {
         let (sites, units) = (of.data.product.rows(), of.data.product.columns());
-        let product = |matrix: &Matrix<i32>| matrix.buffer.cuda().map(|m| m.address());
+        let address = |buffer: &Buffer<f32>| buffer.cuda().map(Memory::address);
+        let product = |matrix: &Matrix<i32>| matrix.buffer.cuda().map(Memory::address);
         let weights = gradient.weights.cuda()?;
         let frequencies = of.frequencies.map(Buffer::cuda).transpose()?;
         let centred = i32::from(frequencies.is_some());
-        let arguments = Arguments::default()
-            .value(product(&of.data.product)?)
-            .value(product(&of.chains.product)?)
-            .value(of.data.product.stride() as u64)
-            .memory(of.weights.cuda()?)
-            .value(sites as u32)
-            .value(units as u32)
-            .value(of.data_unit)
-            .value(of.chain_unit)
-            .value(of.decay)
-            .value(centred)
-            .maybe(frequencies)
-            .memory(of.data.visible.cuda()?)
-            .memory(of.chains.visible.cuda()?)
-            .memory(of.data.hidden.cuda()?)
-            .memory(of.chains.hidden.cuda()?)
-            .memory(weights);
+        let contrasted = Contrasted {
+            data: product(&of.data.product)?,
+            chains: product(&of.chains.product)?,
+            stride: of.data.product.stride() as u64,
+            weights: address(of.weights)?,
+            sites: sites as u32,
+            units: units as u32,
+            data_unit: of.data_unit,
+            chain_unit: of.chain_unit,
+            decay: of.decay,
+            centred,
+            frequencies: frequencies.map_or(0, Memory::address),
+            visible_data: address(&of.data.visible)?,
+            visible_chains: address(&of.chains.visible)?,
+            hidden_data: address(&of.data.hidden)?,
+            hidden_chains: address(&of.chains.hidden)?,
+        };
+        let arguments = Arguments::default().value(contrasted).memory(weights);
+        let blocks = (sites.div_ceil(32) * units.div_ceil(128)).clamp(1, 1 << 20);
+        let grid = Grid { blocks: (blocks, 1), threads: 256, shared: 0 };
         // SAFETY: as the kernel takes them; shapes were compared by the caller.
-        unsafe { self.launch(&LEARNING, "contrast", Grid::over(sites * units), arguments)? };
+        unsafe { self.launch(&LEARNING, "contrast", grid, arguments)? };
         let arguments = Arguments::default()
             .memory(weights)
             .value(sites as u32)
@@ -54,7 +82,7 @@ impl Cuda {
             .memory(of.chains.visible.cuda()?)
             .memory(of.data.hidden.cuda()?)
             .memory(gradient.visible.cuda()?);
-        let grid = Grid { blocks: (sites.div_ceil(32).max(1), 1), threads: 256, shared: 0 };
+        let grid = Grid { blocks: (sites.div_ceil(32).max(1), 1), threads: SUMMERS, shared: 0 };
         // SAFETY: as above.
         unsafe { self.launch(&LEARNING, "visible_contrast", grid, arguments)? };
         let arguments = Arguments::default()
@@ -66,7 +94,7 @@ impl Cuda {
             .memory(of.data.hidden.cuda()?)
             .memory(of.chains.hidden.cuda()?)
             .memory(gradient.hidden.cuda()?);
-        let grid = Grid { blocks: (units.div_ceil(32).max(1), 1), threads: 32, shared: 0 };
+        let grid = Grid { blocks: (units.div_ceil(16).max(1), 1), threads: SUMMERS, shared: 0 };
         // SAFETY: as above.
         unsafe { self.launch(&LEARNING, "hidden_contrast", grid, arguments) }
     }
@@ -90,7 +118,7 @@ impl Cuda {
             .value(rate)
             .value(momentum);
         // SAFETY: as the kernel takes them; lengths were compared by the caller.
-        unsafe { self.launch(&LEARNING, "ascend_sgd", Grid::over(count), arguments) }
+        unsafe { self.launch(&LEARNING, "ascend_sgd", Grid::over(count.div_ceil(4)), arguments) }
     }
 
     pub(in crate::compute) fn ascend_adam(
@@ -114,7 +142,7 @@ impl Cuda {
             .value(adam.beta_2)
             .value(adam.epsilon);
         // SAFETY: as the kernel takes them; lengths were compared by the caller.
-        unsafe { self.launch(&LEARNING, "ascend_adam", Grid::over(count), arguments) }
+        unsafe { self.launch(&LEARNING, "ascend_adam", Grid::over(count.div_ceil(4)), arguments) }
     }
 
     /// The largest size of each list of numbers, NaN above all.
@@ -141,7 +169,7 @@ impl Cuda {
         let out = self.zeros(size_of::<i32>())?;
         let arguments =
             Arguments::default().memory(values.cuda()?).value(rows as u32).value(columns as u32).memory(&out);
-        let grid = Grid { blocks: (rows.div_ceil(32).max(1), 1), threads: 256, shared: 0 };
+        let grid = Grid { blocks: (rows.div_ceil(32).max(1), 1), threads: SUMMERS, shared: 0 };
         // SAFETY: as the kernel takes them; lengths were compared by the caller.
         unsafe { self.launch(&LEARNING, "largest_row", grid, arguments)? };
         let mut bits = [0u32];

@@ -66,7 +66,9 @@ impl Cuda {
             .value(states.rows() as u32)
             .value(states.columns() as u32)
             .memory(&sums);
-        let blocks = (states.columns().div_ceil(256).max(1), states.rows().div_ceil(32).clamp(1, 256));
+        // Columns and rows of a block.
+        let across = if memory.holds_bits() { 1024 } else { 256 };
+        let blocks = (states.columns().div_ceil(across).max(1), states.rows().div_ceil(64).clamp(1, 1024));
         // SAFETY: as the kernel takes them.
         unsafe { self.launch(&STATES, "column_sums", Grid { blocks, threads: 256, shared: 0 }, arguments)? };
         Ok(sums)
