@@ -113,10 +113,10 @@ fn sweeps(device: &Device, units: usize, rbm: &Rbm) {
     haplotypes(device, units, rbm, sweep);
 }
 
-/// Haplotypes into the caller's memory beside what the kernels alone could make: four batches of chains, 10 sweeps each.
+/// Haplotypes into the caller's memory beside what the kernels alone could make: eight batches of chains, 10 sweeps each.
 fn haplotypes(device: &Device, units: usize, rbm: &Rbm, sweep: f64) {
     const SWEEPS: usize = 10;
-    const BATCHES: usize = 4;
+    const BATCHES: usize = 8;
     let machine = SampledRbm {
         rbm: rbm.rounded(),
         mixture: Mixture { shares: vec![1.0], log_odds: vec![-1.0; SITES] },
