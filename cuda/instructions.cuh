@@ -181,23 +181,30 @@ template <int N> INSTRUCTION void group_wait() {
     constraint(sums[i]), constraint(sums[i + 1]), constraint(sums[i + 2]), constraint(sums[i + 3])
 #define SUMS_16(constraint, i) \
     SUMS_4(constraint, i), SUMS_4(constraint, i + 4), SUMS_4(constraint, i + 8), SUMS_4(constraint, i + 12)
-#define SUMS_64(constraint) \
-    SUMS_16(constraint, 0), SUMS_16(constraint, 16), SUMS_16(constraint, 32), SUMS_16(constraint, 48)
-// The predicate says that the sums are added to; `scales` what the shape wants besides.
-#define GROUP_MULTIPLY(types, scales, constraint)                                                   \
-    asm volatile("{\n"                                                                              \
-                 ".reg .pred add;\n"                                                                \
-                 "setp.ne.b32 add, 1, 0;\n"                                                         \
-                 "wgmma.mma_async.sync.aligned." types " {"                                         \
-                 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "           \
-                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, " \
-                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
-                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"   \
-                 "}, {%64, %65, %66, %67}, %68, add" scales ";\n"                                   \
-                 "}"                                                                                \
-                 : SUMS_64(constraint)                                                              \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b)                               \
+#define SUMS_32(constraint, i) SUMS_16(constraint, i), SUMS_16(constraint, i + 16)
+#define PLACES_32                                                                      \
+    "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "           \
+    "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define PLACES_64                                                                      \
+    PLACES_32 ", "                                                                     \
+    "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
+    "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+// The predicate says whether the sums are added to or written over; `scales` what the shape wants besides.
+#define GROUP_MULTIPLY(types, places, factors, adds, scales, ...)         \
+    asm volatile("{\n"                                                    \
+                 ".reg .pred add;\n"                                      \
+                 "setp.ne.b32 add, " adds ", 0;\n"                        \
+                 "wgmma.mma_async.sync.aligned." types " {" places "}, "  \
+                 factors ", add" scales ";\n"                             \
+                 "}"                                                      \
+                 : __VA_ARGS__                                            \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b)     \
                  : "memory")
+#define GROUP_MULTIPLY_32(types, adds, scales, constraint) \
+    GROUP_MULTIPLY(types, PLACES_32, "{%32, %33, %34, %35}, %36", adds, scales, SUMS_32(constraint, 0))
+#define GROUP_MULTIPLY_64(types, adds, scales, constraint)                                       \
+    GROUP_MULTIPLY(types, PLACES_64, "{%64, %65, %66, %67}, %68", adds, scales, SUMS_32(constraint, 0), \
+                   SUMS_32(constraint, 32))
 
 // sums[64 x 128] += a[64 x 32] b[32 x 128] by four warps, of which warp w has rows 16 w on, each as `multiply_bytes`
 // has 16 rows of a; sums[4 j] to [4 j + 3] are columns 8 j on as `multiply_bytes` has them. b is in shared memory,
@@ -205,19 +212,37 @@ template <int N> INSTRUCTION void group_wait() {
 template <bool SIGNED>
 INSTRUCTION void group_multiply_bytes(int (&sums)[64], const unsigned (&a)[4], unsigned long long b) {
     if constexpr (SIGNED) {
-        GROUP_MULTIPLY("m64n128k32.s32.u8.s8", "", "+r");
+        GROUP_MULTIPLY_64("m64n128k32.s32.u8.s8", "1", "", "+r");
     } else {
-        GROUP_MULTIPLY("m64n128k32.s32.u8.u8", "", "+r");
+        GROUP_MULTIPLY_64("m64n128k32.s32.u8.u8", "1", "", "+r");
+    }
+}
+
+// The same of 64 columns. Without ADDS what was in the sums is forgotten.
+template <bool SIGNED, bool ADDS = true>
+INSTRUCTION void group_multiply_bytes(int (&sums)[32], const unsigned (&a)[4], unsigned long long b) {
+    if constexpr (SIGNED && ADDS) {
+        GROUP_MULTIPLY_32("m64n64k32.s32.u8.s8", "1", "", "+r");
+    } else if constexpr (SIGNED) {
+        GROUP_MULTIPLY_32("m64n64k32.s32.u8.s8", "0", "", "+r");
+    } else if constexpr (ADDS) {
+        GROUP_MULTIPLY_32("m64n64k32.s32.u8.u8", "1", "", "+r");
+    } else {
+        GROUP_MULTIPLY_32("m64n64k32.s32.u8.u8", "0", "", "+r");
     }
 }
 
 // The same of bfloat16: sums[64 x 128] += a[64 x 16] b[16 x 128].
 INSTRUCTION void group_multiply_bf16(float (&sums)[64], const unsigned (&a)[4], unsigned long long b) {
-    GROUP_MULTIPLY("m64n128k16.f32.bf16.bf16", ", 1, 1, 0", "+f");
+    GROUP_MULTIPLY_64("m64n128k16.f32.bf16.bf16", "1", ", 1, 1, 0", "+f");
 }
 
+#undef GROUP_MULTIPLY_64
+#undef GROUP_MULTIPLY_32
 #undef GROUP_MULTIPLY
-#undef SUMS_64
+#undef PLACES_64
+#undef PLACES_32
+#undef SUMS_32
 #undef SUMS_16
 #undef SUMS_4
 
@@ -276,6 +301,10 @@ template <int N> INSTRUCTION void group_wait() { emulator::group_wait(N); }
 template <bool SIGNED>
 INSTRUCTION void group_multiply_bytes(int (&sums)[64], const unsigned (&a)[4], unsigned long long b) {
     emulator::group_multiply_bytes(sums, a, b, SIGNED);
+}
+template <bool SIGNED, bool ADDS = true>
+INSTRUCTION void group_multiply_bytes(int (&sums)[32], const unsigned (&a)[4], unsigned long long b) {
+    emulator::group_multiply_bytes(sums, a, b, SIGNED, ADDS);
 }
 INSTRUCTION void group_multiply_bf16(float (&sums)[64], const unsigned (&a)[4], unsigned long long b) {
     emulator::group_multiply_bf16(sums, a, b);

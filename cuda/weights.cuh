@@ -17,6 +17,8 @@
 
 __device__ __forceinline__ unsigned chunks_of(unsigned inputs) { return (inputs + PADDED - 1) / PADDED * (PADDED / 16); }
 
+__device__ __forceinline__ unsigned tiles_of(unsigned outputs) { return (outputs + TILE_OUTPUTS - 1) / TILE_OUTPUTS; }
+
 __device__ __forceinline__ const unsigned char *plane_of(const unsigned char *weights, unsigned tile, int plane,
                                                          unsigned chunks) {
     return weights + ((unsigned long long)tile * 2 + plane) * chunks * CHUNK_BYTES;

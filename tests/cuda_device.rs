@@ -158,10 +158,9 @@ mod twins {
         Stream::new(seed, Purpose::Evaluate, 0).reader(0)
     }
 
-    /// Shapes that fill tiles, and that do not: rows, inputs, outputs. The last is one for tiles of 256 rows rather than 192 on
-    /// the emulator's two processors.
-    /// The last two are of tiles that blocks share: of 9.0, on few processors as on many.
-    const SHAPES: [(usize, usize, usize); 9] = [
+    /// Shapes that fill tiles, and that do not: rows, inputs, outputs. The last but two has several tiles for each of the
+    /// emulator's five processors; the last two are of tiles that blocks share: of 9.0, on few processors as on many.
+    const SHAPES: [(usize, usize, usize); 10] = [
         (1, 1, 1),
         (3, 63, 65),
         (130, 64, 128),
@@ -169,6 +168,7 @@ mod twins {
         (17, 300, 259),
         (128, 129, 130),
         (500, 70, 65),
+        (700, 200, 300),
         (100, 2000, 100),
         (300, 1500, 260),
     ];

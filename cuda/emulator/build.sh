@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the library that plays libcuda.so.1, with the kernels of cuda/*.cu in it, once for each architecture.
+# Builds the library that plays libcuda.so.1, with the kernels of cuda/*.cu in it, once for each family that a source names.
 #
 #   build.sh OUT [flags of g++ ...]
 #
@@ -28,7 +28,12 @@ for part in processor instructions driver streams modules; do
 done
 for kernel in $kernels; do
   [ -e "$kernel" ] || continue
-  for architecture in 800 900; do
+  families=$(sed -n 's|^// families:||p' "$kernel")
+  for family in ${families:-sm_80}; do
+    case $family in
+    sm_90a) architecture=900 ;;
+    *) architecture=800 ;;
+    esac
     object=$out/objects/$(basename "$kernel" .cu).$architecture.o
     # A namespace without a name keeps what two sources, or two architectures, call alike apart. Kernels, which have the
     # names of C, are made local to the object for the same end.

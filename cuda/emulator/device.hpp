@@ -188,6 +188,7 @@ void group_fence();
 void group_commit();
 void group_wait(unsigned groups_left);
 void group_multiply_bytes(int (&sums)[64], const unsigned (&a)[4], unsigned long long b, bool with_sign);
+void group_multiply_bytes(int (&sums)[32], const unsigned (&a)[4], unsigned long long b, bool with_sign, bool adds);
 void group_multiply_bf16(float (&sums)[64], const unsigned (&a)[4], unsigned long long b);
 
 } // namespace emulator

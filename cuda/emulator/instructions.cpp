@@ -431,12 +431,12 @@ void bulk_copy(void *shared, const void *global, unsigned bytes, unsigned long l
 
 namespace {
 
-void read_right(Product product, unsigned long long descriptor) {
+void read_right(Product product, unsigned columns, unsigned long long descriptor) {
     if (descriptor >> 62 || descriptor >> 49 & 7)
         fail(LAUNCH_FAILED, "a descriptor of swizzled memory is not emulated");
     unsigned address = unsigned(descriptor & 0x3fff) << 4, leading = unsigned(descriptor >> 16 & 0x3fff) << 4,
              stride = unsigned(descriptor >> 32 & 0x3fff) << 4;
-    for (unsigned column = 0; column < GROUP; column += 8) {
+    for (unsigned column = 0; column < columns; column += 8) {
         for (unsigned half = 0; half < 2; ++half) {
             const unsigned char *core =
                 at_shared(address + column / 8 * stride + half * leading, 128, "a matrix descriptor");
@@ -455,17 +455,19 @@ void execute_group(unsigned group, size_t place) {
     const Issued &first = threads[0].issued[place];
     for (unsigned i = 0; i < GROUP; ++i) {
         const Issued &own = threads[i].issued[place];
-        if (own.product != first.product || own.b != first.b) {
+        if (own.product != first.product || own.columns != first.columns || own.adds != first.adds || own.b != first.b) {
             fail(LAUNCH_FAILED, "the threads of four warps issued different products, or of different descriptors");
         }
         widen_left(first.product, i / WARP * 16, i % WARP, own.a);
     }
-    read_right(first.product, first.b);
+    read_right(first.product, first.columns, first.b);
     for (unsigned i = 0; i < GROUP; ++i) {
+        const Issued &own = threads[i].issued[place];
         unsigned row = i / WARP * 16 + i % WARP / 4;
-        for (unsigned at = 0; at < 64; ++at) {
-            accumulate(first.product, threads[i].issued[place].sums, at, row + at / 2 % 2 * 8,
-                       at / 4 * 8 + i % 4 * 2 + at % 2);
+        // Integers and real numbers of 4 bytes, zeros of which are the same.
+        if (!own.adds) std::memset(own.sums, 0, own.columns / 2 * 4);
+        for (unsigned at = 0; at < own.columns / 2; ++at) {
+            accumulate(own.product, own.sums, at, row + at / 2 % 2 * 8, at / 4 * 8 + i % 4 * 2 + at % 2);
         }
     }
 }
@@ -494,12 +496,13 @@ void execute_at_once(unsigned group) {
     for (unsigned i = 0; i < GROUP; ++i) processor.threads[group * GROUP + i].issued.clear();
 }
 
-void issue(Product product, void *sums, const unsigned (&a)[4], unsigned long long b) {
+template <typename Sum, size_t COUNT>
+void issue(Product product, Sum (&sums)[COUNT], bool adds, const unsigned (&a)[4], unsigned long long b) {
     Thread *self = processor.current;
     if (!self->registers_fenced) {
         fail(LAUNCH_FAILED, "a product of four warps without group_fence since its registers were loaded");
     }
-    self->issued.push_back({product, sums, {a[0], a[1], a[2], a[3]}, b});
+    self->issued.push_back({product, COUNT * 2, adds, sums, {a[0], a[1], a[2], a[3]}, b});
     if (processor.early) meet_group("group_multiply", execute_at_once);
 }
 
@@ -519,10 +522,13 @@ void group_wait(unsigned groups_left) {
     meet_group("group_wait", execute_waited);
 }
 void group_multiply_bytes(int (&sums)[64], const unsigned (&a)[4], unsigned long long b, bool with_sign) {
-    issue(with_sign ? Product::SIGNED : Product::UNSIGNED, sums, a, b);
+    issue(with_sign ? Product::SIGNED : Product::UNSIGNED, sums, true, a, b);
+}
+void group_multiply_bytes(int (&sums)[32], const unsigned (&a)[4], unsigned long long b, bool with_sign, bool adds) {
+    issue(with_sign ? Product::SIGNED : Product::UNSIGNED, sums, adds, a, b);
 }
 void group_multiply_bf16(float (&sums)[64], const unsigned (&a)[4], unsigned long long b) {
-    issue(Product::BF16, sums, a, b);
+    issue(Product::BF16, sums, true, a, b);
 }
 
 } // namespace emulator

@@ -55,6 +55,9 @@ enum class Product { UNSIGNED, SIGNED, BF16 };
 // them until the product is done; its sums are the thread's own variables, which must stay where they are until then.
 struct Issued {
     Product product;
+    unsigned columns;
+    // Whether what is in the sums is added to, or forgotten.
+    bool adds;
     void *sums;
     unsigned a[4];
     unsigned long long b;

@@ -1,5 +1,7 @@
 // Kernels by which self_test.cpp checks the processor that plays the GPU, each instruction against a plain definition.
 // They are CUDA as any other: the same program runs them on a GPU, where it checks the definitions (test.sh).
+//
+// families: sm_80 sm_90a
 #include "../instructions.cuh"
 
 struct Place {
@@ -234,16 +236,17 @@ extern "C" __global__ void ring(const int *in, int *out, unsigned pieces) {
 }
 KERNEL(ring)
 
-// sums += a b, `count` products of 32 bytes of K each, b laid out with the distances that are given.
-template <int KIND, typename Sum>
+// sums += a b, `count` products of 32 bytes of K each, b laid out with the distances that are given. Kinds 3 and 4 have half
+// the columns, and forget what was in the sums.
+template <int KIND, int SUMS = 64, typename Sum>
 __device__ void group_multiply(const unsigned *a, const unsigned char *b, Sum *sums, unsigned leading, unsigned stride,
                                unsigned bytes, unsigned count) {
     DYNAMIC_SHARED(factors);
     for (unsigned i = threadIdx.x; i < bytes * count; i += 128) factors[i] = b[i];
     shared_visible();
     __syncthreads();
-    Sum own[64];
-    for (int i = 0; i < 64; ++i) own[i] = sums[threadIdx.x * 64 + i];
+    Sum own[SUMS];
+    for (int i = 0; i < SUMS; ++i) own[i] = sums[threadIdx.x * SUMS + i];
     for (unsigned k = 0; k < count; ++k) {
         unsigned own_a[4];
         for (int i = 0; i < 4; ++i) own_a[i] = a[(k * 128 + threadIdx.x) * 4 + i];
@@ -251,13 +254,17 @@ __device__ void group_multiply(const unsigned *a, const unsigned char *b, Sum *s
         group_fence();
         if constexpr (KIND == 2) {
             group_multiply_bf16(own, own_a, descriptor);
-        } else {
+        } else if constexpr (KIND < 2) {
             group_multiply_bytes<KIND == 1>(own, own_a, descriptor);
+        } else if (k == 0) {
+            group_multiply_bytes<KIND == 4, false>(own, own_a, descriptor);
+        } else {
+            group_multiply_bytes<KIND == 4>(own, own_a, descriptor);
         }
         group_commit();
         group_wait<0>();
     }
-    for (int i = 0; i < 64; ++i) sums[threadIdx.x * 64 + i] = own[i];
+    for (int i = 0; i < SUMS; ++i) sums[threadIdx.x * SUMS + i] = own[i];
 }
 extern "C" __global__ void __launch_bounds__(128)
     group_unsigned(const unsigned *a, const unsigned char *b, int *sums, unsigned leading, unsigned stride,
@@ -277,6 +284,18 @@ extern "C" __global__ void __launch_bounds__(128)
     group_multiply<2>(a, b, sums, leading, stride, bytes, count);
 }
 KERNEL(group_reals)
+extern "C" __global__ void __launch_bounds__(128)
+    group_half_unsigned(const unsigned *a, const unsigned char *b, int *sums, unsigned leading, unsigned stride,
+                        unsigned bytes, unsigned count) {
+    group_multiply<3, 32>(a, b, sums, leading, stride, bytes, count);
+}
+KERNEL(group_half_unsigned)
+extern "C" __global__ void __launch_bounds__(128)
+    group_half_signed(const unsigned *a, const unsigned char *b, int *sums, unsigned leading, unsigned stride,
+                      unsigned bytes, unsigned count) {
+    group_multiply<4, 32>(a, b, sums, leading, stride, bytes, count);
+}
+KERNEL(group_half_signed)
 
 // Two groups under way at once, and registers that move from the producers' warps to the others: ptxas heeds that only
 // where the bounds name the blocks of a multiprocessor too.

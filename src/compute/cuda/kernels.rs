@@ -21,7 +21,11 @@ macro_rules! ptx {
     };
 }
 
-pub(super) static AFFINE: Source = Source { general: ptx!("affine.sm_80"), hopper: Some(ptx!("affine.sm_90a")) };
+/// One text for both: it is compiled once.
+static AFFINE_GENERAL: &str = ptx!("affine.sm_80");
+pub(super) static AFFINE: Source = Source { general: AFFINE_GENERAL, hopper: Some(ptx!("affine.sm_90a")) };
+/// Its kernels of numbers.
+pub(super) static AFFINE_WORDS: Source = Source { general: AFFINE_GENERAL, hopper: Some(ptx!("affine_words.sm_90a")) };
 pub(super) static STATES: Source = Source { general: ptx!("states.sm_80"), hopper: None };
 pub(super) static LEARNING: Source = Source { general: ptx!("learning.sm_80"), hopper: None };
 pub(super) static LAYERS: Source = Source { general: ptx!("layers.sm_80"), hopper: None };

@@ -1,6 +1,6 @@
 //! Products of states and weights: the GPU's twins of `compute/cpu`.
 
-use super::kernels::{AFFINE, Arguments, Grid, HAMMING, STATES};
+use super::kernels::{AFFINE, AFFINE_WORDS, Arguments, Grid, HAMMING, STATES};
 use super::{Cuda, Memory, PADDED};
 use crate::compute::{Matrix, Noise, States, Unit, Weights};
 use crate::error::Result;
@@ -24,7 +24,7 @@ impl Cuda {
     }
 }
 
-/// Arguments of a product (`Affine` in cuda/affine.cu).
+/// Arguments of a product (`Affine` in cuda/affine.cuh).
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Affine {
@@ -45,13 +45,36 @@ struct Affine {
 
 /// Outputs of a tile.
 const TILE_OUTPUTS: usize = 128;
-/// Stages that blocks would have to be without work for before they share tiles: to leave sums to each other and to take them
-/// costs as much as some eight.
+/// Planes of 256 x 128 sums over 128 inputs that blocks would have to be without work for before they share tiles: to leave sums
+/// to each other and to take them costs as much as some eight.
 const WORTH_SHARING: usize = 8;
-/// The fewest stages of a block's share: the last to come to a tile adds up what the others left, one after another.
+/// The fewest that a block's share has: the last to come to a tile adds up what the others left, one after another.
 const LEAST_SHARE: usize = 16;
 /// More tiles than this are not shared: so many rounds leave little.
 const SHARED_TILES: usize = 2048;
+
+/// Sums of a tile of Hopper's kernels, whatever its shape.
+const TILE_SUMS: usize = 256 * 128;
+
+/// How Hopper's kernels share out a product.
+struct Tiles {
+    /// Of a tile.
+    rows: usize,
+    outputs: usize,
+    /// Stages over 128 inputs, and the planes of a tile that are multiplied in each.
+    stages: usize,
+    planes: usize,
+    /// Bytes of shared memory.
+    shared: usize,
+}
+
+/// Bytes in which sums wait to be finished (`Waiting` in cuda/pipeline.cuh).
+const WAITING: usize = 32_768;
+/// The tiles of cuda/affine.cu (`Memory`): ten slots, each with a barrier to fill it and one to empty it, and one barrier more.
+const BITS: Tiles = Tiles { rows: 256, outputs: 128, stages: 2, planes: 1, shared: 10 * 16_384 + WAITING + 176 };
+/// Those of cuda/affine_words.cu (`Memory`): four slots of weights, two of states for each of two groups, and their barriers.
+const WORDS: Tiles =
+    Tiles { rows: 128, outputs: 256, stages: 1, planes: 4, shared: 4 * 32_768 + 4 * 16_384 + WAITING + 144 };
 
 /// Bytes of a laid-out weight matrix: see cuda/weights.cuh.
 fn laid_out_bytes(inputs: usize, outputs: usize) -> usize {
@@ -133,31 +156,35 @@ impl Cuda {
             arrived: 0,
         };
         let bits = of.states.holds_bits();
-        let tiles = of.outputs.div_ceil(TILE_OUTPUTS);
-        // Rows of a tile, threads, shared memory: ROWS, THREADS, STAGES x STAGE_BYTES (WAITING_BYTES and the pipeline) in
-        // cuda/affine.cu.
+        // Rows of a tile, threads, shared memory: ROWS, THREADS, STAGES x STAGE_BYTES in cuda/affine.cu; for Hopper as below.
         let grid = match self.is_hopper() {
             true => {
+                let Tiles { rows, outputs, stages, planes, shared } = if bits { BITS } else { WORDS };
                 let processors = self.description().processors;
-                let tiles = of.rows.div_ceil(256) * tiles;
-                let stages = of.inputs.div_ceil(128) * if bits { 2 } else { 4 };
+                let tiles = of.rows.div_ceil(rows) * of.outputs.div_ceil(outputs);
+                let stages = of.inputs.div_ceil(128) * stages;
                 let mut blocks = tiles.min(processors);
-                // Stages that a processor would have no work for, if each took whole tiles.
-                let idle = (tiles.div_ceil(processors) * processors - tiles) * stages / processors;
+                // Planes that a processor would have no work for, if each took whole tiles.
+                let idle = (tiles.div_ceil(processors) * processors - tiles) * stages * planes / processors;
                 if idle > WORTH_SHARING && tiles < SHARED_TILES {
-                    blocks = processors.min(tiles * stages / LEAST_SHARE);
+                    blocks = processors.min(tiles * stages * planes / LEAST_SHARE);
                     // Two parts a block; counts for the eight warps of a tile.
-                    let sums = processors * 2 * (256 * TILE_OUTPUTS) * size_of::<i32>();
+                    let sums = processors * 2 * TILE_SUMS * size_of::<i32>();
                     arguments.partials = self.shared_sums(sums + SHARED_TILES * 8 * size_of::<u32>())?;
                     arguments.arrived = arguments.partials + sums as u64;
                 }
-                Grid { blocks: (blocks, 1), threads: 384, shared: 10 * 16_384 + 32_768 + (2 * 10 + 1) * 8 }
+                Grid { blocks: (blocks, 1), threads: 384, shared }
             }
-            false => Grid { blocks: (of.rows.div_ceil(128), tiles), threads: 256, shared: 4 * 8192 },
+            false => Grid {
+                blocks: (of.rows.div_ceil(128), of.outputs.div_ceil(TILE_OUTPUTS)),
+                threads: 256,
+                shared: 4 * 8192,
+            },
         };
+        let source = if bits { &AFFINE } else { &AFFINE_WORDS };
         // SAFETY: the struct is the kernel's; matrices have `rows` rows of their strides, which are padded as the kernel
         // reads them, and weights and bias were laid out for these inputs and outputs.
-        unsafe { self.launch(&AFFINE, finish.kernel(bits), grid, Arguments::default().value(arguments)) }
+        unsafe { self.launch(source, finish.kernel(bits), grid, Arguments::default().value(arguments)) }
     }
 
     pub(in crate::compute) fn affine_sample(
