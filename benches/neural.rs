@@ -133,7 +133,8 @@ fn main() {
         return;
     }
     let count = if gpu { 2048 } else { 32 };
-    for (name, body, sites, count) in [("gan_805", dense(), 805, 300 * count), ("wgan_10k", published(), 10_000, count)] {
+    for (name, body, sites, count) in [("gan_805", dense(), 805, 300 * count), ("wgan_10k", published(), 10_000, count)]
+    {
         let mut drawer = Drawer::new(&generator(body, sites), sites);
         let mut workspace = Workspace::on(&device);
         drawer.place(&workspace).unwrap();

@@ -6,6 +6,7 @@
 // A state is 256 high + low as a weight is (weights.cuh), so that four planes of bytes are multiplied. All four products of
 // 128 inputs follow each other, so that states and weights come to shared memory once for a tile.
 
+#define GROUPS 2
 #include "pipeline.cuh"
 
 // Tiles of 128 rows x two tiles of weights: 64 rows and four panels of 64 outputs for a group. Wide rather than high, since a
@@ -31,7 +32,6 @@ struct Pipeline {
 struct Memory {
     unsigned char weights[WEIGHTS_SLOTS][WEIGHTS_BYTES];
     unsigned char states[GROUPS][STATES_SLOTS][STATES_BYTES];
-    Waiting waiting;
     Pipeline pipeline;
 };
 
@@ -240,8 +240,7 @@ __device__ __forceinline__ void affine(const Affine &of) {
             for (int i = 0; i < 4; i++) sum_at(sums, c + i) = wrapping_sum(sum_at(sums, c + i), i % 2 ? bias.y : bias.x);
         }
         if (end - begin < work.stages && !join_parts(of, work, tile, sums)) continue;
-        finish_tile<FINISH, 0, 2>(of, sums, tile % row_tiles * ROWS + group * 64 + warp * 16, first_output / 64,
-                                  memory.waiting);
+        finish_tile<FINISH, 0, 2>(of, sums, tile % row_tiles * ROWS + group * 64 + warp * 16, first_output / 64);
     }
 }
 

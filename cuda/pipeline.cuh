@@ -1,17 +1,16 @@
 // Products by groups of four warps (wgmma) for compute capability 9.0: what the kernels of affine.cu and affine_words.cu share.
 //
-// GROUPS groups of four warps multiply; the first threads of one more have factors copied to shared memory ahead of them, and
-// it leaves them its registers. A block takes tile after tile, and the second group is some way behind the first: while one
-// finishes a tile the other one multiplies.
+// GROUPS groups of four warps multiply, as many as the kernel says before it includes this; the first threads of one more have
+// factors copied to shared memory ahead of them, and it leaves them its registers. A block takes tile after tile, and each group
+// is some way behind the one before: while one finishes a tile others multiply.
 #pragma once
 
 #include "affine.cuh"
 
-#define GROUPS 2
 #define MULTIPLIERS (128 * GROUPS)
 #define BOUNDS __launch_bounds__(MULTIPLIERS + 128, 1)
-// What a thread of a group sums up of a tile.
-#define THREAD_SUMS 128
+// What a thread of a group sums up of a tile, which has 256 x 128 sums in all.
+#define THREAD_SUMS (256 * 128 / MULTIPLIERS)
 
 // How slots of shared memory that are filled in turn stand: one is full when what belongs in it has come, and empty when all
 // who read it have.
@@ -136,46 +135,22 @@ __device__ __forceinline__ bool join_parts(const Affine &of, const Work &work, u
     return true;
 }
 
-// Where threads put a quarter of their sums to finish them.
-struct Waiting {
-    int4 sums[THREAD_SUMS / 16][MULTIPLIERS];
-};
-
-// What becomes of a warp's sums of a tile. Half of a thread's are those of its rows, 8 apart, and two panels of 64 outputs; the
-// other half those of `DOWN` rows or `ACROSS` panels further on.
+// What becomes of a warp's sums of a tile. A thread's first 64 are those of its rows, 8 apart, and two panels of 64 outputs; the
+// next, where it has more, those of `DOWN` rows or `ACROSS` panels further on.
 template <Finish FINISH, unsigned DOWN, unsigned ACROSS, int PIECES, int EACH>
-__device__ __forceinline__ void finish_tile(const Affine &of, int (&sums)[PIECES][EACH], unsigned warp_row, unsigned panel,
-                                            Waiting &waiting) {
+__device__ __forceinline__ void finish_tile(const Affine &of, int (&sums)[PIECES][EACH], unsigned warp_row, unsigned panel) {
     const unsigned quad = threadIdx.x % 32 / 4;
-    // A row and a panel at a time, by way of shared memory: so the loop has few instructions, which stay in their cache. All of
-    // them at once would have warps wait for instructions.
 #pragma unroll 1
-    for (unsigned quarter = 0; quarter < 4; quarter++) {
-        const unsigned row = warp_row + quarter / 2 * DOWN, of_row = panel + quarter / 2 * ACROSS + quarter % 2;
-        if (row >= of.rows || (ACROSS && of_row * 64 >= of.outputs)) break;
+    for (unsigned half = 0; half < THREAD_SUMS / 64; half++) {
+        if (warp_row + half * DOWN >= of.rows || (ACROSS && (panel + half * ACROSS) * 64 >= of.outputs)) break;
 #pragma unroll
-        for (unsigned q = 0; q < 4; q++) {
-            if (q != quarter) continue;
-#pragma unroll
-            for (int at = 0; at < 8; at++) {
-                // Two pairs of a row, then of the row 8 further.
-                const int from = 32 * q + 8 * (at % 4) + 2 * (at / 4);
-                waiting.sums[at][threadIdx.x] = make_int4(sum_at(sums, from), sum_at(sums, from + 1), sum_at(sums, from + 4),
-                                                          sum_at(sums, from + 5));
-            }
-        }
-#pragma unroll 1
-        for (unsigned r = 0; r < 2; r++) {
+        for (int q = 0; q < 4; q++) {
             int inputs[16];
 #pragma unroll
-            for (int at = 0; at < 4; at++) {
-                const int4 four = waiting.sums[4 * r + at][threadIdx.x];
-                inputs[4 * at] = four.x;
-                inputs[4 * at + 1] = four.y;
-                inputs[4 * at + 2] = four.z;
-                inputs[4 * at + 3] = four.w;
-            }
-            finish_row<FINISH>(of, inputs, row + quad + 8 * r, of_row);
+            for (int c = 0; c < 16; c++) inputs[c] = sum_at(sums, 32 * (q / 2) + c / 2 * 4 + q % 2 * 2 + c % 2);
+            finish_row<FINISH>(of, inputs, warp_row + quad + half * DOWN + q % 2 * 8, panel + half * ACROSS + q / 2);
         }
+#pragma unroll
+        for (int c = 64; c < THREAD_SUMS; c++) sum_at(sums, c - 64) = sum_at(sums, c);
     }
 }
