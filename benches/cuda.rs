@@ -1,6 +1,6 @@
 //! What a GPU does in a second: sweeps, training, haplotypes into the caller's memory, and how long the first one takes.
 //!
-//! `cargo bench --bench cuda -- [cuda:N [PART…]]`, where parts are 512, 2048 and training; `benches/cuda.sh` runs it beside PyTorch. Lines are `name<TAB>value<TAB>unit`, medians of
+//! `cargo bench --bench cuda -- [cuda:N [PART…]]`, where parts are 512, 2048, training and relu; `benches/cuda.sh` runs it beside PyTorch. Lines are `name<TAB>value<TAB>unit`, medians of
 //! seven; those that begin with `#` say what was measured. One multiplication with its addition counts as two operations.
 
 use haploom::compute::{Device, DeviceChoice, Noise, States};
@@ -40,9 +40,11 @@ fn main() {
             sweeps(&device, units, &machine(units));
         }
     }
+    // The literature's machine, and one of the units that are the default here.
     if wanted("training") {
-        // The literature's machine, and one of the units that are the default here.
         training(&device, "bernoulli", "updates_2000");
+    }
+    if wanted("relu") {
         training(&device, "relu", "updates_2000_relu");
     }
 }
