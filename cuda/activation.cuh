@@ -42,25 +42,25 @@ __device__ __noinline__ unsigned are_on(int4 inputs, float scale, uint4 words) {
            (unsigned)is_on(inputs.z, scale, words.z) << 2 | (unsigned)is_on(inputs.w, scale, words.w) << 3;
 }
 
-// Which of eight units are on: unit c's answer is the sign of `answers[c]`. `slope` is -scale / ln 2.
+// Which of 16 units are on: unit c's answer is the sign of `answers[c]`. `slope` is -scale / ln 2.
 //
 // u (1 + e^-x) - 1 is taken by fast instructions first. Near its zero e^-x is at most 2^24, so the fused terms are within
 // 4e-6 of the processor's: where they are further than 2^-16 from 0 the sign is the processor's, and where one of four
 // is not (once in some ten thousand units) the processor's operations decide.
-__device__ __forceinline__ void decide(const int (&inputs)[8], float scale, float slope, const unsigned (&words)[8],
-                                       float (&answers)[8]) {
-    const float NEAR = 1.52587890625e-5f;
-    float least[2] = {1.0f, 1.0f};
+__device__ __forceinline__ void decide(const int (&inputs)[16], float scale, float slope, const unsigned (&words)[16],
+                                       float (&answers)[16]) {
+    float least[4] = {1.0f, 1.0f, 1.0f, 1.0f};
 #pragma unroll
-    for (int c = 0; c < 8; c++) {
+    for (int c = 0; c < 16; c++) {
         // 1 + (word >> 9) 2^-23 less 1 - 2^-24: the processor's u, exactly.
         const float u = __uint_as_float(__funnelshift_r(words[c], 0x7fu, 9)) - 0.999999940395355224609375f;
         answers[c] = __fmaf_rn(u, exp2_fast((float)inputs[c] * slope), u - 1.0f);
         least[c / 4] = fminf(least[c / 4], fabsf(answers[c]));
     }
-    if (__builtin_expect(fminf(least[0], least[1]) < NEAR, 0)) {
+    const float NEAR = 1.52587890625e-5f;
+    if (__builtin_expect(fminf(fminf(least[0], least[1]), fminf(least[2], least[3])) < NEAR, 0)) {
 #pragma unroll
-        for (int c = 0; c < 8; c += 4) {
+        for (int c = 0; c < 16; c += 4) {
             if (least[c / 4] >= NEAR) continue;
             const unsigned on = are_on(make_int4(inputs[c], inputs[c + 1], inputs[c + 2], inputs[c + 3]), scale,
                                        make_uint4(words[c], words[c + 1], words[c + 2], words[c + 3]));

@@ -16,24 +16,19 @@ enum Form { BITS, WORDS };
 #define STAGE_INPUTS (HAPLOOM_HOPPER ? 128 : 64)
 #define STAGE_BYTES (STAGE_INPUTS * TILE_OUTPUTS)
 
-// Four groups of four warps multiply on Hopper.
-#define GROUPS 4
-// What a warp (sm_80) or a group has: halves of 16 or of 64 rows.
-#define HALVES (HAPLOOM_HOPPER ? 4 / GROUPS : 2)
-
-// A stage's states of a thread's rows: two for each half.
+// A stage's states of a thread's four rows: two for each half of 16 (sm_80) or 64 rows.
 template <Form FORM>
 struct Fragments;
 
 template <>
 struct Fragments<BITS> {
-    unsigned rows[2 * HALVES];
+    unsigned rows[4];
 
     // Stages of 64 inputs read the same 128, two at a time.
-    __device__ __forceinline__ void load(const unsigned char *const (&row)[2 * HALVES], unsigned stage) {
+    __device__ __forceinline__ void load(const unsigned char *const (&row)[4], unsigned stage) {
         const unsigned t = threadIdx.x % 4, first = stage * STAGE_INPUTS;
 #pragma unroll
-        for (int i = 0; i < 2 * HALVES; i++) {
+        for (int i = 0; i < 4; i++) {
             rows[i] = *(const unsigned *)(row[i] + first / PADDED * (PADDED / 8) + t * 4) >> (first % PADDED / 16);
         }
     }
@@ -213,16 +208,19 @@ AFFINE(affine_words_keep, BOUNDS, WORDS, KEEP)
 
 #include "pipeline.cuh"
 
-// Tiles of 256 rows x 128 outputs. First all stages of the high plane, then those of the low one.
+// Tiles of 256 rows x 128 outputs, of which a group has two halves of 64 rows. First all stages of the high plane, then those
+// of the low one.
+#define HALVES 2
 #define ROWS (64 * GROUPS * HALVES)
 #define STAGES 12
-// Stages that a group is behind the one before it.
-#define LAG 2u
+// Stages that the second group is behind: what it multiplies while the first one finishes a tile. The rest of the slots is
+// for copies that are under way.
+#define LAG 1u
 
-// Where copies and products stand; `ahead` when a group is LAG stages ahead of the next one.
+// Where copies and products stand; `ahead` when the first group is LAG stages ahead.
 struct Pipeline {
     Ring<STAGES> weights;
-    unsigned long long ahead[GROUPS - 1];
+    unsigned long long ahead;
 };
 
 // What a block has in shared memory.
@@ -237,7 +235,6 @@ __device__ __forceinline__ void multiply_plane(int (&sums)[HALVES][64], const un
                                                Fragments<BITS> &next, unsigned begin, unsigned end, unsigned stages,
                                                Slot<STAGES> &slot, unsigned &lead, Pipeline &pipeline, unsigned shared) {
     const bool tells = threadIdx.x % 32 == 0;
-    const unsigned group = threadIdx.x / 128;
     unsigned a[2][HALVES][4];
     unsigned before = 0;
     for (unsigned stage = begin; stage < end; stage++) {
@@ -263,7 +260,7 @@ __device__ __forceinline__ void multiply_plane(int (&sums)[HALVES][64], const un
         }
         before = slot.number;
         slot.advance();
-        if (--lead == 0 && tells && group < GROUPS - 1) barrier_arrive(&pipeline.ahead[group]);
+        if (--lead == 0 && tells && threadIdx.x < 128) barrier_arrive(&pipeline.ahead);
     }
     group_wait<0>();
     if (begin < end && tells) barrier_arrive(&pipeline.weights.empty[before]);
@@ -282,7 +279,7 @@ __device__ __forceinline__ void affine(const Affine &of) {
     const unsigned count = work.count();
     if (threadIdx.x == 0) {
         pipeline.weights.begin(MULTIPLIERS / 32);
-        for (int group = 0; group < GROUPS - 1; group++) barrier_begin(&pipeline.ahead[group], 4);
+        barrier_begin(&pipeline.ahead, 4);
         barrier_visible();
     }
     __syncthreads();
@@ -304,12 +301,12 @@ __device__ __forceinline__ void affine(const Affine &of) {
         return;
     }
     // 65,536 registers for all threads of a block: what 128 x 24 leave, in steps of 8 a thread.
-    registers_raise<GROUPS == 4 ? 120 : 240>();
+    registers_raise<240>();
     const unsigned group = threadIdx.x / 128, warp = threadIdx.x % 128 / 32, quad = threadIdx.x % 32 / 4;
     const unsigned shared_at = shared_address(memory.weights);
-    // Stages until the next group may begin: within the first tile.
+    // Stages until the first group is far enough ahead: within its first tile.
     unsigned lead = count == 0 ? 0 : min(LAG, work.end(work.tile(0)) - work.begin(work.tile(0)));
-    if (group > 0 && lead > 0) barrier_wait(&pipeline.ahead[group - 1], 0);
+    if (group == 1 && lead > 0) barrier_wait(&pipeline.ahead, 0);
     for (unsigned n = 0; n < count; n++) {
         const unsigned tile = work.tile(n), begin = work.begin(tile), end = work.end(tile);
         const unsigned warp_row = tile % row_tiles * ROWS + group * 64 * HALVES + warp * 16;

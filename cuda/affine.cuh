@@ -34,34 +34,24 @@ __device__ __forceinline__ void finish_row(const Affine &of, const int (&inputs)
         const unsigned long long chunk = position_of(of.noise) / 64 + panel;
         const float slope = of.scale * -1.44269504088896340736f;
         unsigned bits[2] = {0, 0};
-        // The thread's outputs of a panel are those of four counters, all four words of each: output 8 j + 2 t + i has word j / 2 of
-        // counter 8 (j % 2) + 2 t + i. Two are drawn at a time, so that the rounds of one are done while those of the other are
-        // waited for.
+        // The thread's outputs of a panel are those of four counters, all four words of each. They are drawn first, so that
+        // the rounds of one are done while those of another are waited for.
+        unsigned words[16];
 #pragma unroll
-        for (int odd = 0; odd < 2; odd++) {
-            unsigned words[8];
-            int of_words[8];
+        for (int lane = 0; lane < 4; lane++) {
+            unsigned drawn[4];
+            random_words(of.noise.seed, of.noise.first + r, chunk, 8 * (lane / 2) + 2 * t + lane % 2, drawn);
+            // Output 16 w + 8 (lane / 2) + 2 t + lane % 2 has word w.
 #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                unsigned drawn[4];
-                random_words(of.noise.seed, of.noise.first + r, chunk, 8 * odd + 2 * t + i, drawn);
+            for (int w = 0; w < 4; w++) words[2 * (2 * w + lane / 2) + lane % 2] = drawn[w];
+        }
+        float answers[16];
+        decide(inputs, of.scale, slope, words, answers);
+        // Output 8 j + 2 t + i is bit 8 j + 2 t + i: from the last one on, each moves those before it up.
 #pragma unroll
-                for (int w = 0; w < 4; w++) {
-                    words[2 * w + i] = drawn[w];
-                    of_words[2 * w + i] = inputs[2 * (2 * w + odd) + i];
-                }
-            }
-            float answers[8];
-            decide(of_words, of.scale, slope, words, answers);
-            // From the last one on, each moves those before it up: pairs are 16 apart.
-#pragma unroll
-            for (int w = 0; w < 4; w += 2) {
-                unsigned four = __funnelshift_l(__float_as_uint(answers[2 * w + 3]), 0, 1);
-                four = __funnelshift_l(__float_as_uint(answers[2 * w + 2]), four, 1) << 14;
-                four = __funnelshift_l(__float_as_uint(answers[2 * w + 1]), four, 1);
-                four = __funnelshift_l(__float_as_uint(answers[2 * w]), four, 1);
-                bits[w / 2] |= four << (8 * odd);
-            }
+        for (int c = 15; c >= 0; c--) {
+            unsigned &half = bits[c / 8];
+            half = __funnelshift_l(__float_as_uint(answers[c]), c % 2 && c % 8 != 7 ? half << 6 : half, 1);
         }
 #pragma unroll
         for (int i = 0; i < 2; i++) {

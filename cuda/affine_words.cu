@@ -6,7 +6,6 @@
 // A state is 256 high + low as a weight is (weights.cuh), so that four planes of bytes are multiplied. All four products of
 // 128 inputs follow each other, so that states and weights come to shared memory once for a tile.
 
-#define GROUPS 2
 #include "pipeline.cuh"
 
 // Tiles of 128 rows x two tiles of weights: 64 rows and four panels of 64 outputs for a group. Wide rather than high, since a

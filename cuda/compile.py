@@ -245,6 +245,27 @@ def taken(said, where):
     return kernels, problems
 
 
+def pools(text, kernels, where):
+    """Problems of kernels whose warps exchange registers (`setmaxnreg`): what they ask for is not more than what all threads
+    of a block were given at the start. Warps that ask for more wait for ever. The last 128 threads give, the others take."""
+    problems = []
+    for entry in re.split(r"(?=\.entry )", text)[1:]:
+        name = re.match(r"\.entry (\w+)", entry)[1]
+        asked = {way: int(n) for way, n in re.findall(r"setmaxnreg\.(inc|dec)\.sync\.aligned\.u32 (\d+)", entry)}
+        threads = re.search(r"\.maxntid (\d+)", entry)
+        if not asked:
+            continue
+        if not threads or set(asked) != {"inc", "dec"}:
+            problems.append(f"{where}: {name}: setmaxnreg takes or gives alone, or there are no launch bounds")
+            continue
+        threads = int(threads[1])
+        given = threads * (kernels[name]["registers"] + 7 & ~7)
+        wanted = (threads - 128) * asked["inc"] + 128 * asked["dec"]
+        if wanted > given:
+            problems.append(f"{where}: {name}: {wanted} registers are asked for (setmaxnreg), and {given} are there")
+    return problems
+
+
 def assembled(sources, output, folder):
     """Assembles everything into the folder. What kernels take: (PTX's name, GPU, {kernel: {what: number}})."""
     ptxas = tool("nvidia-cuda-nvcc-cu12", "nvidia/cuda_nvcc/bin/ptxas")
@@ -260,6 +281,7 @@ def assembled(sources, output, folder):
         if done.returncode != 0:
             return None, [f"{shown(ptx)} for {gpu}: ptxas: {line}" for line in said.splitlines() or ["failed"]]
         kernels, problems = taken(said, f"{shown(ptx)} for {gpu}")
+        problems += pools(ptx.read_text(), kernels, f"{shown(ptx)} for {gpu}")
         return (ptx.stem, gpu, kernels), problems
 
     results, problems = [], []

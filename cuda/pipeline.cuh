@@ -1,16 +1,17 @@
 // Products by groups of four warps (wgmma) for compute capability 9.0: what the kernels of affine.cu and affine_words.cu share.
 //
-// GROUPS groups of four warps multiply, as many as the kernel says before it includes this; the first threads of one more have
-// factors copied to shared memory ahead of them, and it leaves them its registers. A block takes tile after tile, and each group
-// is some way behind the one before: while one finishes a tile others multiply.
+// GROUPS groups of four warps multiply; the first threads of one more have factors copied to shared memory ahead of them, and
+// it leaves them its registers. A block takes tile after tile, and the second group is some way behind the first: while one
+// finishes a tile the other one multiplies.
 #pragma once
 
 #include "affine.cuh"
 
+#define GROUPS 2
 #define MULTIPLIERS (128 * GROUPS)
 #define BOUNDS __launch_bounds__(MULTIPLIERS + 128, 1)
-// What a thread of a group sums up of a tile, which has 256 x 128 sums in all.
-#define THREAD_SUMS (256 * 128 / MULTIPLIERS)
+// What a thread of a group sums up of a tile.
+#define THREAD_SUMS 128
 
 // How slots of shared memory that are filled in turn stand: one is full when what belongs in it has come, and empty when all
 // who read it have.
@@ -135,13 +136,14 @@ __device__ __forceinline__ bool join_parts(const Affine &of, const Work &work, u
     return true;
 }
 
-// What becomes of a warp's sums of a tile. A thread's first 64 are those of its rows, 8 apart, and two panels of 64 outputs; the
-// next, where it has more, those of `DOWN` rows or `ACROSS` panels further on.
+// What becomes of a warp's sums of a tile. Half of a thread's are those of its rows, 8 apart, and two panels of 64 outputs; the
+// other half those of `DOWN` rows or `ACROSS` panels further on.
 template <Finish FINISH, unsigned DOWN, unsigned ACROSS, int PIECES, int EACH>
 __device__ __forceinline__ void finish_tile(const Affine &of, int (&sums)[PIECES][EACH], unsigned warp_row, unsigned panel) {
     const unsigned quad = threadIdx.x % 32 / 4;
+    // The instructions of both halves at once would not stay in their cache.
 #pragma unroll 1
-    for (unsigned half = 0; half < THREAD_SUMS / 64; half++) {
+    for (unsigned half = 0; half < 2; half++) {
         if (warp_row + half * DOWN >= of.rows || (ACROSS && (panel + half * ACROSS) * 64 >= of.outputs)) break;
 #pragma unroll
         for (int q = 0; q < 4; q++) {
@@ -151,6 +153,6 @@ __device__ __forceinline__ void finish_tile(const Affine &of, int (&sums)[PIECES
             finish_row<FINISH>(of, inputs, warp_row + quad + half * DOWN + q % 2 * 8, panel + half * ACROSS + q / 2);
         }
 #pragma unroll
-        for (int c = 64; c < THREAD_SUMS; c++) sum_at(sums, c - 64) = sum_at(sums, c);
+        for (int c = 0; c < THREAD_SUMS / 2; c++) sum_at(sums, c) = sum_at(sums, THREAD_SUMS / 2 + c);
     }
 }

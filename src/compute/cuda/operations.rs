@@ -64,18 +64,15 @@ struct Tiles {
     /// Stages over 128 inputs, and the planes of a tile that are multiplied in each.
     stages: usize,
     planes: usize,
-    /// Threads of a block: those that multiply, and 128.
-    threads: usize,
     /// Bytes of shared memory.
     shared: usize,
 }
 
-/// The tiles of cuda/affine.cu (`Memory`): twelve slots, each with a barrier to fill it and one to empty it, and three barriers more.
-const BITS: Tiles =
-    Tiles { rows: 256, outputs: 128, stages: 2, planes: 1, threads: 640, shared: 12 * 16_384 + (2 * 12 + 3) * 8 };
+/// The tiles of cuda/affine.cu (`Memory`): twelve slots, each with a barrier to fill it and one to empty it, and one barrier more.
+const BITS: Tiles = Tiles { rows: 256, outputs: 128, stages: 2, planes: 1, shared: 12 * 16_384 + (2 * 12 + 1) * 8 };
 /// Those of cuda/affine_words.cu (`Memory`): four slots of weights, two of states for each of two groups, and their barriers.
 const WORDS: Tiles =
-    Tiles { rows: 128, outputs: 256, stages: 1, planes: 4, threads: 384, shared: 4 * 32_768 + 4 * 16_384 + 144 };
+    Tiles { rows: 128, outputs: 256, stages: 1, planes: 4, shared: 4 * 32_768 + 4 * 16_384 + (2 * (4 + 4) + 1) * 8 };
 
 /// Bytes of a laid-out weight matrix: see cuda/weights.cuh.
 fn laid_out_bytes(inputs: usize, outputs: usize) -> usize {
@@ -160,7 +157,7 @@ impl Cuda {
         // Rows of a tile, threads, shared memory: ROWS, THREADS, STAGES x STAGE_BYTES in cuda/affine.cu; for Hopper as below.
         let grid = match self.is_hopper() {
             true => {
-                let Tiles { rows, outputs, stages, planes, threads, shared } = if bits { BITS } else { WORDS };
+                let Tiles { rows, outputs, stages, planes, shared } = if bits { BITS } else { WORDS };
                 let processors = self.description().processors;
                 let tiles = of.rows.div_ceil(rows) * of.outputs.div_ceil(outputs);
                 let stages = of.inputs.div_ceil(128) * stages;
@@ -169,12 +166,12 @@ impl Cuda {
                 let idle = (tiles.div_ceil(processors) * processors - tiles) * stages * planes / processors;
                 if idle > WORTH_SHARING && tiles < SHARED_TILES {
                     blocks = processors.min(tiles * stages * planes / LEAST_SHARE);
-                    // Two parts a block; counts for the warps of a tile, up to 16.
+                    // Two parts a block; counts for the eight warps of a tile.
                     let sums = processors * 2 * TILE_SUMS * size_of::<i32>();
-                    arguments.partials = self.shared_sums(sums + SHARED_TILES * 16 * size_of::<u32>())?;
+                    arguments.partials = self.shared_sums(sums + SHARED_TILES * 8 * size_of::<u32>())?;
                     arguments.arrived = arguments.partials + sums as u64;
                 }
-                Grid { blocks: (blocks, 1), threads, shared }
+                Grid { blocks: (blocks, 1), threads: 384, shared }
             }
             false => Grid {
                 blocks: (of.rows.div_ceil(128), of.outputs.div_ceil(TILE_OUTPUTS)),
