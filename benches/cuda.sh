@@ -22,11 +22,11 @@ limit=(timeout -k 5 "${LIMIT:-300}")
 networks=${NETWORKS:-$(cargo test --release --locked --test cuda_networks --no-run --message-format=short 2>&1 |
     sed -n 's/.*(\(target[^)]*cuda_networks[^)]*\)).*/\1/p')}
 "${limit[@]}" "$networks" --ignored --test-threads 1 2>&1 | tee "$out/networks.txt" | tail -n 4
-"$bench" cuda:0 >"$out/first.txt"
-"$bench" cuda:0 | tee "$out/haploom.txt"
+"${limit[@]}" "$bench" cuda:0 >"$out/first.txt"
+"${limit[@]}" "$bench" cuda:0 | tee "$out/haploom.txt"
 "${PYTHON:-python3}" benches/cuda_peers.py 2>"$out/peers.err" | tee "$out/peers.txt" || cat "$out/peers.err"
 neural=${NEURAL:-$(cargo bench --locked --bench neural --no-run 2>&1 | sed -n 's/.*(\(target[^)]*neural[^)]*\)).*/\1/p')}
-"$neural" cuda:0 | tee "$out/neural.txt"
+"${limit[@]}" "$neural" cuda:0 | tee "$out/neural.txt"
 "${PYTHON:-python3}" benches/neural_peers.py 8 32 cuda 2>>"$out/peers.err" | tee "$out/neural_peers.txt" || cat "$out/peers.err"
 if command -v compute-sanitizer >/dev/null; then
     compute-sanitizer --error-exitcode 1 "$twins" --ignored --test-threads 1 >"$out/sanitizer.txt" 2>&1 &&
@@ -49,7 +49,7 @@ awk -F'\t' '
                 printf "sweep of %d: %.2f times %s\n", n, value["sweep_" n "_" peers[i]] / value["sweep_" n], peers[i]
         split("wgan_10k_critic_step wgan_10k_generator_step", ours, " ")
         split("wgan_critic_step wgan_generator_step", theirs, " ")
-        for (n = 1; n <= 2; n++) if (value[theirs[n]])
+        for (n = 1; n <= 2; n++) if (value[theirs[n]] && value[theirs[n] "_bf16"] && value[ours[n]])
             printf "%s: %.2f times PyTorch, %.2f times in bfloat16\n", theirs[n], value[theirs[n]] / value[ours[n]],
                 value[theirs[n] "_bf16"] / value[ours[n]]
         for (i in peers) if (value["updates_2000_" peers[i]])

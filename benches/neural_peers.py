@@ -140,7 +140,7 @@ def gan():
 # The convolutional WGAN: convolutions of three, normalisation, LeakyReLU.
 
 LAST, DOUBLINGS, UNIT, PACK = 4, 12, 10, 3
-WGAN_SAMPLES = 8 if DEVICE == "cpu" else 256
+WGAN_SAMPLES = 8 if DEVICE == "cpu" else 2048
 STAGES = DOUBLINGS // 2
 POSITIONS = LAST * 2**DOUBLINGS - 1
 

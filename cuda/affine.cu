@@ -213,34 +213,25 @@ AFFINE(affine_words_keep, BOUNDS, WORDS, KEEP)
 #define HALVES 2
 #define ROWS (64 * GROUPS * HALVES)
 #define STAGES 12
-// Stages that the second group is behind: what it multiplies while the first one finishes a tile. The rest of the slots is
-// for copies that are under way.
-#define LAG 1u
-
-// Where copies and products stand; `ahead` when the first group is LAG stages ahead.
-struct Pipeline {
-    Ring<STAGES> weights;
-    unsigned long long ahead;
-};
 
 // What a block has in shared memory.
 struct Memory {
     unsigned char weights[STAGES][STAGE_BYTES];
-    Pipeline pipeline;
+    Ring<STAGES> ring;
 };
 
 // Sums of stages `begin` to `end` of a plane.
 template <bool SIGNED>
 __device__ __forceinline__ void multiply_plane(int (&sums)[HALVES][64], const unsigned char *const (&row)[2 * HALVES],
                                                Fragments<BITS> &next, unsigned begin, unsigned end, unsigned stages,
-                                               Slot<STAGES> &slot, unsigned &lead, Pipeline &pipeline, unsigned shared) {
+                                               Slot<STAGES> &slot, Ring<STAGES> &ring, unsigned shared) {
     const bool tells = threadIdx.x % 32 == 0;
     unsigned a[2][HALVES][4];
     unsigned before = 0;
     for (unsigned stage = begin; stage < end; stage++) {
         Fragments<BITS> now = next;
         next.load(row, stage + 1 == stages ? 0 : stage + 1);
-        barrier_wait(&pipeline.weights.full[slot.number], slot.parity);
+        barrier_wait(&ring.full[slot.number], slot.parity);
         const unsigned at = shared + slot.number * STAGE_BYTES;
 #pragma unroll
         for (int k = 0; k < 4; k++) {
@@ -256,21 +247,20 @@ __device__ __forceinline__ void multiply_plane(int (&sums)[HALVES][64], const un
             group_commit();
             group_wait<1>();
             // The products of the stage before are done with its weights.
-            if (k == 0 && stage > begin && tells) barrier_arrive(&pipeline.weights.empty[before]);
+            if (k == 0 && stage > begin && tells) barrier_arrive(&ring.empty[before]);
         }
         before = slot.number;
         slot.advance();
-        if (--lead == 0 && tells && threadIdx.x < 128) barrier_arrive(&pipeline.ahead);
     }
     group_wait<0>();
-    if (begin < end && tells) barrier_arrive(&pipeline.weights.empty[before]);
+    if (begin < end && tells) barrier_arrive(&ring.empty[before]);
 }
 
 template <Finish FINISH>
 __device__ __forceinline__ void affine(const Affine &of) {
     DYNAMIC_SHARED(shared);
     Memory &memory = *(Memory *)shared;
-    Pipeline &pipeline = memory.pipeline;
+    Ring<STAGES> &ring = memory.ring;
     const unsigned chunks = chunks_of(of.inputs);
     // Of a plane.
     const unsigned stages = chunks / (STAGE_INPUTS / 16);
@@ -278,8 +268,7 @@ __device__ __forceinline__ void affine(const Affine &of) {
     const Work work(of, row_tiles * tiles_of(of.outputs), stages * 2);
     const unsigned count = work.count();
     if (threadIdx.x == 0) {
-        pipeline.weights.begin(MULTIPLIERS / 32);
-        barrier_begin(&pipeline.ahead, 4);
+        ring.begin(MULTIPLIERS / 32);
         barrier_visible();
     }
     __syncthreads();
@@ -292,10 +281,10 @@ __device__ __forceinline__ void affine(const Affine &of) {
             for (unsigned i = work.begin(tile); i < end; i++, slot.advance()) {
                 const unsigned char *from = plane_of(of.weights, tile / row_tiles, i / stages, chunks);
                 // The slot's first use waits for nobody: the phase before the first counts as over.
-                barrier_wait(&pipeline.weights.empty[slot.number], slot.parity ^ 1);
-                barrier_expect(&pipeline.weights.full[slot.number], STAGE_BYTES);
+                barrier_wait(&ring.empty[slot.number], slot.parity ^ 1);
+                barrier_expect(&ring.full[slot.number], STAGE_BYTES);
                 bulk_copy(memory.weights[slot.number], from + (unsigned long long)(i % stages) * STAGE_BYTES, STAGE_BYTES,
-                          &pipeline.weights.full[slot.number]);
+                          &ring.full[slot.number]);
             }
         }
         return;
@@ -304,9 +293,6 @@ __device__ __forceinline__ void affine(const Affine &of) {
     registers_raise<240>();
     const unsigned group = threadIdx.x / 128, warp = threadIdx.x % 128 / 32, quad = threadIdx.x % 32 / 4;
     const unsigned shared_at = shared_address(memory.weights);
-    // Stages until the first group is far enough ahead: within its first tile.
-    unsigned lead = count == 0 ? 0 : min(LAG, work.end(work.tile(0)) - work.begin(work.tile(0)));
-    if (group == 1 && lead > 0) barrier_wait(&pipeline.ahead, 0);
     for (unsigned n = 0; n < count; n++) {
         const unsigned tile = work.tile(n), begin = work.begin(tile), end = work.end(tile);
         const unsigned warp_row = tile % row_tiles * ROWS + group * 64 * HALVES + warp * 16;
@@ -322,7 +308,7 @@ __device__ __forceinline__ void affine(const Affine &of) {
         next.load(row, begin % stages);
         const unsigned first_output = tile / row_tiles * TILE_OUTPUTS;
         // One plane after another, without a branch between: registers of sums have to stay where they are.
-        multiply_plane<true>(sums, row, next, begin, min(end, stages), stages, slot, lead, pipeline, shared_at);
+        multiply_plane<true>(sums, row, next, begin, min(end, stages), stages, slot, ring, shared_at);
 #pragma unroll
         for (int c = 0; c < 64; c += 4) {
             // The bias comes once for a tile.
@@ -333,8 +319,8 @@ __device__ __forceinline__ void affine(const Affine &of) {
                 for (int i = 0; i < 4; i++) sums[h][c + i] = wrapping_sum(shifted(sums[h][c + i]), i % 2 ? bias.y : bias.x);
             }
         }
-        multiply_plane<false>(sums, row, next, max(begin, stages) - stages, max(end, stages) - stages, stages, slot, lead,
-                              pipeline, shared_at);
+        multiply_plane<false>(sums, row, next, max(begin, stages) - stages, max(end, stages) - stages, stages, slot, ring,
+                              shared_at);
         if (end - begin < work.stages && !join_parts(of, work, tile, sums)) continue;
         finish_tile<FINISH, 64, 0>(of, sums, warp_row, first_output / 64);
     }

@@ -84,6 +84,6 @@ __device__ __forceinline__ int2 bias_at(const Affine &of, unsigned column) {
 }
 
 // A kernel, all of which is `affine` with these template arguments.
-#define AFFINE(name, bounds, ...)                                                          \
+#define AFFINE(name, bounds, ...)                                                  \
     extern "C" __global__ void bounds name(Affine of) { affine<__VA_ARGS__>(of); } \
     KERNEL(name)

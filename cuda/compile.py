@@ -4,7 +4,8 @@
     compile.py                      writes ptx/NAME.FAMILY.ptx of each NAME.cu, and removes others (`make ptx`)
     compile.py --check              compares ptx/ with what the sources give
     compile.py --assemble DIR       assembles ptx/ for every GPU of its family into DIR/NAME.FAMILY.GPU.cubin, and
-                                    compares what each kernel takes with bounds.json
+                                    compares what each kernel takes with bounds.json, and what warps ask for by
+                                    setmaxnreg with what their block has
     compile.py --disassemble DIR    disassembles those into DIR/NAME.FAMILY.GPU.sass, and looks for the instructions
                                     that the sources promise
     compile.py --bounds             writes bounds.json anew, of what kernels take now: look at the difference

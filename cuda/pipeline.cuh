@@ -1,8 +1,7 @@
 // Products by groups of four warps (wgmma) for compute capability 9.0: what the kernels of affine.cu and affine_words.cu share.
 //
 // GROUPS groups of four warps multiply; the first threads of one more have factors copied to shared memory ahead of them, and
-// it leaves them its registers. A block takes tile after tile, and the second group is some way behind the first: while one
-// finishes a tile the other one multiplies.
+// it leaves them its registers. A block takes tile after tile, so that factors of the next one come while one is finished.
 #pragma once
 
 #include "affine.cuh"
@@ -112,14 +111,15 @@ __device__ __forceinline__ bool join_parts(const Affine &of, const Work &work, u
             own[c / 4 * MULTIPLIERS] =
                 make_int4(sum_at(sums, c), sum_at(sums, c + 1), sum_at(sums, c + 2), sum_at(sums, c + 3));
         }
-        __threadfence();
         __syncwarp();
+        __threadfence();
         before = lane == 0 ? atomicAdd(arrived, 1u) : 0u;
         before = __shfl_sync(0xffffffffu, before, 0);
         if (before < last - first) return false;
     }
     // The next product begins with none.
     if (lane == 0) *arrived = 0;
+    __syncwarp();
     __threadfence();
     for (unsigned block = first; block <= last; block++) {
         if (block == blockIdx.x) continue;

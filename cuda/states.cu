@@ -183,8 +183,8 @@ extern "C" __global__ void __launch_bounds__(256) column_sums(const void *states
         for (unsigned n = 0; n < 8; n++) atomicAdd(&counts[n][lane], own[n]);
         __syncthreads();
         for (unsigned c = threadIdx.x; first + c < end; c += 256) {
-            const int count = words ? counts[c % 8][c / 8] : counts[c % 8][c / 32] >> c % 32 / 8 * 8 & 255u;
-            atomicAdd(&sums[first + c], (unsigned long long)count);
+            const int sum = words ? counts[c % 8][c / 8] : counts[c % 8][c / 32] >> c % 32 / 8 * 8 & 255u;
+            atomicAdd(&sums[first + c], (unsigned long long)sum);
         }
         __syncthreads();
     }

@@ -158,9 +158,10 @@ mod twins {
         Stream::new(seed, Purpose::Evaluate, 0).reader(0)
     }
 
-    /// Shapes that fill tiles, and that do not: rows, inputs, outputs. The last but two has several tiles for each of the
-    /// emulator's five processors; the last two are of tiles that blocks share: of 9.0, on few processors as on many.
-    const SHAPES: [(usize, usize, usize); 10] = [
+    /// Shapes that fill tiles, and that do not: rows, inputs, outputs. Those from 700 rows on are for Hopper: several tiles for
+    /// each of the emulator's five processors, tiles that blocks share, on few processors as on many, and some that are just too
+    /// small for that, as bits and as numbers.
+    const SHAPES: [(usize, usize, usize); 12] = [
         (1, 1, 1),
         (3, 63, 65),
         (130, 64, 128),
@@ -170,6 +171,8 @@ mod twins {
         (500, 70, 65),
         (700, 200, 300),
         (100, 2000, 100),
+        (100, 700, 100),
+        (100, 300, 100),
         (300, 1500, 260),
     ];
 

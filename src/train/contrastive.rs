@@ -252,13 +252,9 @@ impl Trainer {
             (Some(chains), Some(rung)) => Some((HalfSteps::new(device, rung)?, unpacked(chains)?)),
             _ => None,
         };
-        let data_there = match device {
-            Device::Cpu(_) => None,
-            Device::Cuda(_) => unpacked(&data).ok(),
-        };
         let parameters = Parameters::new(device, state.rbm)?;
         let [w, b, c] = state.moments.map(|moments| moments.on(device));
-        Ok(Trainer {
+        let mut trainer = Trainer {
             frequencies: Buffer::upload(device, frequencies(&data).into_iter().map(|f| f as f32).collect())?,
             starts: StartDraws::new(device, settings.sampling().0, &mixture)?,
             mixture,
@@ -281,10 +277,18 @@ impl Trainer {
                 gradient: Gradient::zeros(device, sites, hidden_units)?,
             },
             data,
-            data_there,
+            data_there: None,
             device: device.clone(),
             settings,
-        })
+        };
+        if let Device::Cuda(cuda) = device {
+            // What has to be there is there already, and comes first where memory is short.
+            let bytes = trainer.data.rows() * trainer.chains.stride() / 8;
+            if bytes < cuda.free_memory() / 4 {
+                trainer.data_there = Some(unpacked(&trainer.data)?);
+            }
+        }
+        Ok(trainer)
     }
 
     /// What a checkpoint has to keep.

@@ -50,7 +50,7 @@ const TILE_OUTPUTS: usize = 128;
 const WORTH_SHARING: usize = 8;
 /// The fewest that a block's share has: the last to come to a tile adds up what the others left, one after another.
 const LEAST_SHARE: usize = 16;
-/// More tiles than this are not shared: so many rounds leave little.
+/// So many tiles are not shared: many rounds leave little.
 const SHARED_TILES: usize = 2048;
 
 /// Sums of a tile of Hopper's kernels, whatever its shape.
@@ -68,8 +68,8 @@ struct Tiles {
     shared: usize,
 }
 
-/// The tiles of cuda/affine.cu (`Memory`): twelve slots, each with a barrier to fill it and one to empty it, and one barrier more.
-const BITS: Tiles = Tiles { rows: 256, outputs: 128, stages: 2, planes: 1, shared: 12 * 16_384 + (2 * 12 + 1) * 8 };
+/// The tiles of cuda/affine.cu (`Memory`): twelve slots, each with a barrier to fill it and one to empty it.
+const BITS: Tiles = Tiles { rows: 256, outputs: 128, stages: 2, planes: 1, shared: 12 * (16_384 + 2 * 8) };
 /// Those of cuda/affine_words.cu (`Memory`): four slots of weights, two of states for each of two groups, and their barriers.
 const WORDS: Tiles =
     Tiles { rows: 128, outputs: 256, stages: 1, planes: 4, shared: 4 * 32_768 + 4 * 16_384 + (2 * (4 + 4) + 1) * 8 };
@@ -138,6 +138,8 @@ impl Cuda {
         if of.rows == 0 || of.outputs == 0 {
             return Ok(());
         }
+        // Blocks without a stage would wait for one.
+        debug_assert!(of.inputs > 0);
         let mut arguments = Affine {
             states: of.states.address(),
             stride: of.stride as u64,
@@ -160,11 +162,11 @@ impl Cuda {
                 let Tiles { rows, outputs, stages, planes, shared } = if bits { BITS } else { WORDS };
                 let processors = self.description().processors;
                 let tiles = of.rows.div_ceil(rows) * of.outputs.div_ceil(outputs);
-                let stages = of.inputs.div_ceil(128) * stages;
+                let stages = of.inputs.div_ceil(PADDED) * stages;
                 let mut blocks = tiles.min(processors);
                 // Planes that a processor would have no work for, if each took whole tiles.
                 let idle = (tiles.div_ceil(processors) * processors - tiles) * stages * planes / processors;
-                if idle > WORTH_SHARING && tiles < SHARED_TILES {
+                if idle > WORTH_SHARING && stages * planes >= LEAST_SHARE && tiles < SHARED_TILES {
                     blocks = processors.min(tiles * stages * planes / LEAST_SHARE);
                     // Two parts a block; counts for the eight warps of a tile.
                     let sums = processors * 2 * TILE_SUMS * size_of::<i32>();
