@@ -1,7 +1,8 @@
 //! What a GPU does in a second: sweeps, training, haplotypes into the caller's memory, and how long the first one takes.
 //!
-//! `cargo bench --bench cuda -- [cuda:N [PART…]]`, where parts are 512, 2048, training and relu; `benches/cuda.sh` runs it beside PyTorch. Lines are `name<TAB>value<TAB>unit`, medians of
-//! seven; those that begin with `#` say what was measured. One multiplication with its addition counts as two operations.
+//! `cargo bench --bench cuda -- [cuda:N [PART…]]`, where parts are 512, 2048, training and relu; `benches/cuda.sh` runs it
+//! beside PyTorch. Lines are `name<TAB>value<TAB>unit`, medians of seven; those that begin with `#` say what was measured. One
+//! multiplication with its addition counts as two operations.
 
 use haploom::compute::{Device, DeviceChoice, Noise, States};
 use haploom::models::mixture::Mixture;

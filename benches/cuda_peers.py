@@ -2,10 +2,11 @@
 
     python benches/cuda_peers.py [PART...]
 
-Parts are rate, 512, 2048, training and rbms; all, if none is named. Lines are `name<TAB>value<TAB>unit`, medians of seven; those that begin with `#` say what was measured. Sweeps are those of
-benches/cuda.rs: 10,000 sites, 512 and 2,048 hidden units, 16,384 chains; in bfloat16, compiled (torch.compile, the best of
-its modes), and in float32 as plain PyTorch code writes them. Training: 2,000 hidden units, 50 sweeps an update, 1,252
-chains. If the package `rbms` is installed its own sampler and its own update are timed as they ship, in float32.
+Parts are rate, 512, 2048, training and rbms; all, if none is named. Lines are `name<TAB>value<TAB>unit`, medians of seven;
+those that begin with `#` say what was measured. Sweeps are those of benches/cuda.rs: 10,000 sites, 512 and 2,048 hidden
+units, 16,384 chains; in bfloat16, compiled (torch.compile, the better of two modes), and in float32 as plain PyTorch code
+writes them. Training: 2,000 hidden units, 50 sweeps an update, 1,252 chains; its sweeps alone are compiled. If the package
+`rbms` is installed its own sampler and its own update are timed as they ship, in float32.
 """
 
 import statistics

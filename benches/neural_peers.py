@@ -7,9 +7,9 @@ a step is one of the discriminator on real and fake haplotypes, and one of the g
 discriminator's gradient and a running average of the generator, as Haploom's has. The convolutional WGAN is that
 of Yelmen et al. 2023 for 16,383 positions; PACKED is its batch, in packed samples of three haplotypes (3 if it is not
 given). DEVICE is cpu if it is not given; on cuda all is measured a second time with products in bfloat16
-(torch.autocast), after single precision as it comes, which is TF32 in convolutions. Samples are made without gradients, from drawing noise to alleles in bytes. Lines are `name<TAB>seconds`,
-medians of seven after two that are not counted; those that begin with `#` say what was measured, and the least and
-greatest. Beside other work two threads are slower than one: they wait for each other many times a step.
+(torch.autocast), after single precision as it comes, which is TF32 in convolutions. Samples are made without gradients, from
+drawing noise to alleles in bytes. Lines are `name<TAB>seconds`, medians of seven after two that are not counted; those that
+begin with `#` say what was measured, and the least and greatest. Beside other work two threads are slower than one: they wait for each other many times a step.
 """
 
 import os

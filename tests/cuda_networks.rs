@@ -362,7 +362,7 @@ mod twins {
 
     /// What each of the first updates measures agrees to three parts in a hundred, and does so as long as few of the alleles that
     /// a batch draws fall to the other side. (On the emulator it is one in a thousand; an H200, whose tensor cores cut sums
-    /// where the emulator rounds them, is off by 1.2 in a hundred at the most, in the third update of pca-gan.)
+    /// where the emulator rounds them, was off by 1.6 in a hundred, in the gradient's length in the third update of pca-gan.)
     #[test]
     #[ignore = "needs a device: make test, make test-gpu"]
     fn generators_learn_alike() {

@@ -70,12 +70,8 @@ impl Cuda {
             .value(words.streams)
             .value(words.first)
             .value(words.words)
-            .value(at as u64)
-            .value(out.channels as u32)
-            .value(out.samples as u32)
-            .value(out.length as u32)
-            .value(out.segment() as u32)
-            .value(out.at(0));
+            .value(at as u64);
+        let arguments = out.shape(arguments).value(out.at(0));
         // SAFETY: as the kernel takes them.
         unsafe { self.launch_over(&GENERATORS, "noise", out.count(), arguments) }
     }
@@ -88,13 +84,7 @@ impl Cuda {
     /// One-hot codes of labels: a channel a name.
     pub(crate) fn label_codes(&self, labels: &[usize], out: Activations) -> Result<()> {
         let labels = self.numbers(labels)?;
-        let arguments = Arguments::default()
-            .memory(&labels)
-            .value(out.channels as u32)
-            .value(out.samples as u32)
-            .value(out.length as u32)
-            .value(out.segment() as u32)
-            .value(out.at(0));
+        let arguments = out.shape(Arguments::default().memory(&labels)).value(out.at(0));
         // SAFETY: as the kernel takes them; there is a label a sample.
         unsafe { self.launch_over(&GENERATORS, "label_codes", out.count(), arguments) }
     }

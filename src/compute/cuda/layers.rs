@@ -38,7 +38,8 @@ impl Activations<'_> {
         self.memory.address() + ((LEAD + from) * size_of::<f32>()) as u64
     }
 
-    fn shape(&self, arguments: Arguments) -> Arguments {
+    /// The arguments that say how they lie.
+    pub(super) fn shape(&self, arguments: Arguments) -> Arguments {
         arguments
             .value(self.channels as u32)
             .value(self.samples as u32)

@@ -66,7 +66,7 @@ impl Cuda {
             .value(states.rows() as u32)
             .value(states.columns() as u32)
             .memory(&sums);
-        // Columns and rows of a block.
+        // Columns of a block, which takes 64 rows at a time.
         let across = if memory.holds_bits() { 1024 } else { 256 };
         let blocks = (states.columns().div_ceil(across).max(1), states.rows().div_ceil(64).clamp(1, 1024));
         // SAFETY: as the kernel takes them.
