@@ -34,16 +34,18 @@ __device__ __forceinline__ void finish_row(const Affine &of, const int (&inputs)
         const unsigned long long chunk = position_of(of.noise) / 64 + panel;
         const float slope = of.scale * -1.44269504088896340736f;
         unsigned bits[2] = {0, 0};
-        // The thread's outputs of a panel are those of four counters, all four words of each. They are drawn first, so that
-        // the rounds of one are done while those of another are waited for.
+        // The thread's outputs of a panel are those of two counters, both halves of all four words of each. They are drawn
+        // first, so that the rounds of one are done while those of another are waited for.
         unsigned words[16];
 #pragma unroll
-        for (int lane = 0; lane < 4; lane++) {
+        for (int i = 0; i < 2; i++) {
             unsigned drawn[4];
-            random_words(of.noise.seed, of.noise.first + r, chunk, 8 * (lane / 2) + 2 * t + lane % 2, drawn);
-            // Output 16 w + 8 (lane / 2) + 2 t + lane % 2 has word w.
+            random_words(of.noise.seed, of.noise.first + r, chunk, 2 * t + i, drawn);
 #pragma unroll
-            for (int w = 0; w < 4; w++) words[2 * (2 * w + lane / 2) + lane % 2] = drawn[w];
+            for (int w = 0; w < 4; w++) {
+                words[2 * w + i] = drawn[w];
+                words[8 + 2 * w + i] = halves_exchanged(drawn[w]);
+            }
         }
         float answers[16];
         decide(inputs, of.scale, slope, words, answers);

@@ -1,4 +1,5 @@
-// Philox4x32-10, with the words of src/rng.rs: word 64 c + 16 w + l of a stream is output w of counter 16 c + l.
+// Philox4x32-10, with the words of src/rng.rs: word 64 c + 16 w + l of a stream is output w of counter 16 c + l. Of a chunk's 64
+// Bernoulli units 8 j + l, unit 8 w + l has that word, and unit 8 (w + 4) + l the same with its halves exchanged.
 #pragma once
 
 #include "instructions.cuh"
@@ -38,6 +39,8 @@ __device__ __forceinline__ void random_words(unsigned long long seed, unsigned l
     words[3] = (unsigned)(stream >> 32);
     philox(words, (unsigned)seed, (unsigned)(seed >> 32));
 }
+
+__device__ __forceinline__ unsigned halves_exchanged(unsigned word) { return __byte_perm(word, 0, 0x1032); }
 
 // Word `index` of a stream.
 __device__ __forceinline__ unsigned random_word(unsigned long long seed, unsigned long long stream,

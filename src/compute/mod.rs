@@ -39,7 +39,8 @@ pub enum Unit {
     },
 }
 
-/// Which random numbers an operation uses: row `r` reads the stream `first + r` from word `position` on.
+/// Which random numbers an operation uses: row `r` reads the stream `first + r` from word `position` on, 64 words for 64
+/// columns: a ReLU unit reads its own, a Bernoulli unit half of one of them ([`Stream::halves`](crate::rng::Stream::halves)).
 #[derive(Clone, Copy, Debug)]
 pub struct Noise {
     /// The seed.

@@ -195,7 +195,7 @@ impl Finish<i16> for SampleBernoulli {
     #[inline(always)]
     fn finish(&self, row: usize, panel: usize, input: &[i32; PANEL], out: &mut [i16]) {
         let mut words = [0; CHUNK];
-        stream(&self.noise, row).chunk(self.noise.position / CHUNK as u64 + panel as u64, &mut words);
+        stream(&self.noise, row).halves(self.noise.position / CHUNK as u64 + panel as u64, &mut words);
         activation::bernoulli(input, self.scale, &words, &mut out[panel * PANEL..][..PANEL]);
     }
 }
