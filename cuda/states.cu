@@ -198,29 +198,27 @@ extern "C" __global__ void column_means(const unsigned long long *sums, unsigned
 }
 KERNEL(column_means)
 
-// For each row, the sum over columns of state x value. Values are multiples of 2^-12 below 2^10: the sum is exact in any
-// order.
-extern "C" __global__ void row_products(const void *states, int words, unsigned long long stride, unsigned rows,
-                                        unsigned columns, const double *values, double *out) {
-    const unsigned row = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
-    if (row >= rows) return;
-    double sum = 0;
-    for (unsigned c = threadIdx.x % 32; c < columns; c += 32) {
-        sum += (double)state_at(states, words, stride, row, c) * values[c];
-    }
-    for (int apart = 16; apart > 0; apart /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, apart);
-    if (threadIdx.x % 32 == 0) out[row] = sum;
-}
-KERNEL(row_products)
-
-// For each row, the sum over outputs of ln(1 + exp(input)), or of the ReLU units' integral: panel by panel of 64, each
-// summed by itself, as the processor does. A block is a row.
-extern "C" __global__ void log_partition(const int *inputs, unsigned long long stride, unsigned outputs, float scale,
-                                         int relu, double *out) {
-    __shared__ double panels[128];
-    double total = 0;
+// Free energies of rows of states: minus the sum over columns of state x bias, which are multiples of 2^-12 below 2^10, so that
+// the sum is exact in any order, and minus that over outputs of ln(1 + exp(input)), or of the ReLU units' integral: panel by panel
+// of 64, each summed by itself, as the processor does. A block is a row, of PANELS threads.
+#define PANELS 128
+extern "C" __global__ void free_energies(const int *inputs, unsigned long long stride, unsigned outputs, float scale, int relu,
+                                         const void *states, int words, unsigned long long states_stride, unsigned columns,
+                                         const double *bias, double *out) {
+    __shared__ double panels[PANELS];
     const unsigned row = blockIdx.x;
-    for (unsigned first = 0; first < outputs; first += 64 * blockDim.x) {
+    double product = 0;
+    for (unsigned c = threadIdx.x; c < columns; c += PANELS) {
+        product += (double)state_at(states, words, states_stride, row, c) * bias[c];
+    }
+    panels[threadIdx.x] = product;
+    __syncthreads();
+    double total = 0, biases = 0;
+    if (threadIdx.x == 0) {
+        for (unsigned p = 0; p < PANELS; p++) biases += panels[p];
+    }
+    __syncthreads();
+    for (unsigned first = 0; first < outputs; first += 64 * PANELS) {
         const unsigned begin = first + 64 * threadIdx.x;
         double sum = 0;
         for (unsigned c = begin; c < min(begin + 64, outputs); c++) {
@@ -230,13 +228,13 @@ extern "C" __global__ void log_partition(const int *inputs, unsigned long long s
         panels[threadIdx.x] = sum;
         __syncthreads();
         if (threadIdx.x == 0) {
-            for (unsigned p = 0; p < blockDim.x && first + 64 * p < outputs; p++) total += panels[p];
+            for (unsigned p = 0; p < PANELS && first + 64 * p < outputs; p++) total += panels[p];
         }
         __syncthreads();
     }
-    if (threadIdx.x == 0) out[row] = total;
+    if (threadIdx.x == 0) out[row] = -total - biases;
 }
-KERNEL(log_partition)
+KERNEL(free_energies)
 
 // States, or with `sampled` = 0 means, of ReLU units given their inputs.
 extern "C" __global__ void relu(const int *inputs, unsigned rows, unsigned outputs, unsigned long long stride, float scale,
@@ -266,6 +264,19 @@ extern "C" __global__ void copy_rows(const unsigned long long *source, const uns
     }
 }
 KERNEL(copy_rows)
+
+// Which rows of two machines' states are swapped, and with what chance: energies are those of machine a for states a and b, then
+// those of machine b. Row r reads the word at `noise`'s position.
+extern "C" __global__ void choose_swaps(const double *aa, const double *ab, const double *ba, const double *bb, unsigned rows,
+                                        Noise noise, float *chances, unsigned char *chosen) {
+    FOR_EACH(r, rows) {
+        const float chance = fminf(exponential((float)(aa[r] + bb[r] - ab[r] - ba[r])), 1.0f);
+        const unsigned word = random_word(noise.seed, noise.first + r, position_of(noise));
+        chances[r] = chance;
+        chosen[r] = (float)(word >> 8) * (1.0f / 16777216.0f) < chance;
+    }
+}
+KERNEL(choose_swaps)
 
 // Exchanges the rows of two matrices for which `chosen` is not 0.
 extern "C" __global__ void swap_rows(unsigned long long *a, unsigned long long *b, const unsigned char *chosen,

@@ -123,6 +123,11 @@ impl<'a> Progress<'a> {
         self.cancel.check()
     }
 
+    /// What stops the work, for threads that it is shared among.
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
     /// Whether the caller wants to stop.
     pub fn is_cancelled(&self) -> bool {
         self.cancel.is_cancelled()

@@ -104,8 +104,10 @@ impl Stream {
     #[inline(always)]
     pub fn halves(&self, chunk: u64, out: &mut [u32; CHUNK]) {
         let (upper, lower) = out.split_at_mut(CHUNK / 2);
-        for ((upper, lower), words) in
-            upper.chunks_exact_mut(LANES / 2).zip(lower.chunks_exact_mut(LANES / 2)).zip(self.lanes::<{ LANES / 2 }>(chunk))
+        for ((upper, lower), words) in upper
+            .chunks_exact_mut(LANES / 2)
+            .zip(lower.chunks_exact_mut(LANES / 2))
+            .zip(self.lanes::<{ LANES / 2 }>(chunk))
         {
             for ((upper, lower), word) in upper.iter_mut().zip(lower).zip(words) {
                 *upper = word as u32;

@@ -228,11 +228,13 @@ mod twins {
                     device.affine(&states, &weights, &mut sums).unwrap();
                     let mut all = vec![];
                     for unit in [Unit::Bernoulli, Unit::Relu { ceiling: 1000 }] {
-                        let (mut drawn, mut means, mut logs) = (zeros(), zeros(), vec![0.0; rows]);
+                        let (mut drawn, mut means) = (zeros(), zeros());
+                        let bias = Buffer::upload(&device, (0..inputs).map(|i| f64::from(i as u32) / 4096.0).collect());
+                        let mut energies = Buffer::zeros(&device, rows).unwrap();
                         device.affine_sample(&states, &weights, unit, NOISE, &mut drawn).unwrap();
                         device.affine_mean(&states, &weights, unit, &mut means).unwrap();
-                        device.log_partition(&states, &weights, unit, &mut logs).unwrap();
-                        all.push((rows_of(&drawn), rows_of(&means), logs));
+                        device.free_energies(&states, &weights, unit, &bias.unwrap(), &mut energies).unwrap();
+                        all.push((rows_of(&drawn), rows_of(&means), energies.to_host().unwrap().into_owned()));
                     }
                     (rows_of(&sums), all)
                 });
@@ -241,7 +243,7 @@ mod twins {
                     let (cpu, cuda) = (&found[0].1[unit], &found[1].1[unit]);
                     assert_eq!(cpu.0, cuda.0, "draws of unit {unit}, {rows} x {inputs} x {outputs}");
                     assert_eq!(cpu.1, cuda.1, "means of unit {unit}, {rows} x {inputs} x {outputs}");
-                    assert_eq!(cpu.2, cuda.2, "log partition of unit {unit}, {rows} x {inputs} x {outputs}");
+                    assert_eq!(cpu.2, cuda.2, "free energies of unit {unit}, {rows} x {inputs} x {outputs}");
                 }
             }
         }
@@ -297,18 +299,22 @@ mod twins {
     fn rows_are_chosen_counted_and_exchanged() {
         let mut random = random(3);
         let (first, second) = (bits(&mut random, 70, 333), bits(&mut random, 70, 333));
-        let values: Vec<f64> = (0..333).map(|_| f64::from(random.word() as i32 >> 12) / 4096.0).collect();
-        let chosen: Vec<bool> = (0..70).map(|_| random.word() & 1 == 0).collect();
+        // Differences of energies from far below 0 to far above.
+        let energies: [Vec<f64>; 4] = [(); 4].map(|()| (0..70).map(|r| (r / 8) as f64 * random.normal()).collect());
         let (from, to) = ([3, 69, 0, 7], [69, 1, 2, 30]);
         let found = devices().map(|device| {
             let (mut a, mut b) = (states_of(&device, &first), states_of(&device, &second));
-            device.swap_rows(&mut a, &mut b, &chosen).unwrap();
+            let [aa, ab, ba, bb] = energies.each_ref().map(|e| Buffer::upload(&device, e.clone()).unwrap());
+            let mut chances = Buffer::zeros(&device, 70).unwrap();
+            device.swap_replicas(&mut a, &mut b, [&aa, &ab, &ba, &bb], NOISE, &mut chances).unwrap();
+            let chances = chances.to_host().unwrap().into_owned();
+            let swapped = a.pack().unwrap();
             device.copy_rows(&a, &from, &mut b, &to).unwrap();
-            let mut products = vec![0.0; 70];
-            device.row_products(&b, &Buffer::upload(&device, values.clone()).unwrap(), &mut products).unwrap();
-            (a.pack().unwrap(), b.copy().unwrap().pack().unwrap(), b.column_sums().unwrap(), products)
+            (swapped, chances, b.copy().unwrap().pack().unwrap(), b.column_sums().unwrap())
         });
         assert_eq!(found[0], found[1]);
+        let swapped = (0..70).filter(|r| found[0].0.row(*r) != first.row(*r)).count();
+        assert!(0 < swapped && swapped < 70 && found[0].1.iter().any(|chance| *chance < 1e-3));
         let selected = devices().map(|device| {
             let mut states = States::zeros(&device, 4, 333).unwrap();
             states.unpack(&first, &from).unwrap();
@@ -445,8 +451,7 @@ mod twins {
                 for position in [0, 64 * 50_000] {
                     steps.sweep(&device, &mut visible, &mut hidden, 19, Noise { position, ..NOISE }).unwrap();
                 }
-                let mut energies = vec![0.0; 140];
-                steps.free_energies(&device, &visible, &mut energies).unwrap();
+                let energies = steps.free_energies(&device, &visible).unwrap().to_host().unwrap().into_owned();
                 (visible.pack().unwrap(), rows_of(&hidden), energies)
             });
             assert_eq!(found[0], found[1], "{hidden:?}");
@@ -520,7 +525,7 @@ mod twins {
         let array: Vec<usize> = (0..small::SITES).step_by(5).collect();
         write_panel(&path, &target.select_sites(&array).unwrap(), &WriteOptions::default()).unwrap();
         for (sweeps, typed_error) in [(0, 0.0), (12, 0.02)] {
-            let files = [DeviceChoice::Cpu, DeviceChoice::Cuda(0)].map(|device| {
+            let files = [DeviceChoice::Cpu, DeviceChoice::Cuda(0), DeviceChoice::CudaAll].map(|device| {
                 let clamped = ClampedSettings { chains: 6, sweeps, typed_error, ..ClampedSettings::default() };
                 let settings = ImputeSettings { clamped, device, ..ImputeSettings::default() };
                 let imputer = Imputer::from_model(&model, settings).unwrap();
@@ -528,7 +533,7 @@ mod twins {
                 impute_file(&imputer, &path, &output, &ImputeFileOptions::default(), &mut Progress::none()).unwrap();
                 std::fs::read(output).unwrap()
             });
-            assert!(files[0] == files[1], "{sweeps} sweeps");
+            assert!(files[0] == files[1] && files[0] == files[2], "{sweeps} sweeps");
         }
     }
 

@@ -457,7 +457,7 @@ mod twins {
         let typed = Typed::new(sites, alleles, None).unwrap();
         for (kind, text) in [KINDS[0], KINDS[5], KINDS[6]] {
             let model = Arc::new(trained(&panel, kind, text, on(DeviceChoice::Cpu)));
-            let [cpu, cuda] = [DeviceChoice::Cpu, DeviceChoice::Cuda(0)].map(|device| {
+            let [cpu, cuda, all] = [DeviceChoice::Cpu, DeviceChoice::Cuda(0), DeviceChoice::CudaAll].map(|device| {
                 let latent = LatentSettings { pool: 100, chains: 3, steps: 10, ..LatentSettings::default() };
                 let settings = ImputeSettings { seed: 3, device, latent, ..ImputeSettings::default() };
                 let imputer = Imputer::from_model(&model, settings).unwrap();
@@ -468,6 +468,7 @@ mod twins {
                 dosages
             });
             close(&cpu, &cuda, 1e-2, &format!("{kind:?} {text}: dosages"));
+            assert!(all == cuda, "{kind:?} {text}: on all GPUs");
             if kind == ModelKind::Vae {
                 let [cpu, cuda] = devices()
                     .map(|device| encode(&model, panel.bits(), 3, &device, &mut Progress::none()).unwrap().hidden);

@@ -2,7 +2,7 @@
 
 mod small;
 
-use haploom::impute::{ImputeFileOptions, ImputeSettings, Imputer, Typed, impute_file};
+use haploom::impute::{ImputeFileOptions, ImputeSettings, Imputer, Typed, Window, impute_file};
 use haploom::io::{ReadOptions, WriteOptions, read_panel, write_panel};
 use haploom::models::mixture::Mixture;
 use haploom::models::rbm::{Hidden, Rbm};
@@ -101,6 +101,38 @@ fn left_out_dosages_are_those_of_a_missing_allele() {
             }
         }
     }
+}
+
+/// Chains of an RBM run until those of their own haplotype have settled, whichever others are imputed beside it.
+#[test]
+fn haplotypes_settle_one_by_one() {
+    let machine = model(ModelKind::Rbm, "hidden=12,updates=200");
+    let typed = typed(&people(&panel(1), 30..40), &array());
+    let n = typed.haplotypes();
+    let impute = |sweeps: usize, parts: &[usize]| {
+        let mut settings = ImputeSettings::default();
+        (settings.clamped.chains, settings.clamped.sweeps, settings.clamped.tolerance) = (24, sweeps, 0.05);
+        let imputer = Imputer::from_model(&machine, settings).unwrap();
+        let fitted = imputer.fit(&typed, &Threads::single(), &mut Progress::none()).unwrap();
+        let (mut dosages, mut left_out) = (vec![0.0; n * SITES], vec![0.0; n * array().len()]);
+        let (mut dosages_left, mut left_out_left) = (&mut dosages[..], &mut left_out[..]);
+        let mut first = 0;
+        for count in parts {
+            let (dosages, left_out);
+            (dosages, dosages_left) = dosages_left.split_at_mut(count * SITES);
+            (left_out, left_out_left) = left_out_left.split_at_mut(count * array().len());
+            let every = Window { sites: 0..SITES, using: 0..SITES };
+            fitted.impute(&typed, first..first + count, &every, dosages, left_out, &mut Progress::none()).unwrap();
+            first += count;
+        }
+        (dosages, left_out)
+    };
+    let together = impute(256, &[n]);
+    assert!(impute(256, &[1, 2, n - 3]) == together);
+    // Some have settled after 16 sweeps and some have not, or parts would tell nothing.
+    let soon = impute(16, &[n]);
+    let settled = soon.0.chunks(SITES).zip(together.0.chunks(SITES)).filter(|(soon, late)| soon == late).count();
+    assert!(0 < settled && settled < n, "{settled} of {n}");
 }
 
 /// A machine of six sites and two hidden units, clamped: against sums over all its states. 4,000 chains of some 100 sweeps

@@ -2,7 +2,7 @@
 
 use haploom::compute::activation;
 use haploom::compute::cpu::{Cpu, Path};
-use haploom::compute::{Device, Matrix, Noise, Number, States, Unit, WEIGHT_STEPS, Weights};
+use haploom::compute::{Buffer, Device, Matrix, Noise, Number, States, Unit, WEIGHT_STEPS, Weights};
 use haploom::rng::{Purpose, Reader, Stream};
 use haploom::threads::Threads;
 use sha2::{Digest, Sha256};
@@ -164,9 +164,14 @@ fn products_with_weights_are_exact_on_every_path() {
                 device.affine(&states, &weights, &mut plain).unwrap();
                 assert!(rows_of(&plain) == sums, "sums of {shape:?} on {name}");
                 for (unit, expected) in [Unit::Bernoulli, RELU].into_iter().zip(&partitions) {
-                    let mut out = vec![f64::NAN; shape[0]];
-                    device.log_partition(&states, &weights, unit, &mut out).unwrap();
-                    assert!(out == *expected, "log partition of {unit:?} of {shape:?} on {name}");
+                    // Whole biases, which have nothing to round.
+                    let bias: Vec<f64> = (0..shape[1]).map(|i| i as f64 - 20.0).collect();
+                    let product = |row: &Vec<i16>| row.iter().zip(&bias).map(|(s, b)| f64::from(*s) * b).sum::<f64>();
+                    let expected: Vec<f64> = left.iter().zip(expected).map(|(row, log)| -log - product(row)).collect();
+                    let bias = Buffer::upload(&device, bias.clone()).unwrap();
+                    let mut out = Buffer::zeros(&device, shape[0]).unwrap();
+                    device.free_energies(&states, &weights, unit, &bias, &mut out).unwrap();
+                    assert!(*out.to_host().unwrap() == expected, "free energies of {unit:?} of {shape:?} on {name}");
                 }
             }
         }
@@ -222,7 +227,10 @@ fn shapes_that_disagree_are_refused() {
         assert!(device.affine_mean(&states, &weights, Unit::Bernoulli, &mut out).is_err());
         assert!(device.affine_sample(&states, &weights, Unit::Bernoulli, SAMPLE, &mut out).is_err());
     }
-    assert!(device.log_partition(&zeros(2, 3), &weights, Unit::Bernoulli, &mut [0.0]).is_err());
+    for (biases, energies) in [(3, 1), (2, 2)] {
+        let [bias, mut out] = [biases, energies].map(|n| Buffer::zeros(&device, n).unwrap());
+        assert!(device.free_energies(&zeros(2, 3), &weights, Unit::Bernoulli, &bias, &mut out).is_err());
+    }
     assert!(device.outer(&zeros(2, 3), &zeros(1, 4), &mut Matrix::zeros(&device, 3, 4).unwrap()).is_err());
     assert!(device.clone().outer(&zeros(2, 3), &zeros(2, 4), &mut Matrix::zeros(&device, 4, 3).unwrap()).is_err());
 }
@@ -264,9 +272,10 @@ fn operations_keep_their_golden_hashes() {
             found.push(of_states(&means));
         }
         for unit in [Unit::Bernoulli, RELU] {
-            let mut out = vec![0.0; shape[0]];
-            device.log_partition(&states, &weights, unit, &mut out).unwrap();
-            found.push(hash(out.iter().flat_map(|x| x.to_le_bytes()).collect()));
+            // Without biases minus the free energy is the log of the sum over hidden units.
+            let [none, mut out] = [shape[1], shape[0]].map(|n| Buffer::zeros(&device, n).unwrap());
+            device.free_energies(&states, &weights, unit, &none, &mut out).unwrap();
+            found.push(hash(out.to_host().unwrap().iter().flat_map(|x| (-x).to_le_bytes()).collect()));
         }
         let mut out = Matrix::zeros(&device, shape[1], shape[2]).unwrap();
         device.outer(&states, &means, &mut out).unwrap();

@@ -56,6 +56,19 @@ impl<T: Copy + Default> Buffer<T> {
         }
     }
 
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        match self {
+            Buffer::Cpu(values) => values.len(),
+            Buffer::Cuda(memory) => memory.bytes() / size_of::<T>(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The values, copied to the processor's memory where they are not there.
     ///
     /// # Errors
@@ -64,7 +77,7 @@ impl<T: Copy + Default> Buffer<T> {
         match self {
             Buffer::Cpu(values) => Ok(Cow::Borrowed(values)),
             Buffer::Cuda(memory) => {
-                let mut values = host_zeros(memory.bytes() / size_of::<T>())?;
+                let mut values = host_zeros(self.len())?;
                 memory.download(&mut values)?;
                 Ok(Cow::Owned(values))
             }

@@ -61,7 +61,7 @@ pub enum DeviceChoice {
     Cpu,
     /// A GPU, by its number.
     Cuda(usize),
-    /// All GPUs that can be used: haplotypes are made on all of them. What runs on one device takes the first.
+    /// All GPUs that can be used: haplotypes are made and imputed on all of them. What runs on one device takes the first.
     CudaAll,
     /// The first GPU that can be used, or the processor.
     Auto,
@@ -119,6 +119,27 @@ impl DeviceChoice {
         first_usable()?;
         Ok(usable()?.into_iter().map(DeviceChoice::Cuda).collect())
     }
+}
+
+/// Does `work` for each part, all at once: a thread waits for each device. One part is the calling thread's.
+///
+/// # Errors
+/// The first error (by part); all parts have ended then.
+pub fn at_once<P: Send, R: Send>(
+    parts: impl ExactSizeIterator<Item = P>,
+    work: impl Fn(P) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    if parts.len() == 1 {
+        return parts.map(work).collect();
+    }
+    let failed = || Error::new(ErrorKind::Internal, "a thread that waited for a device ended");
+    let work = &work;
+    std::thread::scope(|scope| {
+        // All have begun before one is waited for, and all have ended before one's error is told.
+        let begun: Vec<_> = parts.map(|part| scope.spawn(move || work(part))).collect();
+        let ended: Vec<_> = begun.into_iter().map(|part| part.join().unwrap_or_else(|_| Err(failed()))).collect();
+        ended.into_iter().collect()
+    })
 }
 
 /// What option `device` takes on this machine, and what each is. Where there is no GPU that can be used a line says why.

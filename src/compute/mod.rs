@@ -20,7 +20,7 @@ pub mod runs;
 mod weights;
 
 use crate::error::{Error, Result};
-use crate::rng::Purpose;
+use crate::rng::{Purpose, Stream};
 
 pub use buffer::{Buffer, Matrix, Number, PANEL, Rows, Sent, States};
 pub use clamp::Clamp;
@@ -97,18 +97,33 @@ impl Device {
         }
     }
 
-    /// For each row, the log of the sum (or integral) over all states of the outputs of exp(state x input): the hidden
-    /// units' share of minus the free energy, in nats.
+    /// Free energies `F(v) = -b v - sum over outputs of ln sum over h of exp(h input)` of rows of states v, in nats: `weights`
+    /// lead to the hidden units, and `bias` is b, in multiples of 2^-12 below 2^10 in size, so that b v is exact in any order.
     ///
     /// # Errors
     /// `InvalidArgument` if shapes disagree; `OutOfDeviceMemory`, `DeviceFailed`.
-    pub fn log_partition(&self, states: &States, weights: &Weights, unit: Unit, out: &mut [f64]) -> Result<()> {
-        if states.columns() != weights.inputs() || out.len() != states.rows() {
-            return Err(Error::argument("shapes of states, weights and output disagree"));
+    pub fn free_energies(
+        &self,
+        states: &States,
+        weights: &Weights,
+        unit: Unit,
+        bias: &Buffer<f64>,
+        out: &mut Buffer<f64>,
+    ) -> Result<()> {
+        if states.columns() != weights.inputs() || bias.len() < states.columns() || out.len() != states.rows() {
+            return Err(Error::argument("shapes of states, weights, biases and output disagree"));
         }
         match self {
-            Device::Cpu(cpu) => cpu.log_partition(states, weights, unit, out),
-            Device::Cuda(cuda) => cuda.log_partition(states, weights, unit, out),
+            Device::Cpu(cpu) => {
+                let (rows, bias, out) = (states.to_host()?, bias.cpu()?, out.cpu_mut()?);
+                cpu.log_partition(states, weights, unit, out)?;
+                for (r, out) in out.iter_mut().enumerate() {
+                    let product: f64 = rows.row(r).iter().zip(bias).map(|(s, bias)| f64::from(*s) * bias).sum();
+                    *out = -*out - product;
+                }
+                Ok(())
+            }
+            Device::Cuda(cuda) => cuda.free_energies(states, weights, unit, bias, out),
         }
     }
 
@@ -146,27 +161,6 @@ impl Device {
         }
     }
 
-    /// For each row of states, the sum over columns of state x value. Values are multiples of 2^-12 below 2^10 in size, so
-    /// that the sum is exact in any order.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if shapes disagree; `DeviceFailed`.
-    pub fn row_products(&self, states: &States, values: &Buffer<f64>, out: &mut [f64]) -> Result<()> {
-        if out.len() != states.rows() {
-            return Err(Error::argument("shapes of states and output disagree"));
-        }
-        match self {
-            Device::Cpu(_) => {
-                let (rows, values) = (states.to_host()?, values.cpu()?);
-                for (r, out) in out.iter_mut().enumerate() {
-                    *out = rows.row(r).iter().zip(values).map(|(s, value)| f64::from(*s) * value).sum();
-                }
-                Ok(())
-            }
-            Device::Cuda(cuda) => cuda.row_products(states, values, out),
-        }
-    }
-
     /// Rows `from` of `source` become the rows `to` of `target`, which hold states of the same kind.
     ///
     /// # Errors
@@ -192,23 +186,41 @@ impl Device {
         }
     }
 
-    /// Exchanges the rows of two matrices that are chosen.
+    /// Swaps the states of two machines, row by row, each with the chance `min(1, exp(F_a(a) + F_b(b) - F_a(b) - F_b(a)))`,
+    /// which goes to `chances`. `energies` are F_a(a), F_a(b), F_b(a) and F_b(b); row r reads one word.
     ///
     /// # Errors
     /// `InvalidArgument` if shapes disagree; `DeviceFailed`.
-    pub fn swap_rows(&self, a: &mut States, b: &mut States, chosen: &[bool]) -> Result<()> {
-        if (a.rows(), a.columns()) != (b.rows(), b.columns()) || chosen.len() != a.rows() {
-            return Err(Error::argument("rows that are exchanged do not fit"));
+    pub fn swap_replicas(
+        &self,
+        a: &mut States,
+        b: &mut States,
+        energies: [&Buffer<f64>; 4],
+        noise: Noise,
+        chances: &mut Buffer<f32>,
+    ) -> Result<()> {
+        let rows = a.rows();
+        let fits = energies.iter().all(|energies| energies.len() == rows) && chances.len() == rows;
+        if (rows, a.columns()) != (b.rows(), b.columns()) || !fits {
+            return Err(Error::argument("shapes of states that are swapped and of their energies disagree"));
         }
         match self {
             Device::Cpu(_) => {
                 let stride = a.stride().max(1);
-                let rows =
-                    a.buffer.cpu_mut()?.chunks_exact_mut(stride).zip(b.buffer.cpu_mut()?.chunks_exact_mut(stride));
-                rows.zip(chosen).filter(|(_, chosen)| **chosen).for_each(|((a, b), _)| a.swap_with_slice(b));
+                let [aa, ab, ba, bb] = energies;
+                let [aa, ab, ba, bb] = [aa.cpu()?, ab.cpu()?, ba.cpu()?, bb.cpu()?];
+                let (a, b) =
+                    (a.buffer.cpu_mut()?.chunks_exact_mut(stride), b.buffer.cpu_mut()?.chunks_exact_mut(stride));
+                for (r, ((a, b), chance)) in a.zip(b).zip(chances.cpu_mut()?).enumerate() {
+                    *chance = activation::exp((aa[r] + bb[r] - ab[r] - ba[r]) as f32).min(1.0);
+                    let stream = Stream::new(noise.seed, noise.purpose, noise.first + r as u64);
+                    if stream.uniform(noise.position) < *chance {
+                        a.swap_with_slice(b);
+                    }
+                }
                 Ok(())
             }
-            Device::Cuda(cuda) => cuda.swap_rows(a, b, chosen),
+            Device::Cuda(cuda) => cuda.swap_replicas(a, b, energies, noise, chances),
         }
     }
 }

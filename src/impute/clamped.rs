@@ -13,14 +13,15 @@
 //! chains that are clamped to all (the conditional predictive ordinate, Gelfand et al. 1992).
 
 use super::{Row, Wanted};
-use crate::compute::{Buffer, Clamp, Device, Noise, States};
+use crate::compute::device::at_once;
+use crate::compute::{Buffer, Clamp, Device, DeviceChoice, Noise, States};
 use crate::error::Result;
 use crate::models::SampledRbm;
 use crate::models::mixture::Mixture;
 use crate::models::rbm::HalfSteps;
 use crate::options::Options;
 use crate::panel::bits::BitMatrix;
-use crate::progress::Progress;
+use crate::progress::Cancel;
 use crate::rng::{Purpose, Stream};
 use crate::threads::Threads;
 
@@ -57,13 +58,12 @@ impl ClampedSettings {
     }
 }
 
-/// A machine to clamp, laid out on a device.
+/// A machine to clamp, laid out on devices.
 pub(super) struct Clamped {
-    steps: HalfSteps,
+    /// Where chains run, with the threads of each call where it is the processor. Haplotypes are shared among them.
+    places: Vec<(Device, HalfSteps)>,
     mixture: Mixture,
     settings: ClampedSettings,
-    /// Where chains run, with the threads of each call where it is the processor.
-    device: Device,
     /// Whether the sweeps are those of the model's sampler, and no more are run however the chains agree.
     own: bool,
     seed: u64,
@@ -101,13 +101,43 @@ struct Sums {
     sweeps: usize,
 }
 
+/// Averages over some sweeps, on the processor: for each haplotype a row for the first half of its chains, and one for the
+/// others.
+struct Averages {
+    dosages: Vec<f32>,
+    /// Of 1 / P(typed allele | hidden units), by haplotype and typed site.
+    inverse: Vec<f64>,
+}
+
 impl Clamped {
-    pub(super) fn new(machine: &SampledRbm, settings: ClampedSettings, seed: u64, device: Device) -> Result<Self> {
-        let steps = HalfSteps::new(&device, &machine.rbm)?;
+    pub(super) fn new(
+        machine: &SampledRbm,
+        settings: ClampedSettings,
+        seed: u64,
+        choice: DeviceChoice,
+        threads: &Threads,
+    ) -> Result<Self> {
+        let lay_out = |choice: DeviceChoice| choice.laid_out(threads, |device| HalfSteps::new(device, &machine.rbm));
+        let places = choice.each()?.into_iter().map(lay_out).collect::<Result<_>>()?;
         let own = settings.sweeps == 0;
         let settings =
             ClampedSettings { sweeps: if own { machine.sweeps.max(1) } else { settings.sweeps }, ..settings };
-        Ok(Clamped { own, steps, device, mixture: machine.mixture.clone(), settings, seed })
+        Ok(Clamped { own, places, mixture: machine.mixture.clone(), settings, seed })
+    }
+
+    /// Haplotypes that keep the devices busy.
+    pub(super) fn portion(&self) -> usize {
+        self.places.iter().map(|(device, steps)| self.at_a_time(device, steps)).sum()
+    }
+
+    /// Haplotypes in work at a time on a device.
+    fn at_a_time(&self, device: &Device, steps: &HalfSteps) -> usize {
+        let rows = match device {
+            Device::Cpu(_) => ROWS,
+            // Means are numbers, and sums stand beside them.
+            Device::Cuda(_) => device.rows_at_a_time(16 * steps.sites()),
+        };
+        (rows / self.settings.chains).max(1)
     }
 
     /// Imputes rows; see [`super::Fitted::impute`].
@@ -116,39 +146,40 @@ impl Clamped {
         wanted: &Wanted,
         rows: &mut [Row],
         threads: &Threads,
-        progress: &mut Progress,
+        cancel: &Cancel,
     ) -> Result<Unsettled> {
-        let device = match &self.device {
-            Device::Cpu(_) => Device::cpu(threads.clone()),
-            other => other.clone(),
-        };
+        let share = rows.len().div_ceil(self.places.len()).max(1);
+        let parts = at_once(self.places.iter().zip(rows.chunks_mut(share)), |((device, steps), rows)| {
+            let device = match device {
+                Device::Cpu(_) => Device::cpu(threads.clone()),
+                other => other.clone(),
+            };
+            let mut unsettled = Unsettled::default();
+            for rows in rows.chunks_mut(self.at_a_time(&device, steps)) {
+                unsettled.add(&self.run(&device, steps, wanted, rows, cancel)?);
+            }
+            Ok(unsettled)
+        })?;
         let mut unsettled = Unsettled::default();
-        let rows_at_a_time = match device {
-            Device::Cpu(_) => ROWS,
-            // Means are numbers, and sums stand beside them.
-            Device::Cuda(_) => device.rows_at_a_time(16 * self.steps.sites()),
-        };
-        let at_a_time = (rows_at_a_time / self.settings.chains).max(1);
-        for rows in rows.chunks_mut(at_a_time) {
-            progress.check()?;
-            unsettled.add(&self.portion(&device, wanted, rows, progress)?);
-        }
+        parts.iter().for_each(|part| unsettled.add(part));
         Ok(unsettled)
     }
 
-    fn portion(
+    /// Runs the chains of some haplotypes until each has settled. One's numbers do not depend on which others are beside it.
+    fn run(
         &self,
         device: &Device,
+        steps: &HalfSteps,
         wanted: &Wanted,
         rows: &mut [Row],
-        progress: &mut Progress,
+        cancel: &Cancel,
     ) -> Result<Unsettled> {
-        let (chains, sites) = (self.settings.chains, self.steps.sites());
+        let (chains, sites) = (self.settings.chains, steps.sites());
         let typed = wanted.typed.sites();
         let first = rows.first().map_or(0, |row| row.h) as u64 * chains as u64;
         let noise = Noise { seed: self.seed, purpose: Purpose::Clamped, first, position: 0 };
         let mut visible = States::zeros(device, rows.len() * chains, sites)?;
-        let mut hidden = States::zeros(device, rows.len() * chains, self.steps.hidden_units())?;
+        let mut hidden = States::zeros(device, rows.len() * chains, steps.hidden_units())?;
         let mut means = States::zeros(device, rows.len() * chains, sites)?;
         let alleles: Vec<Vec<Option<bool>>> =
             rows.iter().map(|row| (0..typed.len()).map(|t| wanted.typed.allele(row.h, t)).collect()).collect();
@@ -162,7 +193,9 @@ impl Clamped {
         let error = self.settings.typed_error;
         let mut position = 0;
         let mut sweep = 0;
-        let mut before: Option<Vec<f32>> = None;
+        let mut before: Option<Averages> = None;
+        let mut open = vec![true; rows.len()];
+        let mut unsettled = Unsettled::default();
         let mut end = if self.own { self.settings.sweeps } else { FIRST_LOOK.min(self.settings.sweeps) };
         loop {
             let mut sums = Sums {
@@ -173,19 +206,19 @@ impl Clamped {
             // The later half of what has been run by then is averaged.
             let averaged = sweep.max(end / 2);
             while sweep < end {
-                progress.check()?;
-                self.steps.sample_hidden(device, &visible, &mut hidden, Noise { position, ..noise })?;
-                position += self.steps.hidden_units().next_multiple_of(64) as u64;
+                cancel.check()?;
+                steps.sample_hidden(device, &visible, &mut hidden, Noise { position, ..noise })?;
+                position += steps.hidden_units().next_multiple_of(64) as u64;
                 let looks = sweep >= averaged;
                 if looks || error > 0.0 {
-                    self.steps.visible_means(device, &hidden, &mut means)?;
+                    steps.visible_means(device, &hidden, &mut means)?;
                 }
                 if looks {
                     device.add_means(&clamp, &means, &mut sums.dosages)?;
                     device.add_inverse(&clamp, &means, error, &mut sums.inverse)?;
                     sums.sweeps += 1;
                 }
-                self.steps.sample_visible(device, &hidden, &mut visible, Noise { position, ..noise })?;
+                steps.sample_visible(device, &hidden, &mut visible, Noise { position, ..noise })?;
                 position += sites.next_multiple_of(64) as u64;
                 match error > 0.0 {
                     false => device.clamp(&clamp, &mut visible)?,
@@ -196,27 +229,42 @@ impl Clamped {
                 }
                 sweep += 1;
             }
-            let scale = 1.0 / (MEAN_STEPS * sums.sweeps.max(1) as f32);
-            let mut dosages = sums.dosages.to_host()?.into_owned();
-            dosages.iter_mut().for_each(|sum| *sum *= scale);
-            let halves = [chains / 2, chains - chains / 2];
-            for (i, half) in dosages.chunks_mut(sites).enumerate() {
-                half.iter_mut().for_each(|sum| *sum /= halves[i % 2] as f32);
+            let averages = self.averages(&sums, sites)?;
+            for (r, (row, open)) in rows.iter_mut().zip(&mut open).enumerate().filter(|(_, (_, open))| **open) {
+                let of_row = 2 * r * sites..2 * (r + 1) * sites;
+                let dosages = &averages.dosages[of_row.clone()];
+                let apart = difference(&dosages[..sites], &dosages[sites..]);
+                let stays = |before: &Averages| difference(&before.dosages[of_row], dosages) < self.settings.tolerance;
+                let settled = apart < self.settings.tolerance && (self.own || before.as_ref().is_some_and(stays));
+                if settled || sweep >= self.settings.sweeps {
+                    *open = false;
+                    let inverse = &averages.inverse[r * typed.len()..][..typed.len()];
+                    self.finish(wanted, row, clamp.known(r), dosages, inverse);
+                    unsettled.add(&Unsettled {
+                        haplotypes: usize::from(!settled),
+                        apart: if settled { 0.0 } else { apart },
+                    });
+                }
             }
-            let apart = difference(dosages.chunks(sites).step_by(2), dosages.chunks(sites).skip(1).step_by(2));
-            let moved = before.as_ref().map(|before| difference([&before[..]].into_iter(), [&dosages[..]].into_iter()));
-            let stays = self.own || moved.is_some_and(|m| m < self.settings.tolerance);
-            let settled = apart < self.settings.tolerance && stays;
-            if (settled && !self.own) || sweep >= self.settings.sweeps {
-                self.finish(wanted, rows, &clamp, &dosages, &sums)?;
-                return Ok(match settled {
-                    true => Unsettled::default(),
-                    false => Unsettled { haplotypes: rows.len(), apart },
-                });
+            if !open.contains(&true) {
+                return Ok(unsettled);
             }
-            before = Some(dosages);
+            before = Some(averages);
             end = (2 * sweep).min(self.settings.sweeps);
         }
+    }
+
+    fn averages(&self, sums: &Sums, sites: usize) -> Result<Averages> {
+        let chains = self.settings.chains;
+        let scale = 1.0 / (MEAN_STEPS * sums.sweeps.max(1) as f32);
+        let halves = [chains / 2, chains - chains / 2];
+        let mut dosages = sums.dosages.to_host()?.into_owned();
+        for (i, half) in dosages.chunks_mut(sites).enumerate() {
+            half.iter_mut().for_each(|sum| *sum = *sum * scale / halves[i % 2] as f32);
+        }
+        let looks = (chains * sums.sweeps) as f64;
+        let inverse = sums.inverse.to_host()?.iter().map(|sum| sum / looks).collect();
+        Ok(Averages { dosages, inverse })
     }
 
     /// Draws the chains of a haplotype from the mixture given its typed alleles.
@@ -228,7 +276,7 @@ impl Clamped {
         chains: std::ops::Range<usize>,
         first: u64,
     ) {
-        let sites = self.steps.sites();
+        let sites = started.columns();
         let logs: Vec<f64> = (0..self.mixture.clusters())
             .map(|k| {
                 let log_odds = &self.mixture.log_odds[k * sites..][..sites];
@@ -260,34 +308,26 @@ impl Clamped {
         }
     }
 
-    fn finish(&self, wanted: &Wanted, rows: &mut [Row], clamp: &Clamp, dosages: &[f32], sums: &Sums) -> Result<()> {
-        let inverse = sums.inverse.to_host()?;
-        let (sites, chains) = (self.steps.sites(), self.settings.chains);
+    /// Puts averages of a haplotype's chains into its row.
+    fn finish(&self, wanted: &Wanted, row: &mut Row, alleles: &[Option<bool>], dosages: &[f32], inverse: &[f64]) {
+        let chains = self.settings.chains;
         let shares = [chains / 2, chains - chains / 2].map(|half| half as f32 / chains as f32);
-        let typed = wanted.typed.sites();
-        for (r, row) in rows.iter_mut().enumerate() {
-            let halves = [2 * r, 2 * r + 1].map(|half| &dosages[half * sites..][..sites]);
-            for (dosage, site) in row.dosages.iter_mut().zip(wanted.sites.clone()) {
-                *dosage = (shares[0] * halves[0][site] + shares[1] * halves[1][site]).clamp(0.0, 1.0);
-            }
-            for (t, left_out) in row.left_out.iter_mut().enumerate() {
-                let Some(allele) = clamp.known(r)[t] else { continue };
-                // Of the allele seen; the true one is another with the chance of an error.
-                let seen = (chains * sums.sweeps) as f64 / inverse[r * typed.len() + t];
-                let error = self.settings.typed_error;
-                let p = ((seen - error) / (1.0 - 2.0 * error).max(1e-9)).clamp(0.0, 1.0);
-                *left_out = if allele { p } else { 1.0 - p } as f32;
-            }
+        let (lower, upper) = dosages.split_at(dosages.len() / 2);
+        for (dosage, site) in row.dosages.iter_mut().zip(wanted.sites.clone()) {
+            *dosage = (shares[0] * lower[site] + shares[1] * upper[site]).clamp(0.0, 1.0);
         }
-        Ok(())
+        let error = self.settings.typed_error;
+        for ((left_out, allele), inverse) in row.left_out.iter_mut().zip(alleles).zip(inverse) {
+            let Some(allele) = allele else { continue };
+            // Of the allele seen; the true one is another with the chance of an error.
+            let p = ((1.0 / inverse - error) / (1.0 - 2.0 * error).max(1e-9)).clamp(0.0, 1.0);
+            *left_out = if *allele { p } else { 1.0 - p } as f32;
+        }
     }
 }
 
-/// The root mean square difference of numbers, the larger one of the pairs of rows.
-fn difference<'a>(a: impl Iterator<Item = &'a [f32]>, b: impl Iterator<Item = &'a [f32]>) -> f64 {
-    let apart = |(a, b): (&[f32], &[f32])| {
-        let sum: f64 = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum();
-        (sum / a.len().max(1) as f64).sqrt()
-    };
-    a.zip(b).map(apart).fold(0.0, f64::max)
+/// The root mean square difference of numbers.
+fn difference(a: &[f32], b: &[f32]) -> f64 {
+    let sum: f64 = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+    (sum / a.len().max(1) as f64).sqrt()
 }

@@ -22,8 +22,9 @@
 //! its own typed alleles and the settings.
 
 use super::{Row, Wanted};
-use crate::compute::Device;
 use crate::compute::activation::{ln, logistic, softplus};
+use crate::compute::device::at_once;
+use crate::compute::{Device, DeviceChoice};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::models::Model;
@@ -32,7 +33,7 @@ use crate::models::neural::decode::{Decoder, Place};
 use crate::models::neural::normals;
 use crate::nn::Workspace;
 use crate::options::Options;
-use crate::progress::Progress;
+use crate::progress::Cancel;
 use crate::rng::{CHUNK, Purpose, Stream};
 use crate::threads::Threads;
 
@@ -86,9 +87,8 @@ const CHAINS: u64 = 1 << 40;
 
 /// A generator whose latent space is searched, and the pool.
 pub(super) struct Latent {
-    decoder: Decoder,
-    /// Where it is placed.
-    device: Device,
+    /// Devices, and the decoder as it is placed there. Haplotypes are shared among them.
+    devices: Vec<(Device, Decoder)>,
     settings: LatentSettings,
     seed: u64,
     /// The pool's points, and where they are placed.
@@ -126,22 +126,23 @@ struct Found {
 }
 
 impl Latent {
-    /// Draws the pool.
+    /// Draws the pool, on the first of the devices.
     ///
     /// # Errors
-    /// `InvalidArgument` for a generator of unphased genotypes; `OutOfMemory`.
+    /// `InvalidArgument` for a generator of unphased genotypes; `OutOfMemory`; those of devices.
     pub(super) fn new(
         model: &Model,
         generator: &Neural,
         settings: LatentSettings,
         seed: u64,
-        device: &Device,
+        choice: DeviceChoice,
+        threads: &Threads,
     ) -> Result<Self> {
         if generator.genotypes {
             let what = format!("a {} model of unphased genotypes does not impute haplotypes", generator.kind.name());
             return Err(Error::argument(what).remedy("train it on haplotypes: leave out option genotypes=unphased"));
         }
-        let mut decoder = Decoder::new(generator, model.sites.len());
+        let decoder = Decoder::new(generator, model.sites.len());
         let (n, size) = (settings.pool.max(1), decoder.size());
         let numbers = n.checked_mul(size + decoder.columns()).and_then(|n| n.checked_mul(4));
         memory::require(numbers, "the pool of points (option latent_pool)")?;
@@ -151,37 +152,72 @@ impl Latent {
             let stream = Stream::new(seed, Purpose::Clamped, i as u64);
             places.push(decoder.draw(&stream, &mut points[i * size..][..size]));
         }
-        let mut workspace = Workspace::on(device);
-        decoder.place(&workspace)?;
         let mut odds = Vec::with_capacity(n * decoder.columns());
         let at_a_time = (NUMBERS / decoder.layers().max(1)).clamp(1, ROWS);
-        for first in (0..n).step_by(at_a_time) {
-            let last = n.min(first + at_a_time);
-            odds.extend(decoder.log_odds(&mut workspace, &points[first * size..last * size], &places[first..last])?);
+        let mut devices = Vec::new();
+        for (i, choice) in choice.each()?.into_iter().enumerate() {
+            devices.push(choice.laid_out(threads, |device| {
+                let mut decoder = decoder.clone();
+                let mut workspace = Workspace::on(device);
+                decoder.place(&workspace)?;
+                if i == 0 {
+                    odds.clear();
+                    for first in (0..n).step_by(at_a_time) {
+                        let last = n.min(first + at_a_time);
+                        let points = &points[first * size..last * size];
+                        odds.extend(decoder.log_odds(&mut workspace, points, &places[first..last])?);
+                    }
+                }
+                Ok(decoder)
+            })?);
         }
         let settings = LatentSettings { pool: n, chains: settings.chains.max(1), ..settings };
-        Ok(Latent { decoder, device: device.clone(), settings, seed, points, places, odds })
+        Ok(Latent { devices, settings, seed, points, places, odds })
+    }
+
+    /// The decoder, wherever it is.
+    fn decoder(&self) -> &Decoder {
+        &self.devices[0].1
+    }
+
+    /// Haplotypes that keep the devices busy.
+    pub(super) fn portion(&self) -> usize {
+        self.devices.len() * self.at_a_time()
+    }
+
+    /// Haplotypes in work at a time on a device.
+    fn at_a_time(&self) -> usize {
+        let of_batch = self.settings.chains.saturating_mul(self.decoder().layers().max(1));
+        (NUMBERS / of_batch).clamp(1, (ROWS / self.settings.chains).max(1))
     }
 
     /// Imputes rows; see [`super::Fitted::impute`].
-    pub(super) fn impute(
+    pub(super) fn impute(&self, wanted: &Wanted, rows: &mut [Row], threads: &Threads, cancel: &Cancel) -> Result<()> {
+        let share = rows.len().div_ceil(self.devices.len()).max(1);
+        let parts = self.devices.iter().zip(rows.chunks_mut(share));
+        at_once(parts, |((device, decoder), rows)| self.search(device, decoder, wanted, rows, threads, cancel))
+            .map(drop)
+    }
+
+    /// Imputes rows on one device.
+    fn search(
         &self,
+        device: &Device,
+        whole: &Decoder,
         wanted: &Wanted,
         rows: &mut [Row],
         threads: &Threads,
-        progress: &mut Progress,
+        cancel: &Cancel,
     ) -> Result<()> {
         let typed = wanted.typed.sites();
-        let mut decoder = self.decoder.of_columns(typed);
-        let of_batch = self.settings.chains.saturating_mul(self.decoder.layers().max(1));
-        let at_a_time = (NUMBERS / of_batch).clamp(1, (ROWS / self.settings.chains).max(1));
-        let mut workspace = match &self.device {
+        let mut decoder = whole.of_columns(typed);
+        let mut workspace = match device {
             Device::Cpu(_) => Workspace::new(threads.clone()),
             device => Workspace::on(device),
         };
         decoder.place(&workspace)?;
-        for rows in rows.chunks_mut(at_a_time) {
-            progress.check()?;
+        for rows in rows.chunks_mut(self.at_a_time()) {
+            cancel.check()?;
             let alleles: Vec<Vec<Option<bool>>> =
                 rows.iter().map(|row| (0..typed.len()).map(|t| wanted.typed.allele(row.h, t)).collect()).collect();
             let logs = self.likelihoods(typed, &alleles, threads)?;
@@ -191,7 +227,7 @@ impl Latent {
             let pooled = threads.map(settled.len(), |i| self.pooled(&logs[settled[i]], typed, &alleles[settled[i]]))?;
             let some: Vec<&[Option<bool>]> = open.iter().map(|r| &alleles[*r][..]).collect();
             let starts: Vec<&[f64]> = open.iter().map(|r| &logs[*r][..]).collect();
-            let chained = self.chained(&mut workspace, &decoder, typed, &some, &starts, progress)?;
+            let chained = self.chained(&mut workspace, [whole, &decoder], typed, &some, &starts, cancel)?;
             for (r, sums) in settled.into_iter().zip(pooled).chain(open.into_iter().zip(chained)) {
                 self.finish(wanted, &mut rows[r], &alleles[r], &sums);
             }
@@ -205,7 +241,7 @@ impl Latent {
         let codes: Vec<Vec<u8>> =
             alleles.iter().map(|alleles| alleles.iter().map(|allele| allele.map_or(2, u8::from)).collect()).collect();
         let error = self.settings.typed_error as f32;
-        let sites = self.decoder.columns();
+        let sites = self.decoder().columns();
         let by_point = threads.map(self.settings.pool, |n| {
             let odds = &self.odds[n * sites..][..sites];
             let chances: Vec<[f32; 3]> = typed
@@ -222,7 +258,7 @@ impl Latent {
 
     /// Sums over the pool.
     fn pooled(&self, logs: &[f64], typed: &[usize], alleles: &[Option<bool>]) -> Sums {
-        let sites = self.decoder.columns();
+        let sites = self.decoder().columns();
         let mut sums = Sums::new(sites, typed.len());
         for (weight, odds) in weights(logs, 1.0).into_iter().zip(self.odds.chunks_exact(sites)) {
             if weight > 1e-9 {
@@ -232,17 +268,18 @@ impl Latent {
         sums
     }
 
-    /// Sums over chains, for haplotypes and the log likelihoods of the pool's points.
+    /// Sums over chains, for haplotypes and the log likelihoods of the pool's points; decoders are that of all sites and that
+    /// of the typed ones.
     fn chained(
         &self,
         workspace: &mut Workspace<f32>,
-        decoder: &Decoder,
+        [whole, decoder]: [&Decoder; 2],
         typed: &[usize],
         alleles: &[&[Option<bool>]],
         logs: &[&[f64]],
-        progress: &mut Progress,
+        cancel: &Cancel,
     ) -> Result<Vec<Sums>> {
-        let mut sums = vec![Sums::new(self.decoder.columns(), typed.len()); alleles.len()];
+        let mut sums = vec![Sums::new(self.decoder().columns(), typed.len()); alleles.len()];
         if alleles.is_empty() {
             return Ok(sums);
         }
@@ -255,7 +292,7 @@ impl Latent {
         let warm = trajectories / 2;
         let threads = workspace.threads().clone();
         for t in 0..trajectories {
-            progress.check()?;
+            cancel.check()?;
             if t < warm {
                 let share = (t + 1) as f64 / warm as f64;
                 for (r, first) in powers.iter().enumerate() {
@@ -264,10 +301,10 @@ impl Latent {
             }
             self.trajectory(workspace, decoder, alleles, &mut chains, t, t < warm)?;
             if t >= warm {
-                let odds = self.decoder.log_odds(workspace, &chains.points, &chains.places)?;
-                let of_haplotype = k * self.decoder.columns();
+                let odds = whole.log_odds(workspace, &chains.points, &chains.places)?;
+                let of_haplotype = k * self.decoder().columns();
                 threads.for_each_piece(&mut sums, 1, |r, sums| {
-                    for odds in odds[r * of_haplotype..][..of_haplotype].chunks_exact(self.decoder.columns()) {
+                    for odds in odds[r * of_haplotype..][..of_haplotype].chunks_exact(self.decoder().columns()) {
                         sums[0].add(1.0, odds, typed, alleles[r], self.settings.typed_error);
                     }
                 })?;
@@ -278,7 +315,7 @@ impl Latent {
 
     /// Points of the pool that chains start from, where they are placed, and the powers that they were drawn with.
     fn start(&self, logs: &[&[f64]]) -> (Vec<f32>, Vec<Place>, Vec<f64>) {
-        let (k, size) = (self.settings.chains, self.decoder.size());
+        let (k, size) = (self.settings.chains, self.decoder().size());
         let (mut points, mut places, mut powers) = (Vec::new(), Vec::new(), Vec::new());
         let uniform = self.uniform(0);
         for logs in logs {
@@ -300,7 +337,7 @@ impl Latent {
     /// Raises the power of the likelihood for haplotype `r` as far as the chains' weights allow, and at least to `least`;
     /// chains are drawn anew by these weights.
     fn raise(&self, chains: &mut Chains, r: usize, t: usize, least: f64) {
-        let (k, size) = (self.settings.chains, self.decoder.size());
+        let (k, size) = (self.settings.chains, self.decoder().size());
         let before = chains.powers[r];
         if before >= 1.0 {
             return;
@@ -331,7 +368,7 @@ impl Latent {
         t: usize,
         warm: bool,
     ) -> Result<()> {
-        let (k, size) = (self.settings.chains, self.decoder.size());
+        let (k, size) = (self.settings.chains, self.decoder().size());
         // The words of a trajectory: a chunk for its acceptance, and those of its momenta.
         let chunk = t as u64 * (1 + size.div_ceil(CHUNK) as u64);
         let streams: Vec<Stream> =

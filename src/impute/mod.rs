@@ -13,7 +13,7 @@ pub mod quality;
 mod target;
 mod weight;
 
-use crate::compute::{Device, DeviceChoice};
+use crate::compute::DeviceChoice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hmm::copying::{Copying, Observed, Posterior, Workspace};
 use crate::hmm::rates::{Judged, Rates};
@@ -165,14 +165,12 @@ impl Imputer {
             Generator::Hmm(_) => Engine::Clusters(model.clone()),
             Generator::Rbm(machine) => {
                 let (clamped, seed) = (settings.clamped, settings.seed);
-                let lay_out = |device: &Device| Clamped::new(machine, clamped, seed, device.clone());
-                Engine::Machine(Box::new(settings.device.laid_out(&settings.threads, lay_out)?.1))
+                Engine::Machine(Box::new(Clamped::new(machine, clamped, seed, settings.device, &settings.threads)?))
             }
             Generator::Bernoulli(b) => Engine::Frequencies(b.frequencies.iter().map(|f| *f as f32).collect()),
             Generator::Neural(neural) => {
                 let (latent, seed) = (settings.latent, settings.seed);
-                let lay_out = |device: &Device| Latent::new(model, neural, latent, seed, device);
-                Engine::Latent(Box::new(settings.device.laid_out(&settings.threads, lay_out)?.1))
+                Engine::Latent(Box::new(Latent::new(model, neural, latent, seed, settings.device, &settings.threads)?))
             }
             Generator::Markov(_) | Generator::Context(_) => {
                 let what = format!("a {} model does not impute", model.kind().name());
@@ -375,11 +373,11 @@ impl Fitted<'_> {
                 })
             }),
             (None, Engine::Machine(machine)) => {
-                let unsettled = machine.impute(&wanted, &mut rows, &self.threads, progress)?;
+                let unsettled = machine.impute(&wanted, &mut rows, &self.threads, progress.cancel())?;
                 self.unsettled.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).add(&unsettled);
                 Ok(())
             }
-            (None, Engine::Latent(latent)) => latent.impute(&wanted, &mut rows, &self.threads, progress),
+            (None, Engine::Latent(latent)) => latent.impute(&wanted, &mut rows, &self.threads, progress.cancel()),
             (None, Engine::Frequencies(frequencies)) => {
                 for row in rows {
                     row.dosages.copy_from_slice(&frequencies[wanted.sites.clone()]);
@@ -416,7 +414,7 @@ impl Fitted<'_> {
         if dosages.len() != n * sites || left_out.len() != n * typed_sites {
             return Err(Error::argument("shapes of dosages and haplotypes disagree"));
         }
-        let at_a_time = PORTION * self.threads.count();
+        let at_a_time = self.portion();
         for first in (0..n).step_by(at_a_time) {
             progress.step("imputing", first as u64, n as u64, "haplotypes")?;
             let rows = first..n.min(first + at_a_time);
@@ -427,6 +425,16 @@ impl Fitted<'_> {
         }
         self.notices().into_iter().for_each(|notice| progress.notice(notice));
         progress.step("imputing", n as u64, n as u64, "haplotypes")
+    }
+
+    /// Haplotypes that are best imputed in one call: they keep the threads, or the devices, busy.
+    pub fn portion(&self) -> usize {
+        let of_devices = match &self.imputer.engine {
+            Engine::Machine(machine) => machine.portion(),
+            Engine::Latent(latent) => latent.portion(),
+            _ => 0,
+        };
+        of_devices.max(PORTION * self.threads.count())
     }
 
     /// What a user should know of what was imputed so far: whether Gibbs chains had settled.

@@ -332,13 +332,11 @@ impl HalfSteps {
     /// Free energies `F(v) = -b v - sum over hidden units of ln sum over h of exp(h input)`, in nats.
     ///
     /// # Errors
-    /// `InvalidArgument` if shapes disagree.
-    pub fn free_energies(&self, device: &Device, visible: &States, out: &mut [f64]) -> Result<()> {
-        let mut biases = vec![0.0; out.len()];
-        device.log_partition(visible, &self.up, self.unit, out)?;
-        device.row_products(visible, &self.visible_bias, &mut biases)?;
-        out.iter_mut().zip(biases).for_each(|(energy, bias)| *energy = -*energy - bias);
-        Ok(())
+    /// `InvalidArgument` if shapes disagree; `OutOfMemory`, `OutOfDeviceMemory`.
+    pub fn free_energies(&self, device: &Device, visible: &States) -> Result<Buffer<f64>> {
+        let mut out = Buffer::zeros(device, visible.rows())?;
+        device.free_energies(visible, &self.up, self.unit, &self.visible_bias, &mut out)?;
+        Ok(out)
     }
 }
 

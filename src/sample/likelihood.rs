@@ -131,8 +131,8 @@ pub fn log_likelihood(
         let rows: Vec<usize> = (batch * BATCH..batch * BATCH + out.len()).collect();
         let mut visible = States::zeros(device, rows.len(), bits.columns())?;
         visible.unpack(bits, &rows)?;
-        steps.free_energies(device, &visible, out)?;
-        out.iter_mut().for_each(|f| *f = -*f - log_partition.value);
+        let energies = steps.free_energies(device, &visible)?;
+        out.iter_mut().zip(&*energies.to_host()?).for_each(|(out, f)| *out = -f - log_partition.value);
     }
     let mean = haplotypes.iter().sum::<f64>() / bits.rows() as f64;
     Ok(LogLikelihood { mean, error: log_partition.error, haplotypes, log_partition })
@@ -167,10 +167,9 @@ pub fn without_interactions(device: &Device, rbm: &Rbm) -> Result<f64> {
     let rbm = rbm.rounded();
     // With all sites at 0, minus the free energy is the hidden units' share, and it is the same for all states.
     let visible = States::zeros(device, 1, rbm.sites())?;
-    let mut hidden = [0.0];
-    HalfSteps::new(device, &rbm)?.free_energies(device, &visible, &mut hidden)?;
+    let hidden = HalfSteps::new(device, &rbm)?.free_energies(device, &visible)?;
     let softplus = |b: &f32| f64::from(*b).max(0.0) + (-f64::from(b.abs())).exp().ln_1p();
-    Ok(rbm.visible_bias.iter().map(softplus).sum::<f64>() - hidden[0])
+    Ok(rbm.visible_bias.iter().map(softplus).sum::<f64>() - hidden.to_host()?[0])
 }
 
 /// ln Z of the last machine of `path` by annealed importance sampling from the first, which has no interactions, in
@@ -210,13 +209,12 @@ pub fn annealed(device: &Device, path: &[Rbm], settings: &Annealing, progress: &
     // Without interactions visible units do not heed the hidden ones: an exact draw.
     here.sample_visible(device, &hidden, &mut visible, noise)?;
     noise.position += here.words_per_sweep();
-    let (mut before, mut after) = (vec![0.0; chains], vec![0.0; chains]);
     let mut weights = vec![0.0; chains];
     for k in 1..=temperatures {
         next.set(device, &along(path, k, temperatures).rounded())?;
-        here.free_energies(device, &visible, &mut before)?;
-        next.free_energies(device, &visible, &mut after)?;
-        weights.iter_mut().zip(before.iter().zip(&after)).for_each(|(w, (b, a))| *w += b - a);
+        let (before, after) = (here.free_energies(device, &visible)?, next.free_energies(device, &visible)?);
+        let changes = before.to_host()?;
+        weights.iter_mut().zip(changes.iter().zip(&*after.to_host()?)).for_each(|(w, (b, a))| *w += b - a);
         std::mem::swap(&mut here, &mut next);
         if k < temperatures {
             here.sweep(device, &mut visible, &mut hidden, settings.sweeps, noise)?;
@@ -310,10 +308,9 @@ pub fn bridged(
 
 /// `F_low - F_high` of each row.
 fn difference(device: &Device, low: &HalfSteps, high: &HalfSteps, visible: &States) -> Result<Vec<f64>> {
-    let (mut out, mut other) = (vec![0.0; visible.rows()], vec![0.0; visible.rows()]);
-    low.free_energies(device, visible, &mut out)?;
-    high.free_energies(device, visible, &mut other)?;
-    out.iter_mut().zip(other).for_each(|(o, other)| *o -= other);
+    let (low, high) = (low.free_energies(device, visible)?, high.free_energies(device, visible)?);
+    let mut out = low.to_host()?.into_owned();
+    out.iter_mut().zip(&*high.to_host()?).for_each(|(out, high)| *out -= high);
     Ok(out)
 }
 

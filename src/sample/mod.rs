@@ -11,6 +11,7 @@ pub mod likelihood;
 pub mod plan;
 pub mod tempering;
 
+use crate::compute::device::at_once;
 use crate::compute::{Device, DeviceChoice, Sent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hmm::copying::Copying;
@@ -362,22 +363,9 @@ impl Sampler {
     /// Haplotypes `first ..` of a neural generator, as many as `out` has rows: each device makes its share meanwhile.
     fn of_networks(&mut self, first: u64, mut out: BitMatrix) -> Result<BitMatrix> {
         let (plan, seed, stride) = (&self.plan, self.seed, out.stride());
-        if let [network] = &mut self.networks[..] {
-            network.fill(plan, seed, first, out.words_mut(), stride)?;
-            return Ok(out);
-        }
         let share = out.rows().div_ceil(self.networks.len()).max(1);
-        std::thread::scope(|scope| {
-            let parts = self.networks.iter_mut().zip(out.words_mut().chunks_mut(share * stride)).enumerate();
-            // A thread waits for each device. All have begun before one is waited for.
-            let begun: Vec<_> = parts
-                .map(|(i, (network, words))| {
-                    scope.spawn(move || network.fill(plan, seed, first + (i * share) as u64, words, stride))
-                })
-                .collect();
-            let failed = || Error::new(ErrorKind::Internal, "a thread that waited for a device ended");
-            begun.into_iter().map(|part| part.join().unwrap_or_else(|_| Err(failed()))).collect::<Result<Vec<()>>>()
-        })?;
+        let parts = self.networks.iter_mut().zip(out.words_mut().chunks_mut(share * stride)).enumerate();
+        at_once(parts, |(i, (network, words))| network.fill(plan, seed, first + (i * share) as u64, words, stride))?;
         Ok(out)
     }
 

@@ -5,12 +5,12 @@
 //! Each haplotype has a ladder of its own, with random numbers of its own, so that it does not matter which others are
 //! made beside it.
 
-use crate::compute::{Device, Noise, States, activation};
+use crate::compute::{Buffer, Device, Noise, States};
 use crate::error::Result;
 use crate::models::mixture::StartDraws;
 use crate::models::rbm::{HalfSteps, Rbm};
 use crate::models::{SampledRbm, Start};
-use crate::rng::{Purpose, Stream};
+use crate::rng::Purpose;
 use half::bf16;
 
 /// Rungs of a ladder, at most; sets random words apart.
@@ -172,37 +172,32 @@ impl Replicas {
             let sweeps = if r == 0 { 1 } else { sweeps };
             ladder.rung(r).sweep(device, &mut self.states[r], &mut self.hidden, sweeps, noise)?;
         }
-        for low in ((self.round % 2) as usize..ladder.len() - 1).step_by(2) {
-            self.swap(device, ladder, low, draws)?;
+        let pairs = ((self.round % 2) as usize..ladder.len() - 1).step_by(2);
+        let chances: Vec<_> = pairs.clone().map(|low| self.swap(device, ladder, low, draws)).collect::<Result<_>>()?;
+        // A GPU is waited for once a round.
+        for (low, chances) in pairs.zip(chances) {
+            let (sum, tried) = &mut self.acceptance[low];
+            for chance in &*chances.to_host()? {
+                *sum += f64::from(*chance);
+                *tried += 1.0;
+            }
         }
         self.round += 1;
         Ok(())
     }
 
     /// Tries to swap the replicas of rungs `low` and `low + 1`, chain by chain, with probability
-    /// `min(1, exp(F_low(v_low) + F_high(v_high) - F_low(v_high) - F_high(v_low)))`.
-    fn swap(&mut self, device: &Device, ladder: &Ladder, low: usize, draws: Draws) -> Result<()> {
+    /// `min(1, exp(F_low(v_low) + F_high(v_high) - F_low(v_high) - F_high(v_low)))`: these come back, chain by chain.
+    fn swap(&mut self, device: &Device, ladder: &Ladder, low: usize, draws: Draws) -> Result<Buffer<f32>> {
         let (below, above) = self.states.split_at_mut(low + 1);
         let (v_low, v_high) = (&mut below[low], &mut above[0]);
-        let chains = v_low.rows();
-        let energies = |steps: &HalfSteps, v: &States| -> Result<Vec<f64>> {
-            let mut f = vec![0.0; chains];
-            steps.free_energies(device, v, &mut f)?;
-            Ok(f)
-        };
-        let (rung_low, rung_high) = (ladder.rung(low), ladder.rung(low + 1));
-        let (ll, lh) = (energies(rung_low, v_low)?, energies(rung_low, v_high)?);
-        let (hl, hh) = (energies(rung_high, v_low)?, energies(rung_high, v_high)?);
-        let mut chosen = vec![false; chains];
-        for (c, chosen) in chosen.iter_mut().enumerate() {
-            let exponent = (ll[c] + hh[c] - lh[c] - hl[c]) as f32;
-            let probability = activation::exp(exponent).min(1.0);
-            self.acceptance[low].0 += f64::from(probability);
-            self.acceptance[low].1 += 1.0;
-            let u = Stream::new(draws.seed, Purpose::Swap, draws.first + c as u64)
-                .uniform(self.round * MOST_RUNGS + low as u64);
-            *chosen = u < probability;
-        }
-        device.swap_rows(v_low, v_high, &chosen)
+        let energies = |rung: usize, v: &States| ladder.rung(rung).free_energies(device, v);
+        let (ll, lh) = (energies(low, v_low)?, energies(low, v_high)?);
+        let (hl, hh) = (energies(low + 1, v_low)?, energies(low + 1, v_high)?);
+        let position = self.round * MOST_RUNGS + low as u64;
+        let noise = Noise { seed: draws.seed, purpose: Purpose::Swap, first: draws.first, position };
+        let mut chances = Buffer::zeros(device, v_low.rows())?;
+        device.swap_replicas(v_low, v_high, [&ll, &lh, &hl, &hh], noise, &mut chances)?;
+        Ok(chances)
     }
 }

@@ -448,9 +448,7 @@ impl Trainer {
     pub fn consider_rung(&mut self, least: f64) -> Result<()> {
         if let Some((below, chains)) = &self.last_rung {
             let energies = |steps: &HalfSteps, states: &States| -> Result<Vec<f64>> {
-                let mut out = vec![0.0; states.rows()];
-                steps.free_energies(&self.device, states, &mut out)?;
-                Ok(out)
+                Ok(steps.free_energies(&self.device, states)?.to_host()?.into_owned())
             };
             let (own, now) = (energies(below, chains)?, energies(&self.steps, &self.chains)?);
             let (up, down) = (energies(&self.steps, chains)?, energies(below, &self.chains)?);
@@ -471,9 +469,8 @@ impl Trainer {
     pub fn mean_free_energy(&self, bits: &BitMatrix) -> Result<f64> {
         let mut states = States::zeros(&self.device, bits.rows(), bits.columns())?;
         states.unpack(bits, &(0..bits.rows()).collect::<Vec<_>>())?;
-        let mut out = vec![0.0; bits.rows()];
-        self.steps.free_energies(&self.device, &states, &mut out)?;
-        Ok(out.iter().sum::<f64>() / bits.rows().max(1) as f64)
+        let energies = self.steps.free_energies(&self.device, &states)?;
+        Ok(energies.to_host()?.iter().sum::<f64>() / bits.rows().max(1) as f64)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::kernels::{AFFINE, AFFINE_WORDS, Arguments, Grid, HAMMING, STATES};
 use super::{Cuda, Memory, PADDED};
-use crate::compute::{Matrix, Noise, States, Unit, Weights};
+use crate::compute::{Buffer, Matrix, Noise, States, Unit, Weights};
 use crate::error::Result;
 use crate::panel::bits::BitMatrix;
 
@@ -250,12 +250,13 @@ impl Cuda {
         self.product(&Sides::new(states, weights)?, Finish::Keep, NO_NOISE, out.buffer.cuda()?.address(), stride)
     }
 
-    pub(in crate::compute) fn log_partition(
+    pub(in crate::compute) fn free_energies(
         &self,
         states: &States,
         weights: &Weights,
         unit: Unit,
-        out: &mut [f64],
+        bias: &Buffer<f64>,
+        out: &mut Buffer<f64>,
     ) -> Result<()> {
         let (rows, outputs) = (states.rows(), weights.outputs());
         if rows == 0 {
@@ -265,19 +266,21 @@ impl Cuda {
         let turn = self.turn();
         let inputs = self.scratch(size_of::<i32>() * rows * stride, &turn)?;
         self.product(&Sides::new(states, weights)?, Finish::Keep, NO_NOISE, inputs, stride)?;
-        let sums = self.memory(size_of::<f64>() * rows)?;
+        let memory = states.buffer.cuda()?;
         let arguments = Arguments::default()
             .value(inputs)
             .value(stride as u64)
             .value(outputs as u32)
             .value(weights.scale())
             .value(i32::from(matches!(unit, Unit::Relu { .. })))
-            .memory(&sums);
-        // SAFETY: as the kernel takes them; it has room for the panels of 128 threads.
-        unsafe {
-            self.launch(&STATES, "log_partition", Grid { blocks: (rows, 1), threads: 128, shared: 0 }, arguments)?
-        };
-        sums.download(out)
+            .memory(memory)
+            .value(i32::from(!memory.holds_bits()))
+            .value(states.stride() as u64)
+            .value(states.columns() as u32)
+            .memory(bias.cuda()?)
+            .memory(out.cuda()?);
+        // SAFETY: as the kernel takes them; it has room for the panels of 128 threads, and lengths were compared by the caller.
+        unsafe { self.launch(&STATES, "free_energies", Grid { blocks: (rows, 1), threads: 128, shared: 0 }, arguments) }
     }
 
     pub(in crate::compute) fn outer(&self, left: &States, right: &States, out: &mut Matrix<i32>) -> Result<()> {

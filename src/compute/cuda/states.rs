@@ -87,28 +87,6 @@ impl Cuda {
         unsafe { self.launch(&STATES, "column_means", Grid::over(states.columns()), arguments) }
     }
 
-    pub(in crate::compute) fn row_products(
-        &self,
-        states: &States,
-        values: &Buffer<f64>,
-        out: &mut [f64],
-    ) -> Result<()> {
-        let memory = states.buffer.cuda()?;
-        let sums = self.memory(size_of_val(out))?;
-        let arguments = Arguments::default()
-            .memory(memory)
-            .value(i32::from(!memory.holds_bits()))
-            .value(states.stride() as u64)
-            .value(states.rows() as u32)
-            .value(states.columns() as u32)
-            .memory(values.cuda()?)
-            .memory(&sums);
-        let grid = Grid { blocks: (states.rows().div_ceil(8).max(1), 1), threads: 256, shared: 0 };
-        // SAFETY: as the kernel takes them; lengths were compared by the caller.
-        unsafe { self.launch(&STATES, "row_products", grid, arguments)? };
-        sums.download(out)
-    }
-
     /// Visible biases as free energies take them.
     pub(in crate::compute) fn lay_out_energies(&self, bias: &Memory, count: usize) -> Result<Memory> {
         let out = self.memory(count * size_of::<f64>())?;
@@ -144,21 +122,35 @@ impl Cuda {
         unsafe { self.launch(&STATES, "copy_rows", Grid::over(from.len() * words), arguments) }
     }
 
-    pub(in crate::compute) fn swap_rows(&self, a: &mut States, b: &mut States, chosen: &[bool]) -> Result<()> {
-        let (first, second) = (a.buffer.cuda()?, b.buffer.cuda()?);
+    pub(in crate::compute) fn swap_replicas(
+        &self,
+        a: &mut States,
+        b: &mut States,
+        [aa, ab, ba, bb]: [&Buffer<f64>; 4],
+        noise: Noise,
+        chances: &mut Buffer<f32>,
+    ) -> Result<()> {
+        let (first, second, rows) = (a.buffer.cuda()?, b.buffer.cuda()?, a.rows());
         if first.holds_bits() != second.holds_bits() {
             return Err(Error::new(ErrorKind::Internal, "rows of bits and rows of numbers do not mix"));
         }
         let words = a.stride() / if first.holds_bits() { 64 } else { 4 };
-        let flags = self.upload(&chosen.iter().map(|c| u8::from(*c)).collect::<Vec<_>>())?;
+        let chosen = self.memory(rows)?;
         let arguments = Arguments::default()
-            .memory(first)
-            .memory(second)
-            .memory(&flags)
-            .value(chosen.len() as u32)
-            .value(words as u32);
+            .memory(aa.cuda()?)
+            .memory(ab.cuda()?)
+            .memory(ba.cuda()?)
+            .memory(bb.cuda()?)
+            .value(rows as u32)
+            .value(self.noise(noise))
+            .memory(chances.cuda()?)
+            .memory(&chosen);
+        // SAFETY: as the kernel takes them; lengths were compared by the caller.
+        unsafe { self.launch(&STATES, "choose_swaps", Grid::over(rows), arguments)? };
+        let arguments =
+            Arguments::default().memory(first).memory(second).memory(&chosen).value(rows as u32).value(words as u32);
         // SAFETY: as the kernel takes them; shapes were compared by the caller.
-        unsafe { self.launch(&STATES, "swap_rows", Grid::over(chosen.len() * words), arguments) }
+        unsafe { self.launch(&STATES, "swap_rows", Grid::over(rows * words), arguments) }
     }
 
     pub(in crate::compute) fn clamp(&self, clamp: &Clamp, states: &mut States) -> Result<()> {
