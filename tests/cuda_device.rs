@@ -91,19 +91,9 @@ fn devices_that_cannot_be_used_are_refused_by_name() {
     let Some(library) = emulator::built() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let panel = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.bcf");
-    let train = |device: &str, variable: &str, value: &str| {
+    let train_with = |set: &str, device: &str, variable: &str, value: &str| {
         let run = Command::new(env!("CARGO_BIN_EXE_haploom"))
-            .args([
-                "train",
-                panel,
-                "-r",
-                "1:1-300000",
-                "-o",
-                "model",
-                "--set",
-                "hidden=4,updates=1,clusters=1,chains=8,batch=8",
-            ])
-            .args(["--device", device])
+            .args(["train", panel, "-r", "1:1-300000", "-o", "model", "--set", set, "--device", device])
             .current_dir(folder.path())
             .env("LD_LIBRARY_PATH", &library)
             .env(variable, value)
@@ -111,6 +101,8 @@ fn devices_that_cannot_be_used_are_refused_by_name() {
             .expect("the program runs");
         (run.status.success(), String::from_utf8_lossy(&run.stderr).to_string())
     };
+    let small = "hidden=4,updates=1,clusters=1,chains=8,batch=8";
+    let train = |device: &str, variable: &str, value: &str| train_with(small, device, variable, value);
     for (variable, value, words) in [
         ("HAPLOOM_EMULATED_DEVICES", "0", "no GPU"),
         ("HAPLOOM_EMULATED_DRIVER_VERSION", "12020", "12.2"),
@@ -125,6 +117,17 @@ fn devices_that_cannot_be_used_are_refused_by_name() {
             assert!(well && said.contains("the processor"), "auto, {variable}={value}: {said}");
         }
     }
+    // Weights and states fit, and what an update needs besides does not.
+    let large = "hidden=200,updates=2,clusters=1,chains=800,batch=800";
+    let again = ["2", "4096"].map(|memory| {
+        let (well, said) = train_with(large, "auto", "HAPLOOM_EMULATED_MEMORY", memory);
+        let begins_again = said.contains("learns on cuda:0") && said.contains("begins again on the processor");
+        assert!(well && begins_again == (memory == "2"), "auto, {memory} MiB: {said}");
+        std::fs::read(folder.path().join("model")).expect("the model is there")
+    });
+    assert!(again[0] == again[1], "the model of the processor and that of the GPU differ");
+    let (well, said) = train_with(large, "cuda", "HAPLOOM_EMULATED_MEMORY", "2");
+    assert!(!well && said.contains("no memory left") && !said.contains("panic"), "{said}");
     let (well, said) = train("cuda:3", "HAPLOOM_EMULATED_DEVICES", "2");
     assert!(!well && said.contains("no cuda:3") && said.contains("2 GPUs"), "{said}");
 }

@@ -123,7 +123,28 @@ pub fn train(
         panel_sha256: panel.fingerprint(),
         ..Provenance::default()
     };
-    let generator = match kind {
+    let mut learnt = learn(panel, kind, options, settings, &mut provenance, progress);
+    if let Err(failed) = &learnt
+        && failed.kind() == ErrorKind::OutOfDeviceMemory
+        && settings.device == DeviceChoice::Auto
+    {
+        progress.notice(format!("begins again on the processor: {failed}"));
+        let settings = TrainSettings { device: DeviceChoice::Cpu, ..settings.clone() };
+        learnt = learn(panel, kind, options, &settings, &mut provenance, progress);
+    }
+    Ok(Model { sites: panel.sites().clone(), generator: learnt?, provenance })
+}
+
+/// What a panel teaches a model of this kind.
+fn learn(
+    panel: &Panel,
+    kind: ModelKind,
+    options: &Options,
+    settings: &TrainSettings,
+    provenance: &mut Provenance,
+    progress: &mut Progress,
+) -> Result<Generator> {
+    Ok(match kind {
         ModelKind::Bernoulli => {
             progress.check()?;
             Generator::Bernoulli(Bernoulli { frequencies: panel.frequencies() })
@@ -145,15 +166,15 @@ pub fn train(
             Generator::Context(Box::new(Context::learn(bits, people, contigs, share, least, &settings.threads)?))
         }
         ModelKind::Rbm => {
-            let machine = train_rbm(panel, options, settings, &mut provenance, progress)?;
+            let machine = train_rbm(panel, options, settings, provenance, progress)?;
             Generator::Rbm(Box::new(machine))
         }
         ModelKind::Gan | ModelKind::Wgan | ModelKind::Vae | ModelKind::PcaGan => {
-            let generator = neural::fit(panel, kind, options, settings, &mut provenance, progress)?;
+            let generator = neural::fit(panel, kind, options, settings, provenance, progress)?;
             Generator::Neural(Box::new(generator))
         }
         ModelKind::Hmm => {
-            let clusters = expectation::fit(panel, options, settings, &mut provenance, progress)?;
+            let clusters = expectation::fit(panel, options, settings, provenance, progress)?;
             let equal = equal_clusters(&clusters, panel)?;
             provenance.metrics.push((EQUAL_CLUSTERS.to_string(), equal as f64));
             if equal > 0 {
@@ -165,8 +186,7 @@ pub fn train(
             }
             Generator::Hmm(Box::new(clusters))
         }
-    };
-    Ok(Model { sites: panel.sites().clone(), generator, provenance })
+    })
 }
 
 /// Clusters whose likeliest alleles are those of a haplotype of the panel.
