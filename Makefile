@@ -46,7 +46,7 @@ test: $(PYTHON)/ready lint docs
 	$(MAKE) ffi-test
 
 test-gpu: packages
-	$(CARGO) test --release --locked --test cuda_device --test cuda_networks -- --ignored --test-threads 1
+	$(CARGO) test --release --locked --test cuda_device --test cuda_networks --test cuda_805 -- --ignored --test-threads 1
 
 # cuda/ptx, of cuda/*.cu. Needs no GPU and no CUDA toolkit. What kernels then take is in cuda/bounds.json: where `make test`
 # finds more, and that is meant, `$(PYTHON)/bin/python3 cuda/compile.py --bounds` writes it anew.

@@ -121,10 +121,6 @@ INSTRUCTION void barrier_visible() {
     asm volatile("fence.proxy.async;" ::: "memory");
 }
 
-// Shows what this thread wrote to shared memory, by stores or `copy_async_16`, to bulk copies and products of four
-// warps that are issued later (after a barrier, by any thread).
-INSTRUCTION void shared_visible() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
-
 // Arrives, and has the phase wait for so many more bytes.
 INSTRUCTION void barrier_expect(unsigned long long *barrier, unsigned bytes) {
     asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)), "r"(bytes)
@@ -177,11 +173,9 @@ template <int N> INSTRUCTION void group_wait() {
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
 }
 
-#define SUMS_4(constraint, i) \
-    constraint(sums[i]), constraint(sums[i + 1]), constraint(sums[i + 2]), constraint(sums[i + 3])
-#define SUMS_16(constraint, i) \
-    SUMS_4(constraint, i), SUMS_4(constraint, i + 4), SUMS_4(constraint, i + 8), SUMS_4(constraint, i + 12)
-#define SUMS_32(constraint, i) SUMS_16(constraint, i), SUMS_16(constraint, i + 16)
+#define SUMS_4(i) "+r"(sums[i]), "+r"(sums[i + 1]), "+r"(sums[i + 2]), "+r"(sums[i + 3])
+#define SUMS_16(i) SUMS_4(i), SUMS_4(i + 4), SUMS_4(i + 8), SUMS_4(i + 12)
+#define SUMS_32(i) SUMS_16(i), SUMS_16(i + 16)
 #define PLACES_32                                                                      \
     "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "           \
     "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
@@ -189,22 +183,20 @@ template <int N> INSTRUCTION void group_wait() {
     PLACES_32 ", "                                                                     \
     "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
     "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
-// The predicate says whether the sums are added to or written over; `scales` what the shape wants besides.
-#define GROUP_MULTIPLY(types, places, factors, adds, scales, ...)         \
-    asm volatile("{\n"                                                    \
-                 ".reg .pred add;\n"                                      \
-                 "setp.ne.b32 add, " adds ", 0;\n"                        \
-                 "wgmma.mma_async.sync.aligned." types " {" places "}, "  \
-                 factors ", add" scales ";\n"                             \
-                 "}"                                                      \
-                 : __VA_ARGS__                                            \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b)     \
+// The predicate says whether the sums are added to or written over.
+#define GROUP_MULTIPLY(types, places, factors, adds, ...)                                   \
+    asm volatile("{\n"                                                                      \
+                 ".reg .pred add;\n"                                                        \
+                 "setp.ne.b32 add, " adds ", 0;\n"                                          \
+                 "wgmma.mma_async.sync.aligned." types " {" places "}, " factors ", add;\n" \
+                 "}"                                                                        \
+                 : __VA_ARGS__                                                              \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b)                       \
                  : "memory")
-#define GROUP_MULTIPLY_32(types, adds, scales, constraint) \
-    GROUP_MULTIPLY(types, PLACES_32, "{%32, %33, %34, %35}, %36", adds, scales, SUMS_32(constraint, 0))
-#define GROUP_MULTIPLY_64(types, adds, scales, constraint)                                       \
-    GROUP_MULTIPLY(types, PLACES_64, "{%64, %65, %66, %67}, %68", adds, scales, SUMS_32(constraint, 0), \
-                   SUMS_32(constraint, 32))
+#define GROUP_MULTIPLY_32(types, adds) \
+    GROUP_MULTIPLY("m64n64k32.s32." types, PLACES_32, "{%32, %33, %34, %35}, %36", adds, SUMS_32(0))
+#define GROUP_MULTIPLY_64(types) \
+    GROUP_MULTIPLY("m64n128k32.s32." types, PLACES_64, "{%64, %65, %66, %67}, %68", "1", SUMS_32(0), SUMS_32(32))
 
 // sums[64 x 128] += a[64 x 32] b[32 x 128] by four warps, of which warp w has rows 16 w on, each as `multiply_bytes`
 // has 16 rows of a; sums[4 j] to [4 j + 3] are columns 8 j on as `multiply_bytes` has them. b is in shared memory,
@@ -212,9 +204,9 @@ template <int N> INSTRUCTION void group_wait() {
 template <bool SIGNED>
 INSTRUCTION void group_multiply_bytes(int (&sums)[64], const unsigned (&a)[4], unsigned long long b) {
     if constexpr (SIGNED) {
-        GROUP_MULTIPLY_64("m64n128k32.s32.u8.s8", "1", "", "+r");
+        GROUP_MULTIPLY_64("u8.s8");
     } else {
-        GROUP_MULTIPLY_64("m64n128k32.s32.u8.u8", "1", "", "+r");
+        GROUP_MULTIPLY_64("u8.u8");
     }
 }
 
@@ -222,19 +214,14 @@ INSTRUCTION void group_multiply_bytes(int (&sums)[64], const unsigned (&a)[4], u
 template <bool SIGNED, bool ADDS = true>
 INSTRUCTION void group_multiply_bytes(int (&sums)[32], const unsigned (&a)[4], unsigned long long b) {
     if constexpr (SIGNED && ADDS) {
-        GROUP_MULTIPLY_32("m64n64k32.s32.u8.s8", "1", "", "+r");
+        GROUP_MULTIPLY_32("u8.s8", "1");
     } else if constexpr (SIGNED) {
-        GROUP_MULTIPLY_32("m64n64k32.s32.u8.s8", "0", "", "+r");
+        GROUP_MULTIPLY_32("u8.s8", "0");
     } else if constexpr (ADDS) {
-        GROUP_MULTIPLY_32("m64n64k32.s32.u8.u8", "1", "", "+r");
+        GROUP_MULTIPLY_32("u8.u8", "1");
     } else {
-        GROUP_MULTIPLY_32("m64n64k32.s32.u8.u8", "0", "", "+r");
+        GROUP_MULTIPLY_32("u8.u8", "0");
     }
-}
-
-// The same of bfloat16: sums[64 x 128] += a[64 x 16] b[16 x 128].
-INSTRUCTION void group_multiply_bf16(float (&sums)[64], const unsigned (&a)[4], unsigned long long b) {
-    GROUP_MULTIPLY_64("m64n128k16.f32.bf16.bf16", "1", ", 1, 1, 0", "+f");
 }
 
 #undef GROUP_MULTIPLY_64
@@ -285,7 +272,6 @@ INSTRUCTION float reciprocal_fast(float x) { return emulator::flushed(1.0f / emu
 
 INSTRUCTION void barrier_begin(unsigned long long *barrier, unsigned count) { emulator::barrier_begin(barrier, count); }
 INSTRUCTION void barrier_visible() { emulator::barrier_visible(); }
-INSTRUCTION void shared_visible() { emulator::shared_visible(); }
 INSTRUCTION void barrier_expect(unsigned long long *barrier, unsigned bytes) {
     emulator::barrier_arrive(barrier, bytes);
 }
@@ -305,9 +291,6 @@ INSTRUCTION void group_multiply_bytes(int (&sums)[64], const unsigned (&a)[4], u
 template <bool SIGNED, bool ADDS = true>
 INSTRUCTION void group_multiply_bytes(int (&sums)[32], const unsigned (&a)[4], unsigned long long b) {
     emulator::group_multiply_bytes(sums, a, b, SIGNED, ADDS);
-}
-INSTRUCTION void group_multiply_bf16(float (&sums)[64], const unsigned (&a)[4], unsigned long long b) {
-    emulator::group_multiply_bf16(sums, a, b);
 }
 template <int REGISTERS> INSTRUCTION void registers_raise() {
     static_assert(REGISTERS % 8 == 0 && REGISTERS >= 24 && REGISTERS <= 256, "a multiple of 8, from 24 to 256");

@@ -179,7 +179,6 @@ void multiply_bytes(int (&sums)[4], const unsigned (&a)[4], unsigned b0, unsigne
 void multiply_bf16(float (&sums)[4], const unsigned (&a)[4], unsigned b0, unsigned b1);
 void barrier_begin(unsigned long long *barrier, unsigned count);
 void barrier_visible();
-void shared_visible();
 void barrier_arrive(unsigned long long *barrier, unsigned bytes);
 void barrier_wait(unsigned long long *barrier, unsigned parity);
 void bulk_copy(void *shared, const void *global, unsigned bytes, unsigned long long *barrier);
@@ -189,7 +188,6 @@ void group_commit();
 void group_wait(unsigned groups_left);
 void group_multiply_bytes(int (&sums)[64], const unsigned (&a)[4], unsigned long long b, bool with_sign);
 void group_multiply_bytes(int (&sums)[32], const unsigned (&a)[4], unsigned long long b, bool with_sign, bool adds);
-void group_multiply_bf16(float (&sums)[64], const unsigned (&a)[4], unsigned long long b);
 
 } // namespace emulator
 #pragma GCC visibility pop

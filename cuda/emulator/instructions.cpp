@@ -386,7 +386,6 @@ void barrier_begin(unsigned long long *barrier, unsigned count) {
 }
 
 void barrier_visible() { processor.barriers_fenced = true; }
-void shared_visible() {}
 
 void barrier_arrive(unsigned long long *barrier, unsigned bytes) {
     Barrier now = Barrier::of(checked_barrier(barrier, "barrier_arrive"));
@@ -526,9 +525,6 @@ void group_multiply_bytes(int (&sums)[64], const unsigned (&a)[4], unsigned long
 }
 void group_multiply_bytes(int (&sums)[32], const unsigned (&a)[4], unsigned long long b, bool with_sign, bool adds) {
     issue(with_sign ? Product::SIGNED : Product::UNSIGNED, sums, adds, a, b);
-}
-void group_multiply_bf16(float (&sums)[64], const unsigned (&a)[4], unsigned long long b) {
-    issue(Product::BF16, sums, true, a, b);
 }
 
 } // namespace emulator

@@ -525,35 +525,6 @@ void test_group(const char *kernel, bool with_sign, unsigned columns, unsigned l
     }
 }
 
-void test_group_reals(unsigned leading, unsigned stride) {
-    unsigned count = 2, k_bytes = count * 32, bytes = (15 * stride + leading + 255) / 128 * 128;
-    std::vector<uint16_t> a(64 * count * 16), b(128 * count * 16);
-    for (auto &x : a) x = bf16_of(float(int(random_word() % 33) - 16));
-    for (auto &x : b) x = bf16_of(float(int(random_word() % 33) - 16) / 4);
-    std::vector<uint8_t> bytes_a(a.size() * 2), bytes_b(b.size() * 2), laid(bytes * count, 0xee);
-    std::memcpy(bytes_a.data(), a.data(), bytes_a.size());
-    std::memcpy(bytes_b.data(), b.data(), bytes_b.size());
-    std::vector<float> c(64 * 128), fragments_c(c.size());
-    for (auto &x : c) x = float(int(random_word() % 1000)) / 4;
-    std::vector<uint32_t> fragments_a(count * 512);
-    for (unsigned product = 0; product < count; ++product) group_fragments(bytes_a, k_bytes, product, fragments_a);
-    group_layout(bytes_b, k_bytes, leading, stride, bytes, laid);
-    for (unsigned i = 0; i < c.size(); ++i) fragments_c[i] = c[group_place(i / 64, i % 64)];
-    Array<uint32_t> from_a(fragments_a);
-    Array<uint8_t> from_b(laid);
-    Array<float> sums(fragments_c);
-    run("group_reals", {}, {128}, bytes * count, {&from_a.at, &from_b.at, &sums.at, &leading, &stride, &bytes, &count});
-    auto got = sums.get();
-    for (unsigned i = 0; i < c.size(); ++i) {
-        unsigned place = group_place(i / 64, i % 64);
-        float expected = c[place];
-        for (unsigned k = 0; k < count * 16; ++k)
-            expected += of_bf16(a[place / 128 * count * 16 + k]) * of_bf16(b[place % 128 * count * 16 + k]);
-        EXPECT(got[i] == expected, "leading %u stride %u: thread %u sum %u: %g, expected %g", leading, stride, i / 64,
-               i % 64, double(got[i]), double(expected));
-    }
-}
-
 void test_overlap() {
     std::vector<uint8_t> a(64 * 64), b(128 * 64), laid(8192);
     for (auto &x : a) x = uint8_t(random_word());
@@ -814,7 +785,6 @@ int main(int count, char **arguments) {
             test_group("group_signed", true, 128, leading, stride);
             test_group("group_half_unsigned", false, 64, leading, stride);
             test_group("group_half_signed", true, 64, leading, stride);
-            test_group_reals(leading, stride);
         }
         test_overlap();
     }

@@ -236,30 +236,27 @@ extern "C" __global__ void ring(const int *in, int *out, unsigned pieces) {
 }
 KERNEL(ring)
 
-// sums += a b, `count` products of 32 bytes of K each, b laid out with the distances that are given. Kinds 3 and 4 have half
+// sums += a b, `count` products of 32 bytes of K each, b laid out with the distances that are given. Kinds 2 and 3 have half
 // the columns, and forget what was in the sums.
-template <int KIND, int SUMS = 64, typename Sum>
-__device__ void group_multiply(const unsigned *a, const unsigned char *b, Sum *sums, unsigned leading, unsigned stride,
+template <int KIND, int SUMS = 64>
+__device__ void group_multiply(const unsigned *a, const unsigned char *b, int *sums, unsigned leading, unsigned stride,
                                unsigned bytes, unsigned count) {
     DYNAMIC_SHARED(factors);
     for (unsigned i = threadIdx.x; i < bytes * count; i += 128) factors[i] = b[i];
-    shared_visible();
     __syncthreads();
-    Sum own[SUMS];
+    int own[SUMS];
     for (int i = 0; i < SUMS; ++i) own[i] = sums[threadIdx.x * SUMS + i];
     for (unsigned k = 0; k < count; ++k) {
         unsigned own_a[4];
         for (int i = 0; i < 4; ++i) own_a[i] = a[(k * 128 + threadIdx.x) * 4 + i];
         unsigned long long descriptor = matrix_descriptor(shared_address(factors + k * bytes), leading, stride);
         group_fence();
-        if constexpr (KIND == 2) {
-            group_multiply_bf16(own, own_a, descriptor);
-        } else if constexpr (KIND < 2) {
+        if constexpr (KIND < 2) {
             group_multiply_bytes<KIND == 1>(own, own_a, descriptor);
         } else if (k == 0) {
-            group_multiply_bytes<KIND == 4, false>(own, own_a, descriptor);
+            group_multiply_bytes<KIND == 3, false>(own, own_a, descriptor);
         } else {
-            group_multiply_bytes<KIND == 4>(own, own_a, descriptor);
+            group_multiply_bytes<KIND == 3>(own, own_a, descriptor);
         }
         group_commit();
         group_wait<0>();
@@ -279,21 +276,15 @@ extern "C" __global__ void __launch_bounds__(128)
 }
 KERNEL(group_signed)
 extern "C" __global__ void __launch_bounds__(128)
-    group_reals(const unsigned *a, const unsigned char *b, float *sums, unsigned leading, unsigned stride,
-                unsigned bytes, unsigned count) {
-    group_multiply<2>(a, b, sums, leading, stride, bytes, count);
-}
-KERNEL(group_reals)
-extern "C" __global__ void __launch_bounds__(128)
     group_half_unsigned(const unsigned *a, const unsigned char *b, int *sums, unsigned leading, unsigned stride,
                         unsigned bytes, unsigned count) {
-    group_multiply<3, 32>(a, b, sums, leading, stride, bytes, count);
+    group_multiply<2, 32>(a, b, sums, leading, stride, bytes, count);
 }
 KERNEL(group_half_unsigned)
 extern "C" __global__ void __launch_bounds__(128)
     group_half_signed(const unsigned *a, const unsigned char *b, int *sums, unsigned leading, unsigned stride,
                       unsigned bytes, unsigned count) {
-    group_multiply<4, 32>(a, b, sums, leading, stride, bytes, count);
+    group_multiply<3, 32>(a, b, sums, leading, stride, bytes, count);
 }
 KERNEL(group_half_signed)
 
@@ -303,7 +294,6 @@ extern "C" __global__ void __launch_bounds__(256, 1)
     group_overlap(const unsigned *a, const unsigned char *b, int *sums) {
     DYNAMIC_SHARED(memory);
     for (unsigned i = threadIdx.x; i < 8192; i += 256) memory[i] = b[i];
-    shared_visible();
     __syncthreads();
     if (threadIdx.x >= 128) {
         registers_lower<40>();
