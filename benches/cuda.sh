@@ -1,40 +1,80 @@
 #!/usr/bin/env bash
-# A GPU beside PyTorch on the same GPU: benches/cuda.sh [cuda:N]. Prints a table for cuda/MEASURED.md.
+# A GPU beside PyTorch on the same GPU: benches/cuda.sh [cuda:N [PART...]]. Prints a table for cuda/MEASURED.md.
 #
-# Runs the tests that need a device, benches/cuda.rs twice (the second start finds the driver's cache), benches/cuda_peers.py
-# where there is a Python with PyTorch (PYTHON names it), the steps of networks beside benches/neural_peers.py, and
-# compute-sanitizer on the twins where it is installed. A kernel that hangs ends the run: nothing is measured after it.
+# Parts, all of them in this order if none is named; a kernel that hangs ends the run, and nothing is measured after it:
+#   twins      the tests that need a device
+#   sweeps     benches/cuda.rs, twice: the second start finds the driver's cache
+#   peers      benches/cuda_peers.py, where there is a Python with PyTorch (PYTHON names it)
+#   rbm        an RBM of 10,000 sites, learned and evaluated (HAPLOOM_DATA names the folder with the panel)
+#   networks   the steps of networks beside benches/neural_peers.py
+#   sanitizer  compute-sanitizer on the twins, where it is installed
+# Settings, as variables: OUT (target/cuda-bench), LIMIT (300 seconds a program), RBM (the RBM's options); and programs that were
+# built elsewhere: TWINS, NETWORKS, BENCH, NEURAL, HAPLOOM.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 device=${1:-cuda:0}
+parts=("${@:2}")
+[ ${#parts[@]} -gt 0 ] || parts=(twins sweeps peers rbm networks sanitizer)
 out=${OUT:-target/cuda-bench}
 mkdir -p "$out"
-index=${device#cuda:}
-export CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES:-$index}
+export CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES:-${device#cuda:}}
+python=${PYTHON:-python3}
+limit=(timeout -k 5 "${LIMIT:-300}")
+
+# The program of a test or bench; one that was brought along is taken as it is.
+built() {
+    local kind=$1 name=$2 brought=$3
+    [ -n "$brought" ] && echo "$brought" && return
+    cargo "$kind" --profile release --locked "--$kind" "$name" --no-run 2>&1 |
+        sed -n "s/.*(\(target[^)]*\/$name-[^)]*\)).*/\1/p"
+}
+
+twins() {
+    for name in cuda_device cuda_networks; do
+        program=$(built test $name "$([ $name = cuda_device ] && echo "${TWINS:-}" || echo "${NETWORKS:-}")")
+        "${limit[@]}" "$program" --ignored --test-threads 1 2>&1 | tee "$out/$name.txt" | tail -n 4
+    done
+}
+
+sweeps() {
+    program=$(built bench cuda "${BENCH:-}")
+    "${limit[@]}" "$program" cuda:0 >"$out/first.txt"
+    "${limit[@]}" "$program" cuda:0 | tee "$out/haploom.txt"
+}
+
+peers() {
+    "${limit[@]}" "$python" benches/cuda_peers.py 2>"$out/peers.err" | tee "$out/peers.txt" || cat "$out/peers.err"
+}
+
+rbm() {
+    [ -n "${HAPLOOM_DATA:-}" ] || { echo "skipped: HAPLOOM_DATA is not set"; return; }
+    REGION=all DEVICE=cuda:0 WORK=$out THREADS=0 "${limit[@]}" benches/neural_window.sh rbm-10k rbm \
+        "${RBM:-hidden=2000,l2=0.05,updates=8000}" 2>&1 | tee "$out/rbm.txt"
+}
+
+networks() {
+    program=$(built bench neural "${NEURAL:-}")
+    "${limit[@]}" "$program" cuda:0 | tee "$out/neural.txt"
+    "${limit[@]}" "$python" benches/neural_peers.py 8 32 cuda 2>>"$out/peers.err" | tee "$out/neural_peers.txt" ||
+        cat "$out/peers.err"
+}
+
+sanitizer() {
+    command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is not installed"; return; }
+    program=$(built test cuda_device "${TWINS:-}")
+    compute-sanitizer --error-exitcode 1 "$program" --ignored --test-threads 1 >"$out/sanitizer.txt" 2>&1 &&
+        compute-sanitizer --tool synccheck --error-exitcode 1 "$program" --ignored --test-threads 1 gradients \
+            >>"$out/sanitizer.txt" 2>&1 && echo "compute-sanitizer: clean" || tail "$out/sanitizer.txt"
+}
 
 nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,power.limit --format=csv,noheader | tee "$out/gpu.txt"
-# Binaries that were brought along (TWINS, NETWORKS, BENCH, NEURAL) are taken as they are.
-twins=${TWINS:-$(cargo test --release --locked --test cuda_device --no-run --message-format=short 2>&1 |
-    sed -n 's/.*(\(target[^)]*cuda_device[^)]*\)).*/\1/p')}
-bench=${BENCH:-$(cargo bench --locked --bench cuda --no-run 2>&1 | sed -n 's/.*(\(target[^)]*cuda[^)]*\)).*/\1/p')}
-limit=(timeout -k 5 "${LIMIT:-300}")
-"${limit[@]}" "$twins" --ignored --test-threads 1 2>&1 | tee "$out/twins.txt" | tail -n 4
-networks=${NETWORKS:-$(cargo test --release --locked --test cuda_networks --no-run --message-format=short 2>&1 |
-    sed -n 's/.*(\(target[^)]*cuda_networks[^)]*\)).*/\1/p')}
-"${limit[@]}" "$networks" --ignored --test-threads 1 2>&1 | tee "$out/networks.txt" | tail -n 4
-"${limit[@]}" "$bench" cuda:0 >"$out/first.txt"
-"${limit[@]}" "$bench" cuda:0 | tee "$out/haploom.txt"
-"${PYTHON:-python3}" benches/cuda_peers.py 2>"$out/peers.err" | tee "$out/peers.txt" || cat "$out/peers.err"
-neural=${NEURAL:-$(cargo bench --locked --bench neural --no-run 2>&1 | sed -n 's/.*(\(target[^)]*neural[^)]*\)).*/\1/p')}
-"${limit[@]}" "$neural" cuda:0 | tee "$out/neural.txt"
-"${PYTHON:-python3}" benches/neural_peers.py 8 32 cuda 2>>"$out/peers.err" | tee "$out/neural_peers.txt" || cat "$out/peers.err"
-if command -v compute-sanitizer >/dev/null; then
-    compute-sanitizer --error-exitcode 1 "$twins" --ignored --test-threads 1 >"$out/sanitizer.txt" 2>&1 &&
-        compute-sanitizer --tool synccheck --error-exitcode 1 "$twins" --ignored --test-threads 1 gradients \
-            >>"$out/sanitizer.txt" 2>&1 && echo "compute-sanitizer: clean" || tail "$out/sanitizer.txt"
-else
-    echo "compute-sanitizer is not installed"
-fi
+for part in "${parts[@]}"; do
+    case $part in
+    twins | sweeps | peers | rbm | networks | sanitizer) $part ;;
+    *) echo "there is no part $part: twins, sweeps, peers, rbm, networks or sanitizer" >&2; exit 2 ;;
+    esac
+done
+touch "$out"/{haploom,peers,neural,neural_peers,first}.txt
 
 # Ratios that count, where both sides were measured.
 awk -F'\t' '
@@ -55,4 +95,4 @@ awk -F'\t' '
         for (i in peers) if (value["updates_2000_" peers[i]])
             printf "updates: %.2f times %s\n", value["updates_2000"] / value["updates_2000_" peers[i]], peers[i]
     }' "$out/haploom.txt" "$out/peers.txt" "$out/neural.txt" "$out/neural_peers.txt"
-grep -h start "$out/first.txt" "$out/haploom.txt"
+grep -h start "$out/first.txt" "$out/haploom.txt" || true
