@@ -6,6 +6,8 @@
 //! processor's bits, too.
 
 pub mod activation;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub(crate) mod amx;
 mod buffer;
 mod clamp;
 pub mod clusters;

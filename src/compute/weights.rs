@@ -1,5 +1,6 @@
 //! Fixed-point weights, laid out for products.
 
+use super::cpu::Line;
 use super::{Buffer, Device, PANEL, cuda};
 use crate::error::{Error, Result};
 
@@ -8,13 +9,13 @@ pub const WEIGHT_STEPS: f32 = 4096.0;
 
 /// A fixed-point weight matrix (inputs x outputs) laid out for products, and the bias of the outputs.
 ///
-/// The weight of input `k` and output `n` stands at pair `k / 2`, side `k % 2` of panel `n / 64`:
-/// `[panel][k / 2][n % 64][k % 2]`. In a GPU's memory it lies as cuda/weights.cuh says.
+/// On a processor the weights of 64 outputs are a panel, which lies as [`cpu::Path`](super::cpu::Path) wants it; in a GPU's
+/// memory they lie as cuda/weights.cuh says.
 #[derive(Debug)]
 pub struct Weights {
     inputs: usize,
     outputs: usize,
-    pub(super) packed: Buffer<i16>,
+    pub(super) packed: Buffer<Line>,
     pub(super) bias: Buffer<i32>,
     /// What one unit of the sum is worth.
     scale: f32,
@@ -27,8 +28,8 @@ impl Weights {
     /// `OutOfMemory`.
     pub fn zeros(device: &Device, inputs: usize, outputs: usize, scale: f32) -> Result<Self> {
         let (packed, bias) = match device {
-            Device::Cpu(_) => {
-                let packed = inputs.next_multiple_of(2) * outputs.next_multiple_of(PANEL);
+            Device::Cpu(cpu) => {
+                let packed = outputs.div_ceil(PANEL) * cpu.path().panel_lines(inputs);
                 (Buffer::zeros(device, packed)?, Buffer::zeros(device, outputs.next_multiple_of(PANEL))?)
             }
             Device::Cuda(cuda) => {
@@ -50,49 +51,45 @@ impl Weights {
             return Err(Error::argument("lengths of weights or bias disagree with their shape"));
         }
         let (inputs, outputs) = (self.inputs, self.outputs);
-        let panel_length = inputs.next_multiple_of(2) * PANEL;
-        /// Inputs transposed at a time; even.
+        /// Inputs transposed at a time; a multiple of 4.
         const LINE: usize = 32;
         let cpu = match device {
             Device::Cpu(cpu) => cpu,
             Device::Cuda(cuda) => return cuda.lay_out(self, &cuda.upload(values)?, turned, &cuda.upload(bias)?),
         };
-        cpu.threads().for_each_piece(self.packed.cpu_mut()?, panel_length, |p, panel| {
+        let path = cpu.path();
+        let of_panel = path.panel_lines(inputs);
+        cpu.threads().for_each_piece(self.packed.cpu_mut()?, of_panel.max(1), |p, panel| {
             let first = p * PANEL;
             let width = (outputs - first).min(PANEL);
             match turned {
                 false => {
-                    for (pair, out) in values.chunks(2 * outputs).zip(panel.chunks_exact_mut(2 * PANEL)) {
-                        let (even, odd) = pair.split_at(outputs);
-                        match odd.is_empty() {
-                            true => {
-                                let targets = out.iter_mut().step_by(2);
-                                targets.zip(&even[first..][..width]).for_each(|(o, v)| *o = fixed_weight(*v));
-                            }
-                            false => {
-                                let sources = even[first..][..width].iter().zip(&odd[first..][..width]);
-                                for (o, (even, odd)) in out.chunks_exact_mut(2).zip(sources) {
-                                    o[0] = fixed_weight(*even);
-                                    o[1] = fixed_weight(*odd);
-                                }
-                            }
+                    let mut weights = [[0; PANEL]; 4];
+                    for (quad, values) in values.chunks(4 * outputs).enumerate() {
+                        // The last four may be fewer.
+                        weights[values.len() / outputs..].fill([0; PANEL]);
+                        for (weights, values) in weights.iter_mut().zip(values.chunks_exact(outputs)) {
+                            let values = &values[first..][..width];
+                            weights.iter_mut().zip(values).for_each(|(weight, value)| *weight = fixed_weight(*value));
                         }
+                        path.lay_out(panel, quad, &weights);
                     }
                 }
                 // Two cache lines of each of the panel's outputs at a time.
                 true => {
-                    let mut line = [0i16; LINE];
+                    let mut weights = [[0; PANEL]; LINE];
                     for begin in (0..inputs).step_by(LINE) {
                         let some = (inputs - begin).min(LINE);
-                        let out = &mut panel[begin * PANEL..];
-                        line[some..].fill(0);
+                        weights[some..].fill([0; PANEL]);
                         for n in 0..width {
                             let source = &values[(first + n) * inputs + begin..][..some];
-                            line.iter_mut().zip(source).for_each(|(o, v)| *o = fixed_weight(*v));
-                            for (pair, out) in line.chunks_exact(2).zip(out.chunks_exact_mut(2 * PANEL)) {
-                                out[2 * n..][..2].copy_from_slice(pair);
-                            }
+                            weights
+                                .iter_mut()
+                                .zip(source)
+                                .for_each(|(weights, value)| weights[n] = fixed_weight(*value));
                         }
+                        let quads = weights.as_chunks().0.iter().take(some.div_ceil(4));
+                        quads.enumerate().for_each(|(quad, weights)| path.lay_out(panel, begin / 4 + quad, weights));
                     }
                 }
             }

@@ -3,14 +3,15 @@
 
 mod learning;
 mod product;
+mod tiles;
 
 use super::activation;
 use super::{Matrix, Noise, PANEL, States, Unit, Weights};
 use crate::error::Result;
 use crate::rng::{CHUNK, Stream};
 use crate::threads::Threads;
-pub use product::Path;
 use product::{Block, Finish};
+pub use product::{Line, Path};
 
 /// A processor: its threads and its vector path.
 #[derive(Clone, Debug)]
@@ -44,8 +45,9 @@ impl Cpu {
     /// Rows a task: enough to use a panel of weights many times, few enough to feed all threads.
     fn rows_per_task(&self, rows: usize) -> usize {
         let threads = self.threads.count();
-        let tasks = threads * rows.div_ceil(product::BLOCK_ROWS * threads).max(1);
-        rows.div_ceil(tasks).next_multiple_of(product::TILE_ROWS).max(product::TILE_ROWS)
+        let (of_tile, of_block) = self.path.rows();
+        let tasks = threads * rows.div_ceil(of_block * threads).max(1);
+        rows.div_ceil(tasks).next_multiple_of(of_tile).max(of_tile)
     }
 
     /// Runs `finish` on every tile of `states x weights + bias`; the tile's output row is the row of `out`.
@@ -126,24 +128,19 @@ impl Cpu {
     }
 
     pub(super) fn outer(&self, left: &States, right: &States, out: &mut Matrix<i32>) -> Result<()> {
-        // The product runs over rows: `left` is turned, and two rows of `right` stand interleaved as a pair of inputs.
+        // The product runs over rows: `left` is turned, and rows of `right` are laid out as weights.
         let rows = left.rows();
         let turned = transpose(left, &self.threads)?;
-        let pairs = rows.div_ceil(2);
-        let panels = right.stride() / PANEL;
-        let source = right.buffer.cpu()?;
-        let mut packed = vec![0i16; panels * pairs * 2 * PANEL];
-        self.threads.for_each_piece(&mut packed, pairs * 2 * PANEL, |panel, packed| {
-            for (pair, values) in packed.chunks_exact_mut(2 * PANEL).enumerate() {
-                for side in 0..2 {
-                    let r = 2 * pair + side;
-                    if r < rows {
-                        let source = &source[r * right.stride() + panel * PANEL..][..PANEL];
-                        for (value, s) in values[side..].iter_mut().step_by(2).zip(source) {
-                            *value = *s;
-                        }
-                    }
+        let (source, path) = (right.buffer.cpu()?, self.path);
+        let of_panel = path.panel_lines(rows);
+        let mut packed = vec![Line::default(); right.stride() / PANEL * of_panel];
+        self.threads.for_each_piece(&mut packed, of_panel.max(1), |panel, packed| {
+            for quad in 0..rows.div_ceil(4) {
+                let mut values = [[0; PANEL]; 4];
+                for (r, values) in (4 * quad..rows).zip(&mut values) {
+                    values.copy_from_slice(&source[r * right.stride() + panel * PANEL..][..PANEL]);
                 }
+                path.lay_out(packed, quad, &values);
             }
         })?;
         let bias = vec![0; right.stride()];

@@ -1,10 +1,38 @@
 //! Exact products of 16-bit numbers in tiles, with the work on a finished tile fused in.
 //!
-//! A tile is [`TILE_ROWS`] rows of states by 64 outputs. Inputs are taken in pairs, which is what `vpdpwssd` and
-//! `vpmaddwd` multiply and add at once: two inputs by sixteen (eight) outputs an instruction.
+//! A tile of vectors is [`TILE_ROWS`] rows of states by 64 outputs. Inputs are taken in pairs, which is what `vpdpwssd` and
+//! `vpmaddwd` multiply and add at once: two inputs by sixteen (eight) outputs an instruction. Where a processor has tiles of
+//! its own they multiply bytes (tiles.rs).
 
 use super::super::PANEL;
+use super::tiles;
 use std::fmt;
+
+/// A line of the cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Line(pub [i16; LINE]);
+
+/// Numbers of a line.
+const LINE: usize = 32;
+
+impl Default for Line {
+    fn default() -> Self {
+        Line([0; LINE])
+    }
+}
+
+/// Lines as numbers.
+fn numbers(lines: &[Line]) -> &[i16] {
+    // SAFETY: a line is 32 numbers and nothing else.
+    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE) }
+}
+
+/// Lines as numbers.
+fn numbers_mut(lines: &mut [Line]) -> &mut [i16] {
+    // SAFETY: as above.
+    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE) }
+}
 
 /// Rows of a tile: with four vectors of outputs, 24 of the 32 vector registers hold sums.
 pub const TILE_ROWS: usize = 6;
@@ -22,6 +50,8 @@ pub const BLOCK_ROWS: usize = 192;
 /// Which instructions a product uses. All give the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
+    /// Tiles of bytes (Intel's AMX), beside AVX-512.
+    Amx,
     /// AVX-512 with VNNI (`vpdpwssd`).
     Avx512,
     /// AVX2 (`vpmaddwd`).
@@ -33,6 +63,7 @@ pub enum Path {
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Path::Amx => "AMX",
             Path::Avx512 => "AVX-512",
             Path::Avx2 => "AVX2",
             Path::Portable => "no vector path of its own",
@@ -42,16 +73,57 @@ impl fmt::Display for Path {
 
 impl Path {
     /// Every path.
-    pub const ALL: [Path; 3] = [Path::Avx512, Path::Avx2, Path::Portable];
+    pub const ALL: [Path; 4] = [Path::Amx, Path::Avx512, Path::Avx2, Path::Portable];
+    /// Those of vectors.
+    pub const VECTORS: [Path; 3] = [Path::Avx512, Path::Avx2, Path::Portable];
 
     /// The fastest that this processor has.
     pub fn best() -> Self {
         Path::ALL.into_iter().find(|p| p.is_available()).unwrap_or(Path::Portable)
     }
 
+    /// The widest vectors that this processor has.
+    pub fn best_vector() -> Self {
+        Path::VECTORS.into_iter().find(|p| p.is_available()).unwrap_or(Path::Portable)
+    }
+
+    /// Rows of a tile, and of a block at most.
+    pub(super) fn rows(self) -> (usize, usize) {
+        match self {
+            Path::Amx => (tiles::ROWS, tiles::BLOCK_ROWS),
+            _ => (TILE_ROWS, BLOCK_ROWS),
+        }
+    }
+
+    /// Lines of a panel of laid-out weights with so many inputs.
+    pub(in crate::compute) fn panel_lines(self, inputs: usize) -> usize {
+        let inputs = match self {
+            Path::Amx => inputs.next_multiple_of(tiles::BLOCK_INPUTS),
+            _ => inputs.next_multiple_of(4),
+        };
+        inputs * PANEL / LINE
+    }
+
+    /// Lays out the weights of inputs `4 quad ..` of a panel: for vectors `[pair of inputs][output][side of the pair]`, for
+    /// tiles as tiles.rs says.
+    #[inline]
+    pub(in crate::compute) fn lay_out(self, panel: &mut [Line], quad: usize, weights: &[[i16; PANEL]; 4]) {
+        if self == Path::Amx {
+            return tiles::lay_out(panel, quad, weights);
+        }
+        let pairs = numbers_mut(panel)[quad * 4 * PANEL..][..4 * PANEL].chunks_exact_mut(2 * PANEL);
+        for (out, [even, odd]) in pairs.zip(weights.as_chunks().0) {
+            for (out, (even, odd)) in out.chunks_exact_mut(2).zip(even.iter().zip(odd)) {
+                (out[0], out[1]) = (*even, *odd);
+            }
+        }
+    }
+
     /// Whether this processor has it.
     pub fn is_available(self) -> bool {
         match self {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Path::Amx => crate::compute::amx::has_bytes() && Path::Avx512.is_available(),
             #[cfg(target_arch = "x86_64")]
             Path::Avx512 => {
                 is_x86_feature_detected!("avx512f")
@@ -63,15 +135,18 @@ impl Path {
             #[cfg(target_arch = "x86_64")]
             Path::Avx2 => is_x86_feature_detected!("avx2"),
             Path::Portable => true,
-            #[cfg(not(target_arch = "x86_64"))]
+            #[allow(unreachable_patterns, reason = "a processor with every path")]
             _ => false,
         }
     }
 
     /// Computes a block and finishes each tile into `out`, whose row `r` begins at `r x out_stride`.
     pub(super) fn run<T, F: Finish<T>>(self, block: &Block, out: &mut [T], out_stride: usize, finish: &F) {
-        block.check(out.len(), out_stride);
+        block.check(self, out.len(), out_stride);
         match self {
+            // SAFETY: as below.
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Path::Amx => unsafe { tiles::run(block, out, out_stride, finish) },
             // SAFETY: `is_available` was true for this path, and `check` has compared every length with what is read.
             #[cfg(target_arch = "x86_64")]
             Path::Avx512 => unsafe { x86::run_avx512(block, out, out_stride, finish) },
@@ -91,24 +166,24 @@ pub(super) struct Block<'a> {
     pub left: &'a [i16],
     pub left_stride: usize,
     pub inputs: usize,
-    pub packed: &'a [i16],
+    pub packed: &'a [Line],
     pub bias: &'a [i32],
 }
 
 impl Block<'_> {
     fn pairs(&self) -> usize {
-        self.inputs.div_ceil(2)
+        self.inputs.next_multiple_of(4) / 2
     }
 
-    fn panels(&self) -> usize {
+    pub(super) fn panels(&self) -> usize {
         self.bias.len() / PANEL
     }
 
     /// Every length that the unsafe paths rely on.
-    fn check(&self, out: usize, out_stride: usize) {
+    fn check(&self, path: Path, out: usize, out_stride: usize) {
         assert!(self.left_stride >= self.pairs() * 2);
         assert!(self.rows == 0 || self.left.len() >= (self.rows - 1) * self.left_stride + self.pairs() * 2);
-        assert!(self.packed.len() >= self.panels() * self.pairs() * 2 * PANEL);
+        assert!(self.packed.len() >= self.panels() * path.panel_lines(self.inputs));
         assert!(out >= self.rows * out_stride);
     }
 }
@@ -128,6 +203,7 @@ macro_rules! blocked {
     ($block:ident, $out:ident, $out_stride:ident, $finish:ident, $tile:expr) => {{
         let (pairs, rows) = ($block.pairs(), $block.rows);
         let padded = rows.next_multiple_of(TILE_ROWS);
+        let packed = numbers($block.packed);
         let mut sums = vec![[0i32; PANEL]; padded * $block.panels().min(GROUP)];
         for first_panel in (0..$block.panels()).step_by(GROUP) {
             let group = first_panel..(first_panel + GROUP).min($block.panels());
@@ -139,7 +215,7 @@ macro_rules! blocked {
                         let bias: &[i32; PANEL] = $block.bias[panel * PANEL..][..PANEL].try_into().expect("a panel");
                         sums.fill(*bias);
                     }
-                    let weights = &$block.packed[(panel * pairs + first_pair) * 2 * PANEL..][..some * 2 * PANEL];
+                    let weights = &packed[(panel * pairs + first_pair) * 2 * PANEL..][..some * 2 * PANEL];
                     for first in (0..rows).step_by(TILE_ROWS) {
                         let height = (rows - first).min(TILE_ROWS);
                         let sums = &mut sums[first..first + TILE_ROWS];

@@ -7,83 +7,11 @@
 use super::pack::Line;
 use super::tile::Sums;
 use super::{BLOCK, Left, Right, SMALLEST};
+use crate::compute::amx::SIDE;
 use std::arch::asm;
 use std::arch::x86_64::*;
-use std::sync::OnceLock;
 
-/// Rows of a tile, and its columns of 32 bits.
-const SIDE: usize = 16;
-
-/// Whether the processor has tiles and the system lets this process use them. The system is asked once: from then on it
-/// keeps room for tiles when it switches threads or enters a signal's handler.
-pub fn is_available() -> bool {
-    static AVAILABLE: OnceLock<bool> = OnceLock::new();
-    *AVAILABLE.get_or_init(|| {
-        let vectors = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512bf16");
-        if !vectors || __cpuid(0).eax < 7 || __cpuid(1).ecx & 1 << 27 == 0 {
-            return false;
-        }
-        let features = __cpuid_count(7, 0).edx;
-        let has_tiles = features & 1 << 22 != 0 && features & 1 << 24 != 0;
-        // SAFETY: OSXSAVE was looked for above.
-        let keeps_tiles = || unsafe { xgetbv_0() } >> 17 & 3 == 3;
-        has_tiles && keeps_tiles() && may_use_tiles()
-    })
-}
-
-/// Which states the system keeps.
-///
-/// # Safety
-/// The processor has OSXSAVE.
-#[target_feature(enable = "xsave")]
-unsafe fn xgetbv_0() -> u64 {
-    // SAFETY: the caller's.
-    unsafe { _xgetbv(0) }
-}
-
-/// Asks the system for tiles.
-fn may_use_tiles() -> bool {
-    const ARCH_REQ_XCOMP_PERM: libc::c_int = 0x1023;
-    const TILE_DATA: libc::c_ulong = 18;
-    // SAFETY: the call takes two whole numbers, and changes nothing of this process but what it may use.
-    unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0 }
-}
-
-/// A thread's tiles are set up: 8 of 16 rows of 64 bytes. They are given back when it is dropped.
-pub struct State(());
-
-impl State {
-    /// Sets the tiles of this thread up.
-    pub fn begin() -> Option<Self> {
-        #[repr(C, align(64))]
-        struct Shape {
-            palette: u8,
-            start: u8,
-            reserved: [u8; 14],
-            row_bytes: [u16; 16],
-            rows: [u8; 16],
-        }
-        assert!(is_available(), "no tiles here");
-        let mut shape = Shape { palette: 1, start: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
-        shape.row_bytes[..8].fill(64);
-        shape.rows[..8].fill(SIDE as u8);
-        // SAFETY: tiles are there, and the shape is one that they take.
-        unsafe { asm!("ldtilecfg [{}]", in(reg) &shape, options(nostack, preserves_flags, readonly)) };
-        Some(State(()))
-    }
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        // SAFETY: nobody holds anything in this thread's tiles.
-        unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
-    }
-}
-
-/// See [`super::tile::multiply`]; this thread has a [`State`].
+/// See [`super::tile::multiply`]; this thread has a [`State`](crate::compute::amx::State).
 pub fn multiply(left: &[Line], right: &[Line], blocks: usize, rows: usize, out: &mut Sums) {
     assert!(left.len() >= 2 * SIDE * blocks && right.len() >= 2 * SIDE * blocks && blocks > 0 && rows <= 2 * SIDE);
     let second = SIDE * blocks;

@@ -140,20 +140,20 @@ impl Unit {
     pub fn best() -> Self {
         match Unit::has_amx() {
             true => Unit::Amx,
-            false => Unit::Vector(Path::best()),
+            false => Unit::Vector(Path::best_vector()),
         }
     }
 
     /// Every unit that this processor has.
     pub fn all() -> Vec<Self> {
-        let vectors = Path::ALL.into_iter().filter(|path| path.is_available()).map(Unit::Vector);
+        let vectors = Path::VECTORS.into_iter().filter(|path| path.is_available()).map(Unit::Vector);
         Unit::has_amx().then_some(Unit::Amx).into_iter().chain(vectors).collect()
     }
 
     /// Whether there are tiles, and the system lets this process use them: it is asked once.
     fn has_amx() -> bool {
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        return amx::is_available();
+        return super::amx::has_bfloat16();
         #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
         return false;
     }
@@ -164,7 +164,7 @@ impl Unit {
 /// is compiled for the plainest processor. [`Work`] is for these.
 #[inline]
 pub fn wide<R>(work: impl FnOnce() -> R) -> R {
-    match Path::best() {
+    match Path::best_vector() {
         // SAFETY: the processor has what the path needs.
         #[cfg(target_arch = "x86_64")]
         Path::Avx512 => unsafe { wide_avx512(work) },
@@ -188,7 +188,7 @@ pub trait Work {
     where
         Self: Sized,
     {
-        match Path::best() {
+        match Path::best_vector() {
             // SAFETY: the processor has what the path needs.
             #[cfg(target_arch = "x86_64")]
             Path::Avx512 => unsafe { run_avx512(self) },

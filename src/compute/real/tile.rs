@@ -22,7 +22,7 @@ impl Sums {
 }
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-pub use super::amx::State;
+pub use crate::compute::amx::State;
 
 /// What a thread holds while it works with tiles of bfloat16: nothing here.
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
