@@ -1,7 +1,7 @@
 //! The last half-step of a finished machine: its sharpness and bias (see [`Output`]).
 
 use super::contrastive::frequencies;
-use crate::compute::real::wide;
+use crate::compute::real::Work;
 use crate::compute::{Device, Matrix, States, activation};
 use crate::error::Result;
 use crate::evaluate::adversarial::{Aats, aats};
@@ -97,6 +97,33 @@ pub(super) fn sharpen(low: f32, high: f32, mut attempt: impl FnMut(f32) -> Resul
     Ok(best)
 }
 
+/// Sites whose biases are looked for together: a vector of the widest kind.
+const SITES: usize = 16;
+
+/// The logistic functions of `inputs x scale + biases`, summed over rows, and their slopes.
+struct Means<'a> {
+    inputs: &'a [[f32; SITES]],
+    scale: f32,
+    biases: [f32; SITES],
+}
+
+impl Work for Means<'_> {
+    type Found = [[f64; SITES]; 2];
+
+    #[inline(always)]
+    fn run(self) -> Self::Found {
+        let (mut sums, mut slopes) = ([0.0; SITES], [0.0; SITES]);
+        for inputs in self.inputs {
+            for site in 0..SITES {
+                let p = activation::logistic(inputs[site] * self.scale + self.biases[site]);
+                sums[site] += f64::from(p);
+                slopes[site] += f64::from(p * (1.0 - p));
+            }
+        }
+        [sums, slopes]
+    }
+}
+
 /// For each site, the bias at which the mean over rows of the logistic function of `input(row, site) x scale + bias` is the
 /// target: Newton's steps inside a shrinking bracket, from the bias given, then `halvings` of the bracket, for inputs so
 /// far apart that the mean hardly moves in between.
@@ -109,26 +136,19 @@ pub(super) fn solve_bias(
     bias: &mut [f32],
     threads: &Threads,
 ) -> Result<()> {
-    const SITES: usize = 16;
     /// A site fixed in the training panel stays fixed.
     const NEVER: f32 = 60.0;
     threads.for_each_piece(bias, SITES, |task, bias| {
         let first = task * SITES;
         let mut brackets = [(-NEVER, NEVER); SITES];
+        let row = |r: usize| std::array::from_fn(|site| if site < bias.len() { input(r, first + site) } else { 0.0 });
+        let inputs: Vec<[f32; SITES]> = (0..rows).map(row).collect();
         for step in 0..NEWTON + halvings {
-            let mut sums = [(0.0f64, 0.0f64); SITES];
-            wide(|| {
-                for r in 0..rows {
-                    for (site, (sum, b)) in sums.iter_mut().zip(bias.iter()).enumerate() {
-                        let p = activation::logistic(input(r, first + site) * scale + b);
-                        sum.0 += f64::from(p);
-                        sum.1 += f64::from(p * (1.0 - p));
-                    }
-                }
-            });
-            for (((b, (sum, slope)), (low, high)), target) in
-                bias.iter_mut().zip(sums).zip(&mut brackets).zip(&targets[first..])
-            {
+            let mut biases = [0.0; SITES];
+            biases[..bias.len()].copy_from_slice(bias);
+            let [sums, slopes] = Means { inputs: &inputs, scale, biases }.run_wide();
+            let found = sums.into_iter().zip(slopes).zip(&mut brackets).zip(&targets[first..]);
+            for (b, (((sum, slope), (low, high)), target)) in bias.iter_mut().zip(found) {
                 let wanted = target * rows as f64;
                 if sum > wanted {
                     *high = *b
