@@ -48,6 +48,7 @@ peers() {
 
 rbm() {
     [ -n "${HAPLOOM_DATA:-}" ] || { echo "skipped: HAPLOOM_DATA is not set"; return; }
+    [ -n "${HAPLOOM:-}" ] || cargo build --release --locked
     REGION=all DEVICE=cuda:0 WORK=$out THREADS=0 "${limit[@]}" benches/neural_window.sh rbm-10k rbm \
         "${RBM:-hidden=2000,l2=0.05,updates=8000}" 2>&1 | tee "$out/rbm.txt"
 }
@@ -67,6 +68,9 @@ sanitizer() {
             >>"$out/sanitizer.txt" 2>&1 && echo "compute-sanitizer: clean" || tail "$out/sanitizer.txt"
 }
 
+# Ratios are of this run alone.
+results=("$out"/{haploom,first,peers,neural,neural_peers}.txt)
+rm -f "${results[@]}"
 nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,power.limit --format=csv,noheader | tee "$out/gpu.txt"
 for part in "${parts[@]}"; do
     case $part in
@@ -74,8 +78,8 @@ for part in "${parts[@]}"; do
     *) echo "there is no part $part: twins, sweeps, peers, rbm, networks or sanitizer" >&2; exit 2 ;;
     esac
 done
-touch "$out"/{haploom,peers,neural,neural_peers,first}.txt
 
+touch "${results[@]}"
 # Ratios that count, where both sides were measured.
 awk -F'\t' '
     /^#/ {next}

@@ -7,8 +7,9 @@ use haploom::rng::{Purpose, Reader, Stream};
 use haploom::threads::Threads;
 use sha2::{Digest, Sha256};
 
-/// Rows, inputs, outputs: around the widths of tiles (6 rows, 64 outputs) and blocks (1,024 inputs), odd ones too.
-const SHAPES: [[usize; 3]; 14] = [
+/// Rows, inputs, outputs: around the widths of tiles (6, 16 and 32 rows, 64 outputs) and pieces (256 and 512 inputs, 8 panels), odd
+/// ones too.
+const SHAPES: [[usize; 3]; 16] = [
     [1, 1, 1],
     [1, 3, 64],
     [2, 64, 65],
@@ -23,6 +24,8 @@ const SHAPES: [[usize; 3]; 14] = [
     [130, 300, 257],
     [130, 299, 130],
     [9, 1027, 70],
+    [600, 70, 65],
+    [70, 1090, 577],
 ];
 
 fn devices() -> Vec<(String, Device)> {

@@ -96,3 +96,96 @@ impl Drop for State {
         unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
     }
 }
+
+/// Products of up to 32 rows and 32 columns over some blocks of terms, as rows of 32 sums. The left factor's tiles of the upper and
+/// of the lower 16 rows stand block after block, and so do the right one's of 16 columns and of the other 16. The lower rows of both
+/// sides are left alone where there are 16 or fewer.
+macro_rules! products {
+    ($($name:ident: $instruction:literal, $factors:literal;)*) => {$(
+        #[doc = concat!("Sums of ", $factors, ", over at least one block.")]
+        ///
+        /// # Safety
+        /// This thread has a [`State`], and the processor the instruction; there are `blocks` tiles of 1 KiB at each address, and the
+        /// output is 32 rows of 128 bytes.
+        #[inline]
+        pub unsafe fn $name(left: [*const u8; 2], right: [*const u8; 2], blocks: usize, rows: usize, out: *mut u8) {
+            let ([upper, lower], [near, far]) = (left, right);
+            // SAFETY: the caller's.
+            unsafe {
+                if rows <= SIDE {
+                    asm!(
+                        "tilezero tmm0",
+                        "tilezero tmm1",
+                        "2:",
+                        "tileloadd tmm4, [{upper} + {line}]",
+                        "tileloadd tmm6, [{near} + {line}]",
+                        "tileloadd tmm7, [{far} + {line}]",
+                        concat!($instruction, " tmm0, tmm4, tmm6"),
+                        concat!($instruction, " tmm1, tmm4, tmm7"),
+                        "add {upper}, 1024",
+                        "add {near}, 1024",
+                        "add {far}, 1024",
+                        "dec {blocks}",
+                        "jnz 2b",
+                        "tilestored [{out} + {row}], tmm0",
+                        "tilestored [{out} + {row} + 64], tmm1",
+                        upper = inout(reg) upper => _,
+                        near = inout(reg) near => _,
+                        far = inout(reg) far => _,
+                        blocks = inout(reg) blocks => _,
+                        line = in(reg) 64usize,
+                        row = in(reg) 128usize,
+                        out = in(reg) out,
+                        out("tmm0") _, out("tmm1") _, out("tmm4") _, out("tmm6") _, out("tmm7") _,
+                        options(nostack)
+                    );
+                    return;
+                }
+                asm!(
+                    "tilezero tmm0",
+                    "tilezero tmm1",
+                    "tilezero tmm2",
+                    "tilezero tmm3",
+                    "2:",
+                    "tileloadd tmm4, [{upper} + {line}]",
+                    "tileloadd tmm6, [{near} + {line}]",
+                    "tileloadd tmm5, [{lower} + {line}]",
+                    "tileloadd tmm7, [{far} + {line}]",
+                    concat!($instruction, " tmm0, tmm4, tmm6"),
+                    concat!($instruction, " tmm2, tmm5, tmm6"),
+                    concat!($instruction, " tmm1, tmm4, tmm7"),
+                    concat!($instruction, " tmm3, tmm5, tmm7"),
+                    "add {upper}, 1024",
+                    "add {lower}, 1024",
+                    "add {near}, 1024",
+                    "add {far}, 1024",
+                    "dec {blocks}",
+                    "jnz 2b",
+                    "tilestored [{out} + {row}], tmm0",
+                    "tilestored [{out} + {row} + 64], tmm1",
+                    "tilestored [{out} + {row} + 2048], tmm2",
+                    "tilestored [{out} + {row} + 2112], tmm3",
+                    upper = inout(reg) upper => _,
+                    lower = inout(reg) lower => _,
+                    near = inout(reg) near => _,
+                    far = inout(reg) far => _,
+                    blocks = inout(reg) blocks => _,
+                    line = in(reg) 64usize,
+                    row = in(reg) 128usize,
+                    out = in(reg) out,
+                    out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                    out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                    options(nostack)
+                );
+            }
+        }
+    )*};
+}
+
+products! {
+    reals: "tdpbf16ps", "numbers in bfloat16, 32 terms a block";
+    signed_signed: "tdpbssd", "signed bytes, 64 terms a block";
+    signed_unsigned: "tdpbsud", "signed bytes and unsigned ones, 64 terms a block";
+    unsigned_signed: "tdpbusd", "unsigned bytes and signed ones, 64 terms a block";
+    unsigned_unsigned: "tdpbuud", "unsigned bytes, 64 terms a block";
+}

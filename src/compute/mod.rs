@@ -51,7 +51,7 @@ pub struct Noise {
     pub purpose: Purpose,
     /// The stream of row 0.
     pub first: u64,
-    /// The word of column 0; a multiple of 64.
+    /// The word of column 0; a multiple of 64 where units are drawn.
     pub position: u64,
 }
 

@@ -1,8 +1,8 @@
 //! Fixed-point weights, laid out for products.
 
-use super::cpu::Line;
+use super::cpu::{Line, Path};
 use super::{Buffer, Device, PANEL, cuda};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Steps of a fixed-point weight in 1.
 pub const WEIGHT_STEPS: f32 = 4096.0;
@@ -16,6 +16,8 @@ pub struct Weights {
     inputs: usize,
     outputs: usize,
     pub(super) packed: Buffer<Line>,
+    /// Whose layout it is, on a processor.
+    pub(super) path: Option<Path>,
     pub(super) bias: Buffer<i32>,
     /// What one unit of the sum is worth.
     scale: f32,
@@ -27,17 +29,21 @@ impl Weights {
     /// # Errors
     /// `OutOfMemory`.
     pub fn zeros(device: &Device, inputs: usize, outputs: usize, scale: f32) -> Result<Self> {
-        let (packed, bias) = match device {
+        let (packed, bias, path) = match device {
             Device::Cpu(cpu) => {
                 let packed = outputs.div_ceil(PANEL) * cpu.path().panel_lines(inputs);
-                (Buffer::zeros(device, packed)?, Buffer::zeros(device, outputs.next_multiple_of(PANEL))?)
+                (
+                    Buffer::zeros(device, packed)?,
+                    Buffer::zeros(device, outputs.next_multiple_of(PANEL))?,
+                    Some(cpu.path()),
+                )
             }
             Device::Cuda(cuda) => {
                 let (packed, bias) = cuda::zero_weights(cuda, inputs, outputs)?;
-                (Buffer::Cuda(packed), Buffer::Cuda(bias))
+                (Buffer::Cuda(packed), Buffer::Cuda(bias), None)
             }
         };
-        Ok(Weights { inputs, outputs, packed, bias, scale })
+        Ok(Weights { inputs, outputs, packed, path, bias, scale })
     }
 
     /// Sets weights and bias from numbers, rounded to the grid of the fixed point: a weight is `value x 2^12`, at most
@@ -58,6 +64,7 @@ impl Weights {
             Device::Cuda(cuda) => return cuda.lay_out(self, &cuda.upload(values)?, turned, &cuda.upload(bias)?),
         };
         let path = cpu.path();
+        self.require(path)?;
         let of_panel = path.panel_lines(inputs);
         cpu.threads().for_each_piece(self.packed.cpu_mut()?, of_panel.max(1), |p, panel| {
             let first = p * PANEL;
@@ -99,6 +106,14 @@ impl Weights {
             *value = if n < outputs { (bias[n] / self.scale).round_ties_even() as i32 } else { i32::MIN / 2 };
         }
         Ok(())
+    }
+
+    /// Fails unless a processor's path laid them out.
+    pub(super) fn require(&self, path: Path) -> Result<()> {
+        match self.path == Some(path) {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Internal, "weights are laid out for other instructions")),
+        }
     }
 
     /// As [`Weights::set`], from numbers on the device.

@@ -100,7 +100,7 @@ pub struct ImputeReport {
 const WINDOW_DOSAGES: usize = 512 << 20;
 /// Dosages in work at a time, as they come from the model.
 const PORTION_DOSAGES: usize = 4 << 20;
-/// Haplotypes in work at a time, at most: a number of one fits a byte.
+/// Haplotypes in work at a time, at most, but where devices want more.
 const PORTION: usize = 128;
 
 /// Imputes a file of phased people (VCF, VCF.gz, BCF, or what else [`io::read_panel`] reads) and writes VCF or BCF with
@@ -243,7 +243,7 @@ struct Portion {
     /// Where each site's entries begin; one more than there are sites.
     offsets: Vec<u32>,
     /// Haplotype (from `first` on) and thousandths.
-    entries: Vec<(u8, u16)>,
+    entries: Vec<(u16, u16)>,
 }
 
 /// A window's dosages and what they sum to.
@@ -304,6 +304,8 @@ impl Work<'_> {
             return Ok(window);
         }
         let rows = (PORTION_DOSAGES / width).max(4 * self.options.threads.count()).min(PORTION);
+        // A number of one is kept in 16 bits.
+        let rows = rows.max(self.fitted.of_devices()).min(1 << 16);
         let typed_sites = self.typed.sites().len();
         let (mut dosages, mut left_out) = (vec![0.0; rows * width], vec![0.0; rows * typed_sites]);
         for first in (0..n).step_by(rows) {
@@ -328,7 +330,7 @@ impl Work<'_> {
                     let dosage = dosages[r * width + s];
                     sums.add(dosage);
                     if dosage >= 0.0005 {
-                        portion.entries.push((r as u8, (dosage * 1000.0).round() as u16));
+                        portion.entries.push((r as u16, (dosage * 1000.0).round() as u16));
                     }
                 }
                 portion.offsets.push(portion.entries.len() as u32);

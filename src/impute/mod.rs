@@ -414,7 +414,7 @@ impl Fitted<'_> {
         if dosages.len() != n * sites || left_out.len() != n * typed_sites {
             return Err(Error::argument("shapes of dosages and haplotypes disagree"));
         }
-        let at_a_time = self.portion();
+        let at_a_time = self.of_devices().max(PORTION * self.threads.count());
         for first in (0..n).step_by(at_a_time) {
             progress.step("imputing", first as u64, n as u64, "haplotypes")?;
             let rows = first..n.min(first + at_a_time);
@@ -427,14 +427,13 @@ impl Fitted<'_> {
         progress.step("imputing", n as u64, n as u64, "haplotypes")
     }
 
-    /// Haplotypes that are best imputed in one call: they keep the threads, or the devices, busy.
-    pub fn portion(&self) -> usize {
-        let of_devices = match &self.imputer.engine {
+    /// Haplotypes that keep the devices of chains busy; 0 where there are no chains.
+    fn of_devices(&self) -> usize {
+        match &self.imputer.engine {
             Engine::Machine(machine) => machine.portion(),
             Engine::Latent(latent) => latent.portion(),
             _ => 0,
-        };
-        of_devices.max(PORTION * self.threads.count())
+        }
     }
 
     /// What a user should know of what was imputed so far: whether Gibbs chains had settled.

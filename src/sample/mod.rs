@@ -364,7 +364,7 @@ impl Sampler {
     fn of_networks(&mut self, first: u64, mut out: BitMatrix) -> Result<BitMatrix> {
         let (plan, seed, stride) = (&self.plan, self.seed, out.stride());
         let share = out.rows().div_ceil(self.networks.len()).max(1);
-        let parts = self.networks.iter_mut().zip(out.words_mut().chunks_mut(share * stride)).enumerate();
+        let parts = self.networks.iter_mut().zip(out.words_mut().chunks_mut((share * stride).max(1))).enumerate();
         at_once(parts, |(i, (network, words))| network.fill(plan, seed, first + (i * share) as u64, words, stride))?;
         Ok(out)
     }

@@ -11,6 +11,7 @@ use crate::models::rbm::Rbm;
 use crate::panel::bits::BitMatrix;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 const FORMAT: &str = "haploom-checkpoint";
 /// A checkpoint is read by the version of its format alone.
@@ -19,6 +20,11 @@ const VERSION: u64 = 1;
 /// The file in a checkpoint's folder. It holds chains fitted to people: it is for the one who trains, not for sharing.
 pub fn file_in(folder: &Path) -> PathBuf {
     folder.join("checkpoint.safetensors")
+}
+
+/// Whether the folder's checkpoint was written since.
+pub fn is_newer(folder: &Path, since: SystemTime) -> bool {
+    std::fs::metadata(file_in(folder)).and_then(|file| file.modified()).is_ok_and(|written| written >= since)
 }
 
 /// Names of the three moments' tensors.

@@ -32,6 +32,7 @@ use crate::threads::Threads;
 use contrastive::{Settings, Trainer};
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::time::SystemTime;
 use stopping::Watch;
 
 /// What a run of training is given besides panel and options.
@@ -123,13 +124,18 @@ pub fn train(
         panel_sha256: panel.fingerprint(),
         ..Provenance::default()
     };
+    let began = SystemTime::now();
     let mut learnt = learn(panel, kind, options, settings, &mut provenance, progress);
     if let Err(failed) = &learnt
         && failed.kind() == ErrorKind::OutOfDeviceMemory
         && settings.device == DeviceChoice::Auto
     {
-        progress.notice(format!("begins again on the processor: {failed}"));
-        let settings = TrainSettings { device: DeviceChoice::Cpu, ..settings.clone() };
+        // What this run has kept by now is not lost; what another left there is not asked for.
+        let kept = settings.checkpoint.as_ref().is_some_and(|folder| checkpoint::is_newer(folder, began));
+        let how = if kept { "goes on from its checkpoint" } else { "begins again" };
+        progress.notice(format!("{how} on the processor: {failed}"));
+        let resume = settings.resume || kept;
+        let settings = TrainSettings { device: DeviceChoice::Cpu, resume, ..settings.clone() };
         learnt = learn(panel, kind, options, &settings, &mut provenance, progress);
     }
     Ok(Model { sites: panel.sites().clone(), generator: learnt?, provenance })

@@ -59,6 +59,7 @@ impl Cpu {
         out_stride: usize,
         finish: impl Finish<T>,
     ) -> Result<()> {
+        weights.require(self.path)?;
         let rows_per_task = self.rows_per_task(states.rows());
         let (left, packed, bias) = (states.buffer.cpu()?, weights.packed.cpu()?, weights.bias.cpu()?);
         self.threads.for_each_piece(out, rows_per_task * out_stride, |task, out| {

@@ -90,7 +90,7 @@ impl Path {
     /// Rows of a tile, and of a block at most.
     pub(super) fn rows(self) -> (usize, usize) {
         match self {
-            Path::Amx => (tiles::ROWS, tiles::BLOCK_ROWS),
+            Path::Amx => (tiles::SIDE, tiles::BLOCK_ROWS),
             _ => (TILE_ROWS, BLOCK_ROWS),
         }
     }

@@ -3,15 +3,14 @@
 //! A 16-bit number is `256 high + low`, high a signed byte and low an unsigned one. Products of bytes are summed for each pair
 //! of halves, and sums are shifted to where they belong. States below 256 have no high half.
 //!
-//! Weights lie in tiles as they are read, one after another: `[piece of up to 8 blocks][32 outputs][half][block of 64 inputs]`,
-//! of each two tiles of 16 outputs; a line of a tile is four inputs of 16 outputs, in which the four of an output stand beside
-//! each other.
+//! Weights lie in tiles as they are read, one after another: `[piece of up to 8 blocks][32 outputs][half][16 outputs][block of 64
+//! inputs]`; a line of a tile is four inputs of 16 outputs, in which the four of an output stand beside each other.
 
 use super::product::Line;
 use crate::compute::PANEL;
 
 /// Rows of two tiles.
-pub const ROWS: usize = 32;
+const ROWS: usize = 2 * SIDE;
 /// Inputs of a tile.
 pub const BLOCK_INPUTS: usize = 64;
 
@@ -19,7 +18,7 @@ pub const BLOCK_INPUTS: usize = 64;
 /// of a group of panels take 1.3 MiB, which the second-level cache holds.
 pub const BLOCK_ROWS: usize = 512;
 /// Rows and columns of a tile.
-const SIDE: usize = 16;
+pub const SIDE: usize = 16;
 /// Lines of 32 outputs and a block of inputs, of a half: two tiles of 16 lines.
 const PAIR: usize = 2 * SIDE;
 /// Lines of a panel and a block of inputs.
@@ -46,7 +45,7 @@ pub fn lay_out(panel: &mut [Line], quad: usize, weights: &[[i16; PANEL]; 4]) {
                 high[2 * c + i] = (a >> 8 | b & 0xff00) as i16;
             }
         }
-        let line = ((group / 2 * 2) * some + block - first) * PAIR + group % 2 * SIDE + quad % SIDE;
+        let line = group / 2 * 2 * some * PAIR + (group % 2 * some + block - first) * SIDE + quad % SIDE;
         (piece[line], piece[some * PAIR + line]) = (Line(high), Line(low));
     }
 }
@@ -57,9 +56,8 @@ pub use x86::run;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod x86 {
     use super::*;
-    use crate::compute::amx::State;
+    use crate::compute::amx::{self, State};
     use crate::compute::cpu::product::{Block, Finish};
-    use std::arch::asm;
     use std::arch::x86_64::*;
 
     /// Panels that a piece of the states meets in turn.
@@ -69,58 +67,11 @@ mod x86 {
     #[repr(C, align(64))]
     struct Sums([i32; ROWS * 32]);
 
-    /// A product of 32 rows and 32 outputs, over some blocks of inputs: tiles of the upper and of the lower 16 rows, block after
-    /// block, and pairs of tiles of outputs.
-    macro_rules! products {
-        ($name:ident, $instruction:literal) => {
-            /// # Safety
-            /// This thread has a [`State`], and there are so many tiles.
-            #[inline]
-            unsafe fn $name(left: [*const Line; 2], right: *const Line, blocks: usize, out: &mut Sums) {
-                // SAFETY: the caller's; the output has 32 rows of 128 bytes.
-                unsafe {
-                    asm!(
-                        "tilezero tmm0",
-                        "tilezero tmm1",
-                        "tilezero tmm2",
-                        "tilezero tmm3",
-                        "2:",
-                        "tileloadd tmm4, [{upper} + {line}]",
-                        "tileloadd tmm6, [{right} + {line}]",
-                        "tileloadd tmm5, [{lower} + {line}]",
-                        "tileloadd tmm7, [{right} + {line} + 1024]",
-                        concat!($instruction, " tmm0, tmm4, tmm6"),
-                        concat!($instruction, " tmm2, tmm5, tmm6"),
-                        concat!($instruction, " tmm1, tmm4, tmm7"),
-                        concat!($instruction, " tmm3, tmm5, tmm7"),
-                        "add {upper}, 1024",
-                        "add {lower}, 1024",
-                        "add {right}, 2048",
-                        "dec {blocks}",
-                        "jnz 2b",
-                        "tilestored [{out} + {row}], tmm0",
-                        "tilestored [{out} + {row} + 64], tmm1",
-                        "tilestored [{out} + {row} + 2048], tmm2",
-                        "tilestored [{out} + {row} + 2112], tmm3",
-                        upper = inout(reg) left[0] => _,
-                        lower = inout(reg) left[1] => _,
-                        right = inout(reg) right => _,
-                        blocks = inout(reg) blocks => _,
-                        line = in(reg) 64usize,
-                        row = in(reg) 128usize,
-                        out = in(reg) out.0.as_mut_ptr(),
-                        out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                        out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                        options(nostack)
-                    );
-                }
-            }
-        };
+    impl Sums {
+        fn at(&mut self) -> *mut u8 {
+            self.0.as_mut_ptr().cast()
+        }
     }
-    products!(high_high, "tdpbssd");
-    products!(high_low, "tdpbsud");
-    products!(low_high, "tdpbusd");
-    products!(low_low, "tdpbuud");
 
     /// States as bytes, for a piece of the inputs: for each 16 rows, block after block, 16 lines.
     struct Left {
@@ -180,10 +131,10 @@ mod x86 {
         (all | all >> 16) & 0xffff
     }
 
-    /// Tiles of rows `first ..`, of which there are `blocks` blocks of inputs.
-    fn tiles(half: &[Line], first: usize, blocks: usize) -> [*const Line; 2] {
-        let at = first * blocks;
-        [&raw const half[at], &raw const half[at + SIDE * blocks]]
+    /// Tiles of 16 rows or outputs, and those of the next 16, each with so many blocks of inputs, from a line on.
+    fn tiles(lines: &[Line], first: usize, blocks: usize) -> [*const u8; 2] {
+        let tiles = &lines[first..][..2 * SIDE * blocks];
+        [tiles.as_ptr().cast(), tiles[SIDE * blocks..].as_ptr().cast()]
     }
 
     /// # Safety
@@ -217,22 +168,22 @@ mod x86 {
                         if piece == 0 {
                             sums.fill(*bias);
                         }
-                        let weights = block.packed[panel * of_panel + piece * PIECE * BLOCK..].as_ptr();
+                        let weights = &block.packed[panel * of_panel + piece * PIECE * BLOCK..][..some * BLOCK];
                         for side in (0..2).filter(|_| some > 0) {
-                            let high = weights.wrapping_add(side * 2 * some * PAIR);
-                            let low = high.wrapping_add(some * PAIR);
-                            let states = tiles(&left.low, first, some);
+                            let high = tiles(weights, side * 2 * some * PAIR, some);
+                            let low = tiles(weights, (side * 2 + 1) * some * PAIR, some);
+                            let states = tiles(&left.low, first * some, some);
                             let [top, middle, bottom] = &mut products;
-                            // SAFETY: this thread has its tiles; rows are padded to whole tiles, and the panel has all blocks.
+                            // SAFETY: this thread has its tiles, and `tiles` has looked whether they are there.
                             unsafe {
-                                low_high(states, high, some, middle);
-                                low_low(states, low, some, bottom);
+                                amx::unsigned_signed(states, high, some, height, middle.at());
+                                amx::unsigned_unsigned(states, low, some, height, bottom.at());
                                 add::<8>(middle, sums, side);
                                 add::<0>(bottom, sums, side);
                                 if let Some(half) = &left.high {
-                                    let states = tiles(half, first, some);
-                                    high_high(states, high, some, top);
-                                    high_low(states, low, some, middle);
+                                    let states = tiles(half, first * some, some);
+                                    amx::signed_signed(states, high, some, height, top.at());
+                                    amx::signed_unsigned(states, low, some, height, middle.at());
                                     add::<16>(top, sums, side);
                                     add::<8>(middle, sums, side);
                                 }

@@ -7,84 +7,15 @@
 use super::pack::Line;
 use super::tile::Sums;
 use super::{BLOCK, Left, Right, SMALLEST};
-use crate::compute::amx::SIDE;
-use std::arch::asm;
+use crate::compute::amx::{self, SIDE};
 use std::arch::x86_64::*;
 
 /// See [`super::tile::multiply`]; this thread has a [`State`](crate::compute::amx::State).
 pub fn multiply(left: &[Line], right: &[Line], blocks: usize, rows: usize, out: &mut Sums) {
     assert!(left.len() >= 2 * SIDE * blocks && right.len() >= 2 * SIDE * blocks && blocks > 0 && rows <= 2 * SIDE);
-    let second = SIDE * blocks;
-    let (upper, lower) = (left.as_ptr(), left[second..].as_ptr());
-    let (near, far) = (right.as_ptr(), right[second..].as_ptr());
+    let tiles = |lines: &[Line]| [lines.as_ptr().cast(), lines[SIDE * blocks..].as_ptr().cast()];
     // SAFETY: each of the four has `blocks` tiles of 16 lines, and the output 32 rows of 128 bytes.
-    unsafe {
-        if rows <= SIDE {
-            asm!(
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "2:",
-                "tileloadd tmm4, [{upper} + {line}]",
-                "tileloadd tmm6, [{near} + {line}]",
-                "tileloadd tmm7, [{far} + {line}]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                "add {upper}, 1024",
-                "add {near}, 1024",
-                "add {far}, 1024",
-                "dec {blocks}",
-                "jnz 2b",
-                "tilestored [{out} + {row}], tmm0",
-                "tilestored [{out} + {row} + 64], tmm1",
-                upper = inout(reg) upper => _,
-                near = inout(reg) near => _,
-                far = inout(reg) far => _,
-                blocks = inout(reg) blocks => _,
-                line = in(reg) 64usize,
-                row = in(reg) 128usize,
-                out = in(reg) out.0.as_mut_ptr(),
-                out("tmm0") _, out("tmm1") _, out("tmm4") _, out("tmm6") _, out("tmm7") _,
-                options(nostack)
-            );
-            return;
-        }
-        asm!(
-            "tilezero tmm0",
-            "tilezero tmm1",
-            "tilezero tmm2",
-            "tilezero tmm3",
-            "2:",
-            "tileloadd tmm4, [{upper} + {line}]",
-            "tileloadd tmm6, [{near} + {line}]",
-            "tileloadd tmm5, [{lower} + {line}]",
-            "tileloadd tmm7, [{far} + {line}]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "tdpbf16ps tmm2, tmm5, tmm6",
-            "tdpbf16ps tmm1, tmm4, tmm7",
-            "tdpbf16ps tmm3, tmm5, tmm7",
-            "add {upper}, 1024",
-            "add {lower}, 1024",
-            "add {near}, 1024",
-            "add {far}, 1024",
-            "dec {blocks}",
-            "jnz 2b",
-            "tilestored [{out} + {row}], tmm0",
-            "tilestored [{out} + {row} + 64], tmm1",
-            "tilestored [{out} + {row} + 2048], tmm2",
-            "tilestored [{out} + {row} + 2112], tmm3",
-            upper = inout(reg) upper => _,
-            lower = inout(reg) lower => _,
-            near = inout(reg) near => _,
-            far = inout(reg) far => _,
-            blocks = inout(reg) blocks => _,
-            line = in(reg) 64usize,
-            row = in(reg) 128usize,
-            out = in(reg) out.0.as_mut_ptr(),
-            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-            options(nostack)
-        );
-    }
+    unsafe { amx::reals(tiles(left), tiles(right), blocks, rows, out.0.as_mut_ptr().cast()) }
 }
 
 /// See [`super::pack::pack_left`].
