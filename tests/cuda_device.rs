@@ -94,6 +94,7 @@ fn devices_that_cannot_be_used_are_refused_by_name() {
     let train_with = |set: &str, device: &str, variable: &str, value: &str| {
         let run = Command::new(env!("CARGO_BIN_EXE_haploom"))
             .args(["train", panel, "-r", "1:1-300000", "-o", "model", "--set", set, "--device", device])
+            .args(["--checkpoint", "kept"])
             .current_dir(folder.path())
             .env("LD_LIBRARY_PATH", &library)
             .env(variable, value)
@@ -126,6 +127,15 @@ fn devices_that_cannot_be_used_are_refused_by_name() {
         std::fs::read(folder.path().join("model")).expect("the model is there")
     });
     assert!(again[0] == again[1], "the model of the processor and that of the GPU differ");
+    // Updates fit, and the calibration after them does not.
+    let long = "hidden=4,updates=500,clusters=1,chains=8,batch=8,k=1";
+    let kept = ["auto", "cpu"].map(|device| {
+        let (well, said) = train_with(long, device, "HAPLOOM_EMULATED_MEMORY", "1");
+        let goes_on = said.contains("goes on from its checkpoint on the processor");
+        assert!(well && goes_on == (device == "auto"), "{device}: {said}");
+        std::fs::read(folder.path().join("model")).expect("the model is there")
+    });
+    assert!(kept[0] == kept[1], "the model that went on from a checkpoint is another");
     let (well, said) = train_with(large, "cuda", "HAPLOOM_EMULATED_MEMORY", "2");
     assert!(!well && said.contains("no memory left") && !said.contains("panic"), "{said}");
     let (well, said) = train("cuda:3", "HAPLOOM_EMULATED_DEVICES", "2");
