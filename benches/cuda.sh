@@ -50,7 +50,7 @@ rbm() {
     [ -n "${HAPLOOM_DATA:-}" ] || { echo "skipped: HAPLOOM_DATA is not set"; return; }
     [ -n "${HAPLOOM:-}" ] || cargo build --release --locked
     REGION=all DEVICE=cuda:0 WORK=$out THREADS=0 "${limit[@]}" benches/neural_window.sh rbm-10k rbm \
-        "${RBM:-hidden=2000,l2=0.05,updates=8000}" 2>&1 | tee "$out/rbm.txt"
+        "${RBM:-hidden=2000,l2=0.05,epochs=300}" 2>&1 | tee "$out/rbm.txt"
 }
 
 networks() {

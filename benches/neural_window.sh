@@ -5,9 +5,9 @@
 # Usage: HAPLOOM_DATA=FOLDER benches/neural_window.sh NAME KIND [OPTIONS]
 #   benches/neural_window.sh rbm rbm                      # beside it
 #   benches/neural_window.sh wgan wgan                    # the convolutional WGAN, some 55 minutes of processor time
-#   REGION=all DEVICE=cuda benches/neural_window.sh rbm-10k rbm hidden=2000,l2=0.05,updates=8000
+#   REGION=all DEVICE=cuda benches/neural_window.sh rbm-10k rbm hidden=2000,l2=0.05,epochs=300
 #   REGION=all DEVICE=cuda benches/neural_window.sh all wgan unit=10,updates=40000,batch=128
-#                                                         # the whole 10K: neither was run to its end, a GPU's work
+#                                                         # the whole 10K: not run to its end, a GPU's work
 # Settings, as variables: WORK (target/neural), HAPLOOM, THREADS (2), SEED (1), DEVICE (cpu), REGION (the first 2,000 sites; all).
 set -eu
 cd "$(dirname "$0")/.."
