@@ -45,9 +45,9 @@ impl Cpu {
     /// Rows a task: enough to use a panel of weights many times, few enough to feed all threads.
     fn rows_per_task(&self, rows: usize) -> usize {
         let threads = self.threads.count();
-        let (of_tile, of_block) = self.path.rows();
-        let tasks = threads * rows.div_ceil(of_block * threads).max(1);
-        rows.div_ceil(tasks).next_multiple_of(of_tile).max(of_tile)
+        let (multiple, most) = self.path.rows();
+        let tasks = threads * rows.div_ceil(most * threads).max(1);
+        rows.div_ceil(tasks).next_multiple_of(multiple).max(multiple)
     }
 
     /// Runs `finish` on every tile of `states x weights + bias`; the tile's output row is the row of `out`.

@@ -87,10 +87,11 @@ impl Path {
         Path::VECTORS.into_iter().find(|p| p.is_available()).unwrap_or(Path::Portable)
     }
 
-    /// Rows of a tile, and of a block at most.
+    /// What the rows of a block are a multiple of, but for the last one, and how many there are at most.
     pub(super) fn rows(self) -> (usize, usize) {
         match self {
-            Path::Amx => (tiles::SIDE, tiles::BLOCK_ROWS),
+            // Half a tile: where threads are many, more of them have work, and what is done with sums costs as much as these.
+            Path::Amx => (tiles::SIDE / 2, tiles::BLOCK_ROWS),
             _ => (TILE_ROWS, BLOCK_ROWS),
         }
     }
