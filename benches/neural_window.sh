@@ -5,14 +5,16 @@
 # Usage: HAPLOOM_DATA=FOLDER benches/neural_window.sh NAME KIND [OPTIONS]
 #   benches/neural_window.sh rbm rbm                      # beside it
 #   benches/neural_window.sh wgan wgan                    # the convolutional WGAN, some 55 minutes of processor time
+#   REGION=all benches/neural_window.sh wgan-10k wgan updates=3000,looks=6
+#                                                         # the whole 10K, 74 minutes of processor time
 #   REGION=all DEVICE=cuda benches/neural_window.sh rbm-10k rbm hidden=2000,l2=0.05,epochs=300
 #   REGION=all DEVICE=cuda benches/neural_window.sh all wgan unit=10,updates=40000,batch=128
-#                                                         # the whole 10K: not run to its end, a GPU's work
+#                                                         # wider layers: not run to its end, a GPU's work
 # Settings, as variables: WORK (target/neural), HAPLOOM, THREADS (2), SEED (1), DEVICE (cpu), REGION (the first 2,000 sites; all).
 set -eu
 cd "$(dirname "$0")/.."
 : "${HAPLOOM_DATA:?the folder with the panels}"
-[ $# -ge 2 ] || { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 name=$1 kind=$2 options=${3:-}
 WORK=${WORK:-target/neural}
 HAPLOOM=${HAPLOOM:-target/release/haploom}
