@@ -17,6 +17,7 @@ pub mod cuda;
 pub mod device;
 pub mod hamming;
 pub mod learning;
+mod line;
 pub mod real;
 pub mod runs;
 mod weights;

@@ -6,33 +6,14 @@
 
 use super::super::PANEL;
 use super::tiles;
+use crate::compute::line::{self, numbers, numbers_mut};
 use std::fmt;
-
-/// A line of the cache.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-pub struct Line(pub [i16; LINE]);
 
 /// Numbers of a line.
 const LINE: usize = 32;
 
-impl Default for Line {
-    fn default() -> Self {
-        Line([0; LINE])
-    }
-}
-
-/// Lines as numbers.
-fn numbers(lines: &[Line]) -> &[i16] {
-    // SAFETY: a line is 32 numbers and nothing else.
-    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE) }
-}
-
-/// Lines as numbers.
-fn numbers_mut(lines: &mut [Line]) -> &mut [i16] {
-    // SAFETY: as above.
-    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE) }
-}
+/// What laid-out weights are made of.
+pub type Line = line::Line<i16, LINE>;
 
 /// Rows of a tile: with four vectors of outputs, 24 of the 32 vector registers hold sums.
 pub const TILE_ROWS: usize = 6;

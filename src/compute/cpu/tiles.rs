@@ -46,7 +46,7 @@ pub fn lay_out(panel: &mut [Line], quad: usize, weights: &[[i16; PANEL]; 4]) {
             }
         }
         let line = group / 2 * 2 * some * PAIR + (group % 2 * some + block - first) * SIDE + quad % SIDE;
-        (piece[line], piece[some * PAIR + line]) = (Line(high), Line(low));
+        (piece[line].0, piece[some * PAIR + line].0) = (high, low);
     }
 }
 

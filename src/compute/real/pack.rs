@@ -5,29 +5,10 @@
 //! pair's two terms beside each other; a block of 32 rows or columns is two tiles, block after block of terms.
 
 use super::{BLOCK, Left, Real, Right, Unit, wide};
+use crate::compute::line::{self, numbers_mut};
 
-/// A line of the cache.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-pub struct Line(pub [f32; 16]);
-
-impl Default for Line {
-    fn default() -> Self {
-        Line([0.0; 16])
-    }
-}
-
-/// Lines as numbers.
-pub fn numbers(lines: &[Line]) -> &[f32] {
-    // SAFETY: a line is sixteen numbers and nothing else.
-    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 16) }
-}
-
-/// Lines as numbers.
-pub fn numbers_mut(lines: &mut [Line]) -> &mut [f32] {
-    // SAFETY: as above.
-    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 16) }
-}
+/// What packed factors are made of.
+pub type Line = line::Line<f32, 16>;
 
 /// Lays `rows` rows (at most 32) of a left factor out, from `first_row` on, and of each `terms` terms from `first_term` on.
 pub fn pack_left(

@@ -1,8 +1,9 @@
 //! Tiles of a product: at most 32 rows by 32 columns of packed factors.
 
-use super::pack::{Line, numbers};
+use super::pack::Line;
 use super::{BLOCK, Unit};
 use crate::compute::cpu::Path;
+use crate::compute::line::numbers;
 
 /// The sums of a tile, rows of 32.
 #[repr(C, align(64))]
