@@ -1,7 +1,7 @@
 //! What a GPU does in a second: sweeps, training, haplotypes into the caller's memory, and how long the first one takes.
 //!
-//! `cargo bench --bench cuda -- [cuda:N [PART…]]`, where parts are 512, 2048, training and relu; `benches/cuda.sh` runs it
-//! beside PyTorch. Lines are `name<TAB>value<TAB>unit`, medians of seven; those that begin with `#` say what was measured. One
+//! `cargo bench --bench cuda -- [cuda:N [PART…]]`, where parts are 512, 2048, training and relu (the last two with `cuda:all` on
+//! all GPUs); `benches/cuda.sh` runs it beside PyTorch. Lines are `name<TAB>value<TAB>unit`, medians of seven; those that begin with `#` say what was measured. One
 //! multiplication with its addition counts as two operations.
 
 use haploom::compute::{Device, DeviceChoice, Noise, States};
@@ -13,7 +13,9 @@ use haploom::panel::bits::BitMatrix;
 use haploom::rng::{Purpose, Stream};
 use haploom::sample::chains::{Chains, Schedule};
 use haploom::threads::Threads;
-use haploom::train::contrastive::{Settings, Trainer};
+use haploom::train::contrastive::{Settings, begin};
+use haploom::train::trainers::Trainers;
+use std::sync::Arc;
 use std::time::Instant;
 
 const SITES: usize = 10_000;
@@ -25,7 +27,7 @@ fn main() {
     let choice = arguments.next().unwrap_or_else(|| "cuda".into());
     let parts: Vec<String> = arguments.collect();
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|p| p == part);
-    let choice: DeviceChoice = choice.parse().expect("cuda, cuda:NUMBER or cpu");
+    let choice: DeviceChoice = choice.parse().expect("cuda, cuda:NUMBER, cuda:all or cpu");
     let begin = Instant::now();
     let device = choice.open(&Threads::new(0)).expect("the device");
     first_half_step(&device);
@@ -43,10 +45,10 @@ fn main() {
     }
     // The literature's machine, and one of the units that are the default here.
     if wanted("training") {
-        training(&device, "bernoulli", "updates_2000");
+        training(choice, &device, "bernoulli", "updates_2000");
     }
     if wanted("relu") {
-        training(&device, "relu", "updates_2000_relu");
+        training(choice, &device, "relu", "updates_2000_relu");
     }
 }
 
@@ -147,7 +149,7 @@ fn haplotypes(device: &Device, units: usize, rbm: &Rbm, sweep: f64) {
 }
 
 /// Updates a second of the 10,000-site run of the literature: 2,000 hidden units, 50 sweeps an update, 1,252 chains.
-fn training(device: &Device, hidden: &str, name: &str) {
+fn training(choice: DeviceChoice, device: &Device, hidden: &str, name: &str) {
     let random = Stream::new(2, Purpose::Evaluate, 0);
     let data =
         BitMatrix::from_fn(5_008, SITES, |r, c| random.word((r * SITES + c) as u64) < u32::MAX / 50 * (c as u32 % 25))
@@ -159,8 +161,11 @@ fn training(device: &Device, hidden: &str, name: &str) {
         ))
         .expect("options");
     let settings = Settings::new(&options, 1, data.rows(), SITES);
-    let mut trainer = Trainer::new(data, settings, device).expect("a trainer");
+    let (data, threads) = (Arc::new(data), device.threads());
+    let (mixture, state) = begin(&data, &settings, threads).expect("memory");
+    let mut trainers = Trainers::new(&data, &settings, choice, threads, &mixture, &state).expect("trainers");
+    println!("# {name} on {trainers}");
     const UPDATES: usize = 5;
-    let all = seconds(device, || (0..UPDATES).for_each(|_| trainer.step().expect("an update")));
+    let all = seconds(device, || (0..UPDATES).for_each(|_| trainers.step().expect("an update")));
     println!("{name}\t{:.3}\t1/s", UPDATES as f64 / all);
 }

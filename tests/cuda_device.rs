@@ -61,7 +61,7 @@ fn commands_write_the_same_bytes_on_any_device() {
     let panel = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo.bcf");
     let (devices, _) = run("9.0", &["info", "--devices"]);
     assert!(devices.contains("cuda:1") && devices.contains("compute capability 9.0"), "{devices}");
-    let small = "hidden=12,updates=3,chains=40,batch=40,k=2,sweeps=4,clusters=2";
+    let small = "hidden=12,updates=3,chains=520,batch=40,k=2,sweeps=4,clusters=2";
     let same = |name: &str, arguments: &[&str]| {
         let mut files = Vec::new();
         for (device, capability) in
@@ -69,7 +69,9 @@ fn commands_write_the_same_bytes_on_any_device() {
         {
             let output = format!("{}.{name}", device.replace(':', "_"));
             let arguments: Vec<&str> = arguments.iter().map(|a| if *a == "OUT" { &output } else { *a }).collect();
-            run(capability, &[&arguments[..], &["--device", device]].concat());
+            let (_, said) = run(capability, &[&arguments[..], &["--device", device]].concat());
+            let both = said.contains("learns on cuda:0") && said.contains("and cuda:1");
+            assert_eq!(both, name == "model" && device == "cuda:all", "{said}");
             files.push((device, std::fs::read(folder.path().join(&output)).expect("the output is there")));
         }
         for (device, bytes) in &files[1..] {
@@ -487,6 +489,16 @@ mod twins {
         ] {
             let [cpu, cuda] = [DeviceChoice::Cpu, DeviceChoice::Cuda(0)].map(|d| to_bytes(&trained(text, d)).unwrap());
             assert!(cpu == cuda, "{text}");
+        }
+    }
+
+    /// Chains enough for two devices, and one more.
+    #[test]
+    #[ignore = "needs a device: make test, make test-gpu"]
+    fn machines_that_learned_on_all_devices() {
+        for text in ["chains=513,updates=4,ladder=true", "chains=513,updates=4,method=pcd,hidden_type=relu"] {
+            let [cpu, all] = [DeviceChoice::Cpu, DeviceChoice::CudaAll].map(|d| to_bytes(&trained(text, d)).unwrap());
+            assert!(cpu == all, "{text}");
         }
     }
 

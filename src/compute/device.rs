@@ -61,7 +61,8 @@ pub enum DeviceChoice {
     Cpu,
     /// A GPU, by its number.
     Cuda(usize),
-    /// All GPUs that can be used: haplotypes are made and imputed on all of them. What runs on one device takes the first.
+    /// All GPUs that can be used: haplotypes are made and imputed on all of them, and an RBM's chains are shared out. What runs on
+    /// one device takes the first.
     CudaAll,
     /// The first GPU that can be used, or the processor.
     Auto,

@@ -15,6 +15,9 @@ use crate::models::rbm::{HalfSteps, Hidden, Parameters, Rbm};
 use crate::options::Options;
 use crate::panel::bits::BitMatrix;
 use crate::rng::{Purpose, Stream};
+use crate::threads::Threads;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// What chains do between two updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,12 +153,13 @@ pub struct State {
     pub rung_chains: Option<BitMatrix>,
 }
 
-/// A run: a step function.
+/// A run: a step function. Where several devices learn together ([`Trainers`](super::trainers::Trainers)) each has one, with a
+/// share of the chains to sweep.
 pub struct Trainer {
     /// Its settings.
     pub settings: Settings,
     device: Device,
-    data: BitMatrix,
+    data: Arc<BitMatrix>,
     /// The data in a GPU's memory, where there is room: a batch is then chosen there.
     data_there: Option<States>,
     frequencies: Buffer<f32>,
@@ -166,6 +170,8 @@ pub struct Trainer {
     steps: HalfSteps,
     moments: [Moments; 3],
     chains: States,
+    /// The chains that are swept here, where others sweep the rest.
+    share: Option<Share>,
     hidden: States,
     position: u64,
     update: u64,
@@ -173,6 +179,12 @@ pub struct Trainer {
     rungs: Vec<Rbm>,
     last_rung: Option<(HalfSteps, States)>,
     work: Work,
+}
+
+/// Some of the chains.
+struct Share {
+    rows: Range<usize>,
+    visible: States,
 }
 
 /// Buffers of one update.
@@ -192,55 +204,71 @@ const RATE: f64 = 0.5;
 /// Standard deviation of the weights before training: a few steps of the fixed point, so that units differ.
 const INITIAL_WEIGHT: f32 = 0.01;
 
+/// Where a run begins: the mixture that chains start from, a machine that has hardly any interactions, and chains.
+///
+/// # Errors
+/// `OutOfMemory`.
+pub fn begin(data: &BitMatrix, settings: &Settings, threads: &Threads) -> Result<(Mixture, State)> {
+    // Memberships are not an operation of devices: this runs once, on the processor.
+    let processor = Device::cpu(threads.clone());
+    let rate = match settings.rate {
+        0.0 => RATE / pca(data, 1, settings.seed, threads)?.variances.first().copied().unwrap_or(1.0).max(1e-3),
+        given => given,
+    };
+    let mixture = clusters::fit(&processor, data, settings.clusters, settings.cluster_size, settings.seed)?;
+    let mut rbm = Rbm::independent(settings.hidden, settings.hidden_units, &frequencies(data), data.rows());
+    let stream = Stream::new(settings.seed, Purpose::Initial, 0);
+    for (i, w) in rbm.weights.iter_mut().enumerate() {
+        // Uniform with the standard deviation asked for.
+        *w = INITIAL_WEIGHT * 12f32.sqrt() * (stream.uniform(i as u64) - 0.5);
+    }
+    let [w, b, c] =
+        [rbm.weights.len(), rbm.sites(), rbm.hidden_units()].map(|n| Moments::new(&processor, settings.rule, n));
+    let starts = StartDraws::new(&processor, settings.sampling().0, &mixture)?;
+    let mut chains = States::zeros(&processor, settings.chains, data.columns())?;
+    starts.draw(
+        &processor,
+        Noise { seed: settings.seed, purpose: Purpose::Chain, first: 0, position: 0 },
+        &mut chains,
+    )?;
+    let state = State {
+        rate,
+        moments: [w?, b?, c?],
+        chains: chains.pack()?,
+        position: starts.words(),
+        update: 0,
+        rungs: Vec::new(),
+        rung_chains: None,
+        rbm,
+    };
+    Ok((mixture, state))
+}
+
 impl Trainer {
-    /// A run at its start. `data` has a row a haplotype.
+    /// A run at its start, on one device. `data` has a row a haplotype.
     ///
     /// # Errors
-    /// `OutOfMemory`.
-    pub fn new(data: BitMatrix, mut settings: Settings, device: &Device) -> Result<Self> {
-        let processor = Device::cpu(device.threads().clone());
-        if settings.rate == 0.0 {
-            let variance = pca(&data, 1, settings.seed, device.threads())?.variances.first().copied().unwrap_or(1.0);
-            settings.rate = RATE / variance.max(1e-3);
-        }
-        // Memberships are not an operation of devices: this runs once, on the processor.
-        let mixture = clusters::fit(&processor, &data, settings.clusters, settings.cluster_size, settings.seed)?;
-        let mut rbm = Rbm::independent(settings.hidden, settings.hidden_units, &frequencies(&data), data.rows());
-        let stream = Stream::new(settings.seed, Purpose::Initial, 0);
-        for (i, w) in rbm.weights.iter_mut().enumerate() {
-            // Uniform with the standard deviation asked for.
-            *w = INITIAL_WEIGHT * 12f32.sqrt() * (stream.uniform(i as u64) - 0.5);
-        }
-        let moments =
-            [rbm.weights.len(), rbm.sites(), rbm.hidden_units()].map(|n| Moments::new(&processor, settings.rule, n));
-        let [w, b, c] = moments;
-        let state = State {
-            rate: settings.rate,
-            moments: [w?, b?, c?],
-            chains: BitMatrix::zeros(settings.chains, data.columns())?,
-            position: 0,
-            update: 0,
-            rungs: Vec::new(),
-            rung_chains: None,
-            rbm,
-        };
-        let mut trainer = Trainer::restore(data, settings, device, mixture, state)?;
-        trainer.renew(0, trainer.chains.rows())?;
-        Ok(trainer)
+    /// `OutOfMemory`, `OutOfDeviceMemory`.
+    pub fn new(data: BitMatrix, settings: Settings, device: &Device) -> Result<Self> {
+        let (mixture, state) = begin(&data, &settings, device.threads())?;
+        let all = 0..settings.chains;
+        Trainer::restore(Arc::new(data), settings, device, &mixture, &state, all)
     }
 
-    /// A run as a checkpoint kept it.
+    /// A run as a checkpoint kept it; the chains `share` are swept here. The first trainer's share begins at 0, and it alone
+    /// has rungs.
     ///
     /// # Errors
-    /// `OutOfMemory`; `Diverged` if the parameters are out of range.
+    /// `OutOfMemory`, `OutOfDeviceMemory`; `Diverged` if the parameters are out of range.
     pub fn restore(
-        data: BitMatrix,
-        mut settings: Settings,
+        data: Arc<BitMatrix>,
+        settings: Settings,
         device: &Device,
-        mixture: Mixture,
-        state: State,
+        mixture: &Mixture,
+        state: &State,
+        share: Range<usize>,
     ) -> Result<Self> {
-        settings.rate = state.rate;
+        let settings = Settings { rate: state.rate, ..settings };
         let (sites, hidden_units) = (data.columns(), settings.hidden_units);
         let batch = settings.batch;
         let unpacked = |bits: &BitMatrix| -> Result<States> {
@@ -248,25 +276,30 @@ impl Trainer {
             states.unpack(bits, &(0..bits.rows()).collect::<Vec<_>>())?;
             Ok(states)
         };
-        let last_rung = match (&state.rung_chains, state.rungs.last()) {
+        let rungs = if share.start == 0 { state.rungs.clone() } else { Vec::new() };
+        let last_rung = match (&state.rung_chains, rungs.last()) {
             (Some(chains), Some(rung)) => Some((HalfSteps::new(device, rung)?, unpacked(chains)?)),
             _ => None,
         };
-        let parameters = Parameters::new(device, state.rbm)?;
-        let [w, b, c] = state.moments.map(|moments| moments.on(device));
+        let parameters = Parameters::new(device, state.rbm.clone())?;
+        let [w, b, c] = state.moments.each_ref().map(|moments| moments.copied_to(device));
         let mut trainer = Trainer {
             frequencies: Buffer::upload(device, frequencies(&data).into_iter().map(|f| f as f32).collect())?,
-            starts: StartDraws::new(device, settings.sampling().0, &mixture)?,
-            mixture,
+            starts: StartDraws::new(device, settings.sampling().0, mixture)?,
+            mixture: mixture.clone(),
             steps: HalfSteps::of(device, &parameters, sites, hidden_units)?,
             parameters,
             moments: [w?, b?, c?],
             chains: unpacked(&state.chains)?,
-            hidden: States::zeros(device, settings.chains, hidden_units)?,
+            hidden: States::zeros(device, share.len(), hidden_units)?,
+            share: match share.len() == settings.chains {
+                true => None,
+                false => Some(Share { visible: States::zeros(device, share.len(), sites)?, rows: share }),
+            },
             position: state.position,
             update: state.update,
             order: (u64::MAX, Vec::new()),
-            rungs: state.rungs,
+            rungs,
             last_rung,
             work: Work {
                 batch: States::zeros(device, batch, sites)?,
@@ -392,6 +425,12 @@ impl Trainer {
     /// # Errors
     /// `Diverged`: the run is lost, and goes on from an earlier checkpoint or begins again. `OutOfMemory`.
     pub fn step(&mut self) -> Result<()> {
+        self.sweep()?;
+        self.ascend()
+    }
+
+    /// The first part of a gradient step: chooses the mini-batch and sweeps the chains, or its share of them.
+    pub(super) fn sweep(&mut self) -> Result<()> {
         self.next_batch()?;
         let chains = self.chains.rows();
         match self.settings.method {
@@ -404,17 +443,33 @@ impl Trainer {
                 self.renew((self.update as usize % period * count) % chains, count)?;
             }
         }
-        let noise = self.noise(0);
-        let k = self.settings.k;
-        self.steps.sweep(&self.device, &mut self.chains, &mut self.hidden, k, noise)?;
+        let (k, noise) = (self.settings.k, self.noise(0));
+        match &mut self.share {
+            None => self.steps.sweep(&self.device, &mut self.chains, &mut self.hidden, k, noise)?,
+            Some(share) => {
+                let rows: Vec<usize> = share.rows.clone().collect();
+                let all: Vec<usize> = (0..rows.len()).collect();
+                self.device.copy_rows(&self.chains, &rows, &mut share.visible, &all)?;
+                let noise = Noise { first: share.rows.start as u64, ..noise };
+                self.steps.sweep(&self.device, &mut share.visible, &mut self.hidden, k, noise)?;
+            }
+        }
         self.position += k as u64 * self.steps.words_per_sweep();
-        self.ascend()?;
-        self.update += 1;
         Ok(())
     }
 
-    /// Moves the parameters along the gradient.
-    fn ascend(&mut self) -> Result<()> {
+    /// The states of its share of the chains, once they are swept.
+    pub(super) fn swept(&self) -> Result<BitMatrix> {
+        self.share.as_ref().map_or(&self.chains, |share| &share.visible).pack()
+    }
+
+    /// Takes the states of all chains.
+    pub(super) fn gather(&mut self, chains: &BitMatrix) -> Result<()> {
+        self.chains.unpack(chains, &(0..chains.rows()).collect::<Vec<_>>())
+    }
+
+    /// The second part of a gradient step: moves the parameters along the gradient.
+    pub(super) fn ascend(&mut self) -> Result<()> {
         let work = &mut self.work;
         self.steps.hidden_means(&self.device, &work.batch, &mut work.batch_means)?;
         self.steps.hidden_means(&self.device, &self.chains, &mut work.chain_means)?;
@@ -437,7 +492,9 @@ impl Trainer {
         w.ascend(&self.device, &mut self.parameters.weights, &work.gradient.weights, rate, count)?;
         b.ascend(&self.device, &mut self.parameters.visible_bias, &work.gradient.visible, rate, count)?;
         c.ascend(&self.device, &mut self.parameters.hidden_bias, &work.gradient.hidden, rate, count)?;
-        self.steps.set_from(&self.device, &self.parameters)
+        self.steps.set_from(&self.device, &self.parameters)?;
+        self.update += 1;
+        Ok(())
     }
 
     /// Adds a rung to the ladder if swaps between the last one and the present machine would be accepted with a chance

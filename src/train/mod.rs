@@ -8,6 +8,7 @@ pub mod neural;
 pub mod optimiser;
 pub mod output;
 pub mod stopping;
+pub mod trainers;
 
 use crate::compute::DeviceChoice;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,6 +19,7 @@ use crate::models::bernoulli::Bernoulli;
 use crate::models::context::Context;
 use crate::models::copying::CopiedPanel;
 use crate::models::markov::Markov;
+use crate::models::mixture::Mixture;
 use crate::models::rbm::Rbm;
 use crate::models::{EQUAL_CLUSTERS, Generator, Model, ModelKind, Output, Provenance, SampledRbm};
 use crate::options::{Options, Reader};
@@ -29,11 +31,13 @@ use crate::rng::{Purpose, Stream};
 use crate::sample::likelihood::{Annealing, Method, log_likelihood};
 use crate::sample::tempering;
 use crate::threads::Threads;
-use contrastive::{Settings, Trainer};
+use contrastive::{Settings, State, Trainer, begin};
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 use stopping::Watch;
+use trainers::Trainers;
 
 /// What a run of training is given besides panel and options.
 #[derive(Clone, Debug)]
@@ -285,20 +289,21 @@ fn train_rbm(
         return Err(Error::argument("to resume, say where the checkpoint is")
             .remedy("name the folder with option checkpoint=FOLDER"));
     }
-    let (device, mut trainer) = settings.device.laid_out(&settings.threads, |device| {
-        match settings.checkpoint.as_ref().filter(|_| settings.resume) {
-            Some(folder) => {
-                let (mixture, state) = checkpoint::open(folder, &identity, &of_run, data.columns())?;
-                Trainer::restore(data.clone(), of_run.clone(), device, mixture, state)
-            }
-            None => Trainer::new(data.clone(), of_run.clone(), device),
-        }
-    })?;
+    let data = Arc::new(data);
+    let lay_out = |of_run: &Settings, mixture: &Mixture, state: &State| {
+        Trainers::new(&data, of_run, settings.device, &settings.threads, mixture, state)
+    };
+    let (mixture, state) = match settings.checkpoint.as_ref().filter(|_| settings.resume) {
+        Some(folder) => checkpoint::open(folder, &identity, &of_run, data.columns())?,
+        None => begin(&data, &of_run, &settings.threads)?,
+    };
+    let mut trainers = lay_out(&of_run, &mixture, &state)?;
+    drop((mixture, state));
     if settings.device != DeviceChoice::Cpu {
-        progress.notice(format!("learns on {device}"));
+        progress.notice(format!("learns on {trainers}"));
     }
     if settings.resume {
-        progress.notice(format!("goes on after update {} of {}", trainer.updates_done(), of_run.updates));
+        progress.notice(format!("goes on after update {} of {}", trainers.first().updates_done(), of_run.updates));
     }
     let save = |trainer: &Trainer| match &settings.checkpoint {
         Some(folder) => checkpoint::save(folder, &identity, &trainer.mixture, &trainer.state()?),
@@ -306,43 +311,45 @@ fn train_rbm(
     };
     let mut watch = Watch::new(options, held_out.as_ref(), &data, settings.seed)?;
     let ladder = options.flag("ladder");
-    let total = trainer.settings.updates;
-    while !trainer.is_done() {
-        if let Err(stopped) = progress.step("training", trainer.updates_done(), total, "updates") {
-            save(&trainer)?;
+    let total = of_run.updates;
+    while !trainers.first().is_done() {
+        if let Err(stopped) = progress.step("training", trainers.first().updates_done(), total, "updates") {
+            save(trainers.first())?;
             return Err(match &settings.checkpoint {
                 Some(folder) => stopped.remedy(format!(
                     "update {} is kept in {}: the same with option resume=true goes on from there",
-                    trainer.updates_done(),
+                    trainers.first().updates_done(),
                     folder.display()
                 )),
                 None => stopped.remedy("with option checkpoint=FOLDER nothing would have been lost"),
             });
         }
-        if let Err(failed) = trainer.step() {
+        if let Err(failed) = trainers.step() {
             // A size of step that was not asked for is taken back.
-            let rate = 0.5 * trainer.settings.rate;
+            let rate = 0.5 * trainers.first().settings.rate;
             if failed.kind() != ErrorKind::Diverged || options.number("learning_rate") > 0.0 || rate < SMALLEST_RATE {
                 return Err(failed);
             }
             progress.notice(format!("{failed}: begins again with learning_rate {rate:.2e}"));
-            let settings = Settings { rate, ..trainer.settings.clone() };
-            trainer = Trainer::new(data.clone(), settings, &device)?;
-            watch = Watch::new(options, held_out.as_ref(), &data, trainer.settings.seed)?;
+            let of_run = Settings { rate, ..of_run.clone() };
+            let (mixture, state) = begin(&data, &of_run, &settings.threads)?;
+            trainers = lay_out(&of_run, &mixture, &state)?;
+            watch = Watch::new(options, held_out.as_ref(), &data, of_run.seed)?;
             continue;
         }
-        let update = trainer.updates_done();
+        let update = trainers.first().updates_done();
         if ladder && update.is_multiple_of(RUNG_EVERY) {
-            trainer.consider_rung(options.number("rung_acceptance"))?;
+            trainers.consider_rung(options.number("rung_acceptance"))?;
         }
-        if watch.is_due(update) && watch.look(&trainer, progress)? {
+        if watch.is_due(update) && watch.look(trainers.first(), progress)? {
             break;
         }
         if update.is_multiple_of(CHECKPOINT_EVERY) {
-            save(&trainer)?;
+            save(trainers.first())?;
         }
     }
-    progress.report(Event::Step { phase: "training", done: trainer.updates_done(), total, unit: "updates" });
+    progress.report(Event::Step { phase: "training", done: trainers.first().updates_done(), total, unit: "updates" });
+    let trainer = trainers.first();
     let rbm = match watch.into_best() {
         Some((update, rbm)) => {
             progress.notice(format!("the machine of update {update} is kept"));
@@ -354,7 +361,7 @@ fn train_rbm(
             trainer.rbm()?
         }
     };
-    let machine = finish(&trainer, rbm, &data, options, settings, provenance, ladder)?;
+    let machine = finish(trainer, rbm, &data, options, settings, provenance, ladder)?;
     if let Some((_, truth)) = provenance.metrics.iter().find(|(name, truth)| name == "aa_truth" && *truth > UNLEARNED) {
         progress.notice(format!(
             "artificial haplotypes are far from the real ones (aa_truth {truth:.2}, where .5 is best): after {} updates the \

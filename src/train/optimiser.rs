@@ -60,17 +60,6 @@ impl Moments {
         }
     }
 
-    /// The same on another device.
-    ///
-    /// # Errors
-    /// `OutOfMemory`, `OutOfDeviceMemory`.
-    pub fn on(self, device: &Device) -> Result<Self> {
-        match (&self.first, device) {
-            (Buffer::Cpu(_), Device::Cpu(_)) => Ok(self),
-            _ => self.copied_to(device),
-        }
-    }
-
     /// A copy on another device.
     ///
     /// # Errors
