@@ -5,7 +5,8 @@
 //! One multiplication with its addition counts as two operations: a sweep is 2 x 2 x 10,000 x 500 x 1,000 = 20 GOP.
 
 use gemm::Parallelism;
-use haploom::compute::cpu::{Cpu, Path};
+use haploom::compute::Path;
+use haploom::compute::cpu::Cpu;
 use haploom::compute::{Device, Noise, States};
 use haploom::models::rbm::{HalfSteps, Hidden, Rbm};
 use haploom::rng::{Purpose, Stream};
@@ -32,7 +33,7 @@ fn main() {
     for threads in counts {
         compare(threads, Path::best());
         if words.iter().any(|w| w == "paths") {
-            for path in Path::ALL.into_iter().filter(|p| p.is_available() && *p != Path::best()) {
+            for path in Path::available().skip(1) {
                 compare(threads, path);
             }
         }

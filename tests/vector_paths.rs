@@ -1,7 +1,8 @@
 //! Every vector path, and any number of threads, gives the bytes that whole numbers of 64 bits give.
 
+use haploom::compute::Path;
 use haploom::compute::activation;
-use haploom::compute::cpu::{Cpu, Path};
+use haploom::compute::cpu::Cpu;
 use haploom::compute::{Buffer, Device, Matrix, Noise, Number, States, Unit, WEIGHT_STEPS, Weights};
 use haploom::rng::{Purpose, Reader, Stream};
 use haploom::threads::Threads;
@@ -30,7 +31,7 @@ const SHAPES: [[usize; 3]; 16] = [
 
 fn devices() -> Vec<(String, Device)> {
     let mut devices = Vec::new();
-    for path in Path::ALL.into_iter().filter(|p| p.is_available()) {
+    for path in Path::available() {
         for threads in 1..=3 {
             devices.push((
                 format!("{path:?}, {threads} threads"),

@@ -9,42 +9,20 @@ use std::sync::OnceLock;
 /// Rows of a tile, and its columns of 32 bits.
 pub const SIDE: usize = 16;
 
-/// What the tiles of this processor multiply.
-#[derive(Clone, Copy)]
-struct Factors {
-    bytes: bool,
-    bfloat16: bool,
-}
-
-/// Whether there are tiles of bfloat16, vectors of the same, and the system lets this process use them.
-pub fn has_bfloat16() -> bool {
-    factors().bfloat16 && is_x86_feature_detected!("avx512bf16")
-}
-
-/// Whether there are tiles of bytes, and the system lets this process use them.
-pub fn has_bytes() -> bool {
-    factors().bytes
-}
-
-/// The system is asked once: from then on it keeps room for tiles when it switches threads or enters a signal's handler.
-fn factors() -> Factors {
-    static FACTORS: OnceLock<Factors> = OnceLock::new();
-    *FACTORS.get_or_init(|| {
-        let none = Factors { bytes: false, bfloat16: false };
-        let vectors = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vl");
-        if !vectors || __cpuid(0).eax < 7 || __cpuid(1).ecx & 1 << 27 == 0 {
-            return none;
+/// Whether there are tiles of bytes and of bfloat16, vectors of the same, and the system lets this process use them. The system is
+/// asked once: from then on it keeps room for tiles when it switches threads or enters a signal's handler.
+pub fn is_available() -> bool {
+    static AVAILABLE: OnceLock<bool> = OnceLock::new();
+    *AVAILABLE.get_or_init(|| {
+        if !is_x86_feature_detected!("avx512bf16") || __cpuid(0).eax < 7 || __cpuid(1).ecx & 1 << 27 == 0 {
+            return false;
         }
         let features = __cpuid_count(7, 0).edx;
-        let has = |bit: u32| features & 1 << bit != 0;
+        // Of bfloat16, tiles themselves, of bytes.
+        let has_all = [22, 24, 25].iter().all(|bit| features & 1 << bit != 0);
         // SAFETY: OSXSAVE was looked for above.
         let keeps_tiles = || unsafe { xgetbv_0() } >> 17 & 3 == 3;
-        match has(24) && keeps_tiles() && may_use_tiles() {
-            true => Factors { bytes: has(25), bfloat16: has(22) },
-            false => none,
-        }
+        has_all && keeps_tiles() && may_use_tiles()
     })
 }
 
@@ -80,7 +58,7 @@ impl State {
             row_bytes: [u16; 16],
             rows: [u8; 16],
         }
-        assert!(factors().bytes || factors().bfloat16, "no tiles here");
+        assert!(is_available(), "no tiles here");
         let mut shape = Shape { palette: 1, start: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
         shape.row_bytes[..8].fill(64);
         shape.rows[..8].fill(SIDE as u8);

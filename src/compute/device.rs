@@ -1,6 +1,6 @@
 //! Where operations run.
 
-use super::{cpu, cuda};
+use super::{Path, cpu, cuda};
 use crate::error::{Error, ErrorKind, Result};
 use crate::threads::Threads;
 use std::fmt;
@@ -145,7 +145,7 @@ pub fn at_once<P: Send, R: Send>(
 
 /// What option `device` takes on this machine, and what each is. Where there is no GPU that can be used a line says why.
 pub fn listed() -> Vec<(String, String)> {
-    let processor = format!("{}, {} threads", cpu::Path::best(), Threads::new(0).count());
+    let processor = format!("{}, {} threads", Path::best(), Threads::new(0).count());
     let mut lines = vec![("cpu".to_string(), processor)];
     match cuda::devices() {
         Ok(devices) if devices.is_empty() => lines.push(("cuda".into(), "none: the driver shows no GPU".into())),

@@ -18,6 +18,7 @@ pub mod device;
 pub mod hamming;
 pub mod learning;
 mod line;
+mod path;
 pub mod real;
 pub mod runs;
 mod weights;
@@ -28,6 +29,7 @@ use crate::rng::{Purpose, Stream};
 pub use buffer::{Buffer, Matrix, Number, PANEL, Rows, Sent, States};
 pub use clamp::Clamp;
 pub use device::{Device, DeviceChoice};
+pub use path::Path;
 pub use weights::{WEIGHT_STEPS, Weights};
 
 /// How a unit answers its input.

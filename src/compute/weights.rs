@@ -1,6 +1,7 @@
 //! Fixed-point weights, laid out for products.
 
-use super::cpu::{Line, Path};
+use super::Path;
+use super::cpu::Line;
 use super::{Buffer, Device, PANEL, cuda};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -9,7 +10,7 @@ pub const WEIGHT_STEPS: f32 = 4096.0;
 
 /// A fixed-point weight matrix (inputs x outputs) laid out for products, and the bias of the outputs.
 ///
-/// On a processor the weights of 64 outputs are a panel, which lies as [`cpu::Path`](super::cpu::Path) wants it; in a GPU's
+/// On a processor the weights of 64 outputs are a panel, which lies as [`Path`] wants it; in a GPU's
 /// memory they lie as cuda/weights.cuh says.
 #[derive(Debug)]
 pub struct Weights {

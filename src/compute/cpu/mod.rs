@@ -6,12 +6,12 @@ mod product;
 mod tiles;
 
 use super::activation;
-use super::{Matrix, Noise, PANEL, States, Unit, Weights};
+use super::{Matrix, Noise, PANEL, Path, States, Unit, Weights};
 use crate::error::Result;
 use crate::rng::{CHUNK, Stream};
 use crate::threads::Threads;
+pub use product::Line;
 use product::{Block, Finish};
-pub use product::{Line, Path};
 
 /// A processor: its threads and its vector path.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@
 
 use super::super::PANEL;
 use super::tiles;
+use crate::compute::Path;
 use crate::compute::line::{self, numbers, numbers_mut};
-use std::fmt;
 
 /// Numbers of a line.
 const LINE: usize = 32;
@@ -28,46 +28,7 @@ const GROUP: usize = 8;
 /// the second-level cache holds.
 pub const BLOCK_ROWS: usize = 192;
 
-/// Which instructions a product uses. All give the same bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Path {
-    /// Tiles of bytes (Intel's AMX), beside AVX-512.
-    Amx,
-    /// AVX-512 with VNNI (`vpdpwssd`).
-    Avx512,
-    /// AVX2 (`vpmaddwd`).
-    Avx2,
-    /// Plain loops; on aarch64 the compiler turns them into NEON.
-    Portable,
-}
-
-impl fmt::Display for Path {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Path::Amx => "AMX",
-            Path::Avx512 => "AVX-512",
-            Path::Avx2 => "AVX2",
-            Path::Portable => "no vector path of its own",
-        })
-    }
-}
-
 impl Path {
-    /// Every path.
-    pub const ALL: [Path; 4] = [Path::Amx, Path::Avx512, Path::Avx2, Path::Portable];
-    /// Those of vectors.
-    pub const VECTORS: [Path; 3] = [Path::Avx512, Path::Avx2, Path::Portable];
-
-    /// The fastest that this processor has.
-    pub fn best() -> Self {
-        Path::ALL.into_iter().find(|p| p.is_available()).unwrap_or(Path::Portable)
-    }
-
-    /// The widest vectors that this processor has.
-    pub fn best_vector() -> Self {
-        Path::VECTORS.into_iter().find(|p| p.is_available()).unwrap_or(Path::Portable)
-    }
-
     /// What the rows of a block are a multiple of, but for the last one, and how many there are at most.
     pub(super) fn rows(self) -> (usize, usize) {
         match self {
@@ -98,27 +59,6 @@ impl Path {
             for (out, (even, odd)) in out.chunks_exact_mut(2).zip(even.iter().zip(odd)) {
                 (out[0], out[1]) = (*even, *odd);
             }
-        }
-    }
-
-    /// Whether this processor has it.
-    pub fn is_available(self) -> bool {
-        match self {
-            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Path::Amx => crate::compute::amx::has_bytes() && Path::Avx512.is_available(),
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => {
-                is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512vl")
-                    && is_x86_feature_detected!("avx512vnni")
-            }
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => is_x86_feature_detected!("avx2"),
-            Path::Portable => true,
-            #[allow(unreachable_patterns, reason = "a processor with every path")]
-            _ => false,
         }
     }
 

@@ -9,8 +9,6 @@
 use super::product::Line;
 use crate::compute::PANEL;
 
-/// Rows of two tiles.
-const ROWS: usize = 2 * SIDE;
 /// Inputs of a tile.
 pub const BLOCK_INPUTS: usize = 64;
 
@@ -27,7 +25,7 @@ const BLOCK: usize = 4 * PAIR;
 /// all rows.
 const PIECE: usize = 8;
 
-/// See [`super::product::Path::lay_out`].
+/// See [`lay_out`](crate::compute::Path::lay_out).
 #[inline]
 pub fn lay_out(panel: &mut [Line], quad: usize, weights: &[[i16; PANEL]; 4]) {
     let (block, blocks) = (quad / SIDE, panel.len() / BLOCK);
@@ -59,6 +57,9 @@ mod x86 {
     use crate::compute::amx::{self, State};
     use crate::compute::cpu::product::{Block, Finish};
     use std::arch::x86_64::*;
+
+    /// Rows of two tiles.
+    const ROWS: usize = 2 * SIDE;
 
     /// Panels that a piece of the states meets in turn.
     const GROUP: usize = 8;
@@ -138,7 +139,7 @@ mod x86 {
     }
 
     /// # Safety
-    /// The processor has tiles of bytes and what [`super::super::product::Path::Avx512`] asks for, and `block.check` has passed.
+    /// The processor has tiles of bytes and AVX-512, and `block.check` has passed.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     pub unsafe fn run<T, F: Finish<T>>(block: &Block, out: &mut [T], out_stride: usize, finish: &F) {
         let _state = State::begin();

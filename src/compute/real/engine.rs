@@ -1,7 +1,8 @@
 //! How a product of single-precision numbers is cut into tasks and tiles.
 
 use super::pack::{Line, pack_left, pack_right};
-use super::{BLOCK, PIECE, Product, Sums, Unit, tile, wide};
+use super::{BLOCK, PIECE, Product, Sums, tile, wide};
+use crate::compute::Path;
 use crate::error::{Error, ErrorKind, Result};
 use crate::threads::Threads;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,7 +69,7 @@ fn grown<T: Copy + Default>(values: &mut Vec<T>, count: usize) -> Result<&mut [T
 /// # Safety
 /// Factors and output are long enough for the shape, as [`super::product`] asserts.
 pub unsafe fn multiply(
-    unit: Unit,
+    path: Path,
     threads: &Threads,
     scratch: &mut Scratch,
     product: &Product<f32>,
@@ -76,12 +77,12 @@ pub unsafe fn multiply(
 ) -> Result<()> {
     let Product { rows, columns, terms, left, right, sums, slope, out_row } = *product;
     let alone = Threads::single();
-    let threads = if unit.work(rows, terms, columns) < LITTLE { &alone } else { threads };
+    let threads = if path.work(rows, terms, columns) < LITTLE { &alone } else { threads };
     let pieces = terms.div_ceil(PIECE).max(1);
     let depth = |piece: usize| (terms - piece * PIECE).min(PIECE).div_ceil(BLOCK);
     let deepest = depth(0).max(1);
     // Lines of a tile of columns, and of a row, at a depth of so many blocks.
-    let right_lines = unit.right_lines(deepest);
+    let right_lines = path.right_lines(deepest);
     let tiles_at_once = (RIGHT_LINES / right_lines).clamp(1, TASK_COLUMNS / TILE_COLUMNS);
     let column_tasks = columns.div_ceil(TASK_COLUMNS);
     let shares_left = pieces == 1;
@@ -100,15 +101,15 @@ pub unsafe fn multiply(
 
     let Scratch { left: shared_left, own, pieces: piece_sums } = scratch;
     if shares_left {
-        let lines = unit.left_lines(TILE_ROWS, deepest);
+        let lines = path.left_lines(TILE_ROWS, deepest);
         let packed = grown(shared_left, rows.div_ceil(TILE_ROWS) * lines)?;
         threads.for_each_piece(packed, lines, |group, packed| {
             let first = group * TILE_ROWS;
-            pack_left(unit, &left, first, (rows - first).min(TILE_ROWS), 0, terms, packed);
+            pack_left(path, &left, first, (rows - first).min(TILE_ROWS), 0, terms, packed);
         })?;
     }
     let shared_left = &shared_left[..];
-    let own_left_lines = if shares_left { 0 } else { unit.left_lines(task_rows, deepest) };
+    let own_left_lines = if shares_left { 0 } else { path.left_lines(task_rows, deepest) };
     let own_lines = own_left_lines + tiles_at_once * right_lines;
     let own = grown(own, workers * own_lines)?;
 
@@ -120,7 +121,7 @@ pub unsafe fn multiply(
     let next = AtomicUsize::new(0);
     threads.for_each_piece(own, own_lines, |_, own| {
         let (own_left, own_right) = own.split_at_mut(own_left_lines);
-        let _state = unit.begin();
+        let _state = path.begin();
         let mut found = tile::Sums::default();
         loop {
             let task = next.fetch_add(1, Ordering::Relaxed);
@@ -136,31 +137,31 @@ pub unsafe fn multiply(
             let height = (rows - first_row).min(task_rows);
             let (first_term, blocks) = (piece * PIECE, depth(piece));
             let count = terms.saturating_sub(first_term).min(PIECE);
-            let left_lines = unit.left_lines(TILE_ROWS, blocks);
+            let left_lines = path.left_lines(TILE_ROWS, blocks);
             let packed_left = match shares_left {
                 true => &shared_left[first_row / TILE_ROWS * left_lines..],
                 false => {
                     for group in (0..height).step_by(TILE_ROWS) {
                         let packed = &mut own_left[group / TILE_ROWS * left_lines..][..left_lines];
                         let some = (height - group).min(TILE_ROWS);
-                        pack_left(unit, &left, first_row + group, some, first_term, count, packed);
+                        pack_left(path, &left, first_row + group, some, first_term, count, packed);
                     }
                     &own_left[..]
                 }
             };
-            let right_lines = unit.right_lines(blocks);
+            let right_lines = path.right_lines(blocks);
             for some in task_columns.clone().step_by(tiles_at_once * TILE_COLUMNS) {
                 let end = task_columns.end.min(some + tiles_at_once * TILE_COLUMNS);
                 for n in (some..end).step_by(TILE_COLUMNS) {
                     let packed = &mut own_right[(n - some) / TILE_COLUMNS * right_lines..][..right_lines];
-                    pack_right(unit, &right, n, (end - n).min(TILE_COLUMNS), first_term, count, packed);
+                    pack_right(path, &right, n, (end - n).min(TILE_COLUMNS), first_term, count, packed);
                 }
                 for m in (0..height).step_by(TILE_ROWS) {
                     let left = &packed_left[m / TILE_ROWS * left_lines..][..left_lines];
                     let tile_height = (height - m).min(TILE_ROWS);
                     for n in (some..end).step_by(TILE_COLUMNS) {
                         let right = &own_right[(n - some) / TILE_COLUMNS * right_lines..][..right_lines];
-                        tile::multiply(unit, left, right, blocks, tile_height, &mut found);
+                        tile::multiply(path, left, right, blocks, tile_height, &mut found);
                         let width = (end - n).min(TILE_COLUMNS);
                         for (r, found) in found.rows().take(tile_height).enumerate() {
                             let row = first_row + m + r;
@@ -220,10 +221,10 @@ fn add_up(out: &mut [f32], found: &[f32], m: usize, rows: usize, sums: Sums<f32>
     }
 }
 
-impl Unit {
+impl Path {
     /// Numbers that are laid out or written, and products in numbers that could be laid out meanwhile.
     fn work(self, rows: usize, terms: usize, columns: usize) -> usize {
-        let at_once = if self == Unit::Amx { 256 } else { 16 };
+        let at_once = if self == Path::Amx { 256 } else { 16 };
         let laid_out = rows.saturating_mul(terms).saturating_add(terms.saturating_mul(columns));
         let products = rows.saturating_mul(terms).saturating_mul(columns) / at_once;
         laid_out.saturating_add(rows.saturating_mul(columns)).saturating_add(products)
@@ -231,20 +232,20 @@ impl Unit {
 
     /// Lines of so many rows of a packed left factor.
     fn left_lines(self, rows: usize, blocks: usize) -> usize {
-        rows.next_multiple_of(TILE_ROWS) * blocks * if self == Unit::Amx { 1 } else { 2 }
+        rows.next_multiple_of(TILE_ROWS) * blocks * if self == Path::Amx { 1 } else { 2 }
     }
 
     /// Lines of a packed tile of columns.
     fn right_lines(self, blocks: usize) -> usize {
         // 32 terms of 32 columns.
-        blocks * if self == Unit::Amx { 32 } else { 64 }
+        blocks * if self == Path::Amx { 32 } else { 64 }
     }
 
     /// What a thread holds while it works.
     fn begin(self) -> Option<tile::State> {
         match self {
-            Unit::Amx => tile::State::begin(),
-            Unit::Vector(_) => None,
+            Path::Amx => tile::State::begin(),
+            _ => None,
         }
     }
 }

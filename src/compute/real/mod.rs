@@ -13,7 +13,7 @@ mod engine;
 mod pack;
 mod tile;
 
-use super::cpu::Path;
+use super::Path;
 use crate::error::Result;
 use crate::threads::Threads;
 use std::fmt::Debug;
@@ -100,7 +100,7 @@ impl Real for f32 {
         out: &mut [Self],
     ) -> Result<()> {
         // SAFETY: the caller's.
-        unsafe { engine::multiply(Unit::best(), threads, scratch, product, out) }
+        unsafe { engine::multiply(Path::best(), threads, scratch, product, out) }
     }
 }
 
@@ -123,39 +123,6 @@ impl Real for f64 {
     unsafe fn multiply(_: &Threads, _: &mut Scratch, product: &Product<Self>, out: &mut [Self]) -> Result<()> {
         plain(product, out);
         Ok(())
-    }
-}
-
-/// What multiplies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Tiles of bfloat16 (Intel's AMX), some twenty times as fast as vectors of single precision.
-    Amx,
-    /// Vectors.
-    Vector(Path),
-}
-
-impl Unit {
-    /// The fastest that this processor has.
-    pub fn best() -> Self {
-        match Unit::has_amx() {
-            true => Unit::Amx,
-            false => Unit::Vector(Path::best_vector()),
-        }
-    }
-
-    /// Every unit that this processor has.
-    pub fn all() -> Vec<Self> {
-        let vectors = Path::VECTORS.into_iter().filter(|path| path.is_available()).map(Unit::Vector);
-        Unit::has_amx().then_some(Unit::Amx).into_iter().chain(vectors).collect()
-    }
-
-    /// Whether there are tiles, and the system lets this process use them: it is asked once.
-    fn has_amx() -> bool {
-        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        return super::amx::has_bfloat16();
-        #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
-        return false;
     }
 }
 
@@ -378,9 +345,9 @@ mod tests {
         if i % 11 == 3 { x * 2f32.powi(-(((i / 11) % 40) as i32) * 2) } else { x * 1.001 }
     }
 
-    /// Every unit, tails, strides and pieces against the sum as it is defined: the same bits, not nearly the same.
+    /// Every path, tails, strides and pieces against the sum as it is defined: the same bits, not nearly the same.
     #[test]
-    fn every_unit_gives_the_sum_as_it_is_defined() {
+    fn every_path_gives_the_sum_as_it_is_defined() {
         let shapes = [
             (1, 1, 1),
             (3, 7, 5),
@@ -416,18 +383,18 @@ mod tests {
                     let of = Product { rows, columns, terms, left, right, sums, slope: 0.2, out_row: columns + 1 };
                     let mut defined = before.clone();
                     plain(&of, &mut defined);
-                    for unit in Unit::all() {
+                    for path in Path::available() {
                         let mut out = before.clone();
                         // SAFETY: the factors were made for the shape.
                         unsafe {
-                            engine::multiply(unit, &Threads::new(threads), &mut Scratch::default(), &of, &mut out)
+                            engine::multiply(path, &Threads::new(threads), &mut Scratch::default(), &of, &mut out)
                         }
                         .unwrap();
                         for (at, (o, d)) in out.iter().zip(&defined).enumerate() {
                             assert_eq!(
                                 o.to_bits(),
                                 d.to_bits(),
-                                "{unit:?} {rows} x {terms} x {columns} at {at}: {o} {d}"
+                                "{path:?} {rows} x {terms} x {columns} at {at}: {o} {d}"
                             );
                         }
                     }
@@ -447,7 +414,7 @@ mod tests {
         assert_eq!(round(-SMALLEST * 0.999), 0.0);
         assert_eq!(round(f32::MAX), f32::INFINITY);
         assert!(round(f32::from_bits(0x7f80_0001)).is_nan());
-        for unit in Unit::all() {
+        for path in Path::available() {
             for odd in [f32::NAN, f32::INFINITY] {
                 let mut values = vec![1.0f32; 40];
                 values[17] = odd;
@@ -464,8 +431,8 @@ mod tests {
                 };
                 let mut out = [0.0];
                 // SAFETY: as above.
-                unsafe { engine::multiply(unit, &Threads::single(), &mut Scratch::default(), &of, &mut out) }.unwrap();
-                assert!(!out[0].is_finite(), "{unit:?}: {odd} became {}", out[0]);
+                unsafe { engine::multiply(path, &Threads::single(), &mut Scratch::default(), &of, &mut out) }.unwrap();
+                assert!(!out[0].is_finite(), "{path:?}: {odd} became {}", out[0]);
             }
         }
     }

@@ -4,7 +4,8 @@
 //! precision. For tiles of bfloat16, a left tile is 16 rows of 32 terms, a right one 16 pairs of terms of 16 columns, a
 //! pair's two terms beside each other; a block of 32 rows or columns is two tiles, block after block of terms.
 
-use super::{BLOCK, Left, Real, Right, Unit, wide};
+use super::{BLOCK, Left, Real, Right, wide};
+use crate::compute::Path;
 use crate::compute::line::{self, numbers_mut};
 
 /// What packed factors are made of.
@@ -12,7 +13,7 @@ pub type Line = line::Line<f32, 16>;
 
 /// Lays `rows` rows (at most 32) of a left factor out, from `first_row` on, and of each `terms` terms from `first_term` on.
 pub fn pack_left(
-    unit: Unit,
+    path: Path,
     left: &Left<f32>,
     first_row: usize,
     rows: usize,
@@ -24,10 +25,10 @@ pub fn pack_left(
         return;
     }
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if unit == Unit::Amx {
+    if path == Path::Amx {
         return super::amx::pack_left(left, first_row, rows, first_term, terms, out);
     }
-    let _ = unit;
+    let _ = path;
     let begins = left.first + first_row * left.row + first_term * left.step;
     wide(|| rows_of_terms(left, begins, rows, terms, numbers_mut(out)));
 }
@@ -49,7 +50,7 @@ fn rows_of_terms(left: &Left<f32>, begins: usize, rows: usize, terms: usize, out
 
 /// Lays `width` columns (at most 32) of a right factor out, from `first_column` on.
 pub fn pack_right(
-    unit: Unit,
+    path: Path,
     right: &Right<f32>,
     first_column: usize,
     width: usize,
@@ -61,10 +62,10 @@ pub fn pack_right(
         return;
     }
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    if unit == Unit::Amx {
+    if path == Path::Amx {
         return super::amx::pack_right(right, first_column, width, first_term, terms, out);
     }
-    let _ = unit;
+    let _ = path;
     wide(|| terms_of_columns(right, first_column, width, first_term, terms, numbers_mut(out)));
 }
 

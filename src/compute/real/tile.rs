@@ -1,8 +1,8 @@
 //! Tiles of a product: at most 32 rows by 32 columns of packed factors.
 
+use super::BLOCK;
 use super::pack::Line;
-use super::{BLOCK, Unit};
-use crate::compute::cpu::Path;
+use crate::compute::Path;
 use crate::compute::line::numbers;
 
 /// The sums of a tile, rows of 32.
@@ -37,32 +37,28 @@ impl State {
     }
 }
 
-/// The sums of `rows` rows and 32 columns over `blocks` blocks of terms. A thread has begun ([`State`]) where `unit` wants it.
-pub fn multiply(unit: Unit, left: &[Line], right: &[Line], blocks: usize, rows: usize, out: &mut Sums) {
-    if unit != Unit::Amx || blocks == 0 {
+/// The sums of `rows` rows and 32 columns over `blocks` blocks of terms. A thread has begun ([`State`]) where `path` wants it.
+pub fn multiply(path: Path, left: &[Line], right: &[Line], blocks: usize, rows: usize, out: &mut Sums) {
+    if path != Path::Amx || blocks == 0 {
         out.0.fill(0.0);
     }
     if blocks == 0 {
         return;
     }
-    match unit {
-        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-        Unit::Amx => super::amx::multiply(left, right, blocks, rows, out),
-        #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
-        Unit::Amx => unreachable!("no such unit here"),
-        Unit::Vector(path) => {
-            let (left, right) = (numbers(left), numbers(right));
-            assert!(left.len() >= rows * blocks * BLOCK && right.len() >= blocks * BLOCK * 32 && rows <= 32);
-            match path {
-                // SAFETY: the lengths are checked above, and the processor has the path's instructions.
-                #[cfg(target_arch = "x86_64")]
-                Path::Avx512 => unsafe { x86::avx512(left, right, blocks, rows, out) },
-                // SAFETY: as above; every processor with AVX2 that was made has FMA, and it is looked for.
-                #[cfg(target_arch = "x86_64")]
-                Path::Avx2 if is_x86_feature_detected!("fma") => unsafe { x86::avx2(left, right, blocks, rows, out) },
-                _ => portable(left, right, blocks, rows, out),
-            }
-        }
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if path == Path::Amx {
+        return super::amx::multiply(left, right, blocks, rows, out);
+    }
+    let (left, right) = (numbers(left), numbers(right));
+    assert!(left.len() >= rows * blocks * BLOCK && right.len() >= blocks * BLOCK * 32 && rows <= 32);
+    match path {
+        // SAFETY: the lengths are checked above, and the processor has the path's instructions.
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx512 => unsafe { x86::avx512(left, right, blocks, rows, out) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx2 => unsafe { x86::avx2(left, right, blocks, rows, out) },
+        _ => portable(left, right, blocks, rows, out),
     }
 }
 
