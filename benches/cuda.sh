@@ -3,7 +3,8 @@
 #
 # Parts, all of them in this order if none is named; a kernel that hangs ends the run, and nothing is measured after it:
 #   twins      the tests that need a device
-#   sweeps     benches/cuda.rs, twice: the second start finds the driver's cache
+#   sweeps     benches/cuda.rs, twice (the second start finds the driver's cache), and the GPU's clock and power meanwhile
+#   profile    what half-steps of 512 units wait for, where ncu is installed
 #   peers      benches/cuda_peers.py, where there is a Python with PyTorch (PYTHON names it)
 #   rbm        an RBM of 10,000 sites, learned and evaluated (HAPLOOM_DATA names the folder with the panel)
 #   networks   the steps of networks beside benches/neural_peers.py
@@ -14,7 +15,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 device=${1:-cuda:0}
 parts=("${@:2}")
-[ ${#parts[@]} -gt 0 ] || parts=(twins sweeps peers rbm networks sanitizer)
+[ ${#parts[@]} -gt 0 ] || parts=(twins sweeps peers profile rbm networks sanitizer)
 out=${OUT:-target/cuda-bench}
 mkdir -p "$out"
 export CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES:-${device#cuda:}}
@@ -39,7 +40,25 @@ twins() {
 sweeps() {
     program=$(built bench cuda "${BENCH:-}")
     "${limit[@]}" "$program" cuda:0 >"$out/first.txt"
+    # A card that is at its power limit lowers its clock: then work that takes less of it is faster, and overlapping is not.
+    timeout "${LIMIT:-300}" nvidia-smi --query-gpu=clocks.sm,power.draw,utilization.gpu --format=csv,noheader,nounits -lms 50 >"$out/clocks.txt" &
+    local watch=$!
     "${limit[@]}" "$program" cuda:0 | tee "$out/haploom.txt"
+    kill $watch
+    sort -n "$out/clocks.txt" | awk -F, '$3 > 90 {clock[++n] = $1; power[n] = $2} END {
+        if (n) printf "# busy: %d MHz in the median, %d to %d; at most %d W\n", clock[int((n + 1) / 2)], clock[1], clock[n], most(n)
+    } function most(n, i, m) {for (i = 1; i <= n; i++) if (power[i] > m) m = power[i]; return m}' | tee -a "$out/haploom.txt"
+}
+
+profile() {
+    command -v ncu >/dev/null || { echo "ncu is not installed"; return; }
+    program=$(built bench cuda "${BENCH:-}")
+    # Both directions, at the clock that the sweeps ran at.
+    "${limit[@]}" ncu --clock-control none --kernel-name affine_bits_sample --launch-skip 40 --launch-count 2 \
+        --section SpeedOfLight --section ComputeWorkloadAnalysis --section SchedulerStats --section WarpStateStats \
+        --section SourceCounters --metrics sm__inst_executed_pipe_fmaheavy.sum,sm__pipe_fmaheavy_cycles_active.avg \
+        "$program" cuda:0 512 >"$out/profile.txt" 2>&1 || tail "$out/profile.txt"
+    grep -E "Duration|SM Frequency|Issue Slots Busy|Stall|fmaheavy" "$out/profile.txt" || true
 }
 
 peers() {
@@ -74,8 +93,8 @@ rm -f "${results[@]}"
 nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,power.limit --format=csv,noheader | tee "$out/gpu.txt"
 for part in "${parts[@]}"; do
     case $part in
-    twins | sweeps | peers | rbm | networks | sanitizer) $part ;;
-    *) echo "there is no part $part: twins, sweeps, peers, rbm, networks or sanitizer" >&2; exit 2 ;;
+    twins | sweeps | peers | profile | rbm | networks | sanitizer) $part ;;
+    *) echo "there is no part $part: twins, sweeps, peers, profile, rbm, networks or sanitizer" >&2; exit 2 ;;
     esac
 done
 
