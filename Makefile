@@ -3,6 +3,7 @@
 # make libraries: the shared library and the static one, for programs in C and C++
 # make ptx: the CUDA kernels (cuda/*.cu) compiled anew, after a change of them
 # make test-gpu: the tests that need an NVIDIA GPU, on the one that is here
+# make test-aarch64: the tests that compare bits, on an emulated aarch64 processor
 # make install: the program, both libraries, the header, and what pkg-config and CMake read, under PREFIX
 # make uninstall, make docs, make clean: as usual
 # What is missing on Debian or Ubuntu is installed, or the line that installs it is printed (.ci/packages).
@@ -25,7 +26,7 @@ ifeq ($(CLANG_HEADERS)$(BINDGEN_EXTRA_CLANG_ARGS),)
 export BINDGEN_EXTRA_CLANG_ARGS = -I$(shell cc -print-file-name=include)
 endif
 
-.PHONY: demo build libraries test test-gpu ptx ffi-test lint docs install uninstall packages test-packages third-party clean
+.PHONY: demo build libraries test test-gpu test-aarch64 ptx ffi-test lint docs install uninstall packages test-packages third-party clean
 .DEFAULT_GOAL := build
 
 build: packages
@@ -47,6 +48,10 @@ test: $(PYTHON)/ready lint docs
 
 test-gpu: packages
 	$(CARGO) test --release --locked --test cuda_device --test cuda_networks --test cuda_805 -- --ignored --test-threads 1
+
+test-aarch64: packages
+	@.ci/packages aarch64
+	tests/aarch64.sh
 
 # cuda/ptx, of cuda/*.cu. Needs no GPU and no CUDA toolkit. What kernels then take is in cuda/bounds.json: where `make test`
 # finds more, and that is meant, `$(PYTHON)/bin/python3 cuda/compile.py --bounds` writes it anew.

@@ -1,8 +1,8 @@
 //! What a GPU does in a second: sweeps, training, haplotypes into the caller's memory, and how long the first one takes.
 //!
 //! `cargo bench --bench cuda -- [cuda:N [PART…]]`, where parts are 512, 2048, training and relu (the last two with `cuda:all` on
-//! all GPUs); `benches/cuda.sh` runs it beside PyTorch. Lines are `name<TAB>value<TAB>unit`, medians of seven; those that begin with `#` say what was measured. One
-//! multiplication with its addition counts as two operations.
+//! all GPUs); `benches/cuda.sh` runs it beside PyTorch. Lines are `name<TAB>value<TAB>unit`, medians of seven; those that begin
+//! with `#` say what was measured. One multiplication with its addition counts as two operations.
 
 use haploom::compute::{Device, DeviceChoice, Noise, States};
 use haploom::models::mixture::Mixture;
@@ -166,6 +166,9 @@ fn training(choice: DeviceChoice, device: &Device, hidden: &str, name: &str) {
     let mut trainers = Trainers::new(&data, &settings, choice, threads, &mixture, &state).expect("trainers");
     println!("# {name} on {trainers}");
     const UPDATES: usize = 5;
-    let all = seconds(device, || (0..UPDATES).for_each(|_| trainers.step().expect("an update")));
+    let all = seconds(device, || {
+        (0..UPDATES).for_each(|_| trainers.step().expect("an update"));
+        trainers.first().device().finish().expect("done");
+    });
     println!("{name}\t{:.3}\t1/s", UPDATES as f64 / all);
 }

@@ -496,7 +496,11 @@ mod twins {
     #[test]
     #[ignore = "needs a device: make test, make test-gpu"]
     fn machines_that_learned_on_all_devices() {
-        for text in ["chains=513,updates=4,ladder=true", "chains=513,updates=4,method=pcd,hidden_type=relu"] {
+        // Sweeps enough for a graph; a rung that is weighed against the first.
+        for text in [
+            "chains=513,k=9,updates=2,method=pcd,hidden_type=relu",
+            "chains=513,k=1,updates=20,ladder=true,rung_acceptance=0.95",
+        ] {
             let [cpu, all] = [DeviceChoice::Cpu, DeviceChoice::CudaAll].map(|d| to_bytes(&trained(text, d)).unwrap());
             assert!(cpu == all, "{text}");
         }

@@ -31,7 +31,8 @@ impl Path {
 
     /// The widest vectors that this processor has.
     pub fn best_vector() -> Self {
-        Path::available().find(|path| *path != Path::Amx).unwrap_or(Path::Portable)
+        // Tiles are not asked for: that alone would have the system keep room for them.
+        Path::ALL.into_iter().find(|path| *path != Path::Amx && path.is_available()).unwrap_or(Path::Portable)
     }
 
     /// Whether this processor has it.
@@ -47,7 +48,6 @@ impl Path {
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512vnni")
             }
-            // Every processor with AVX2 that was made has FMA.
             #[cfg(target_arch = "x86_64")]
             Path::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             Path::Portable => true,

@@ -63,8 +63,8 @@ pub const TABLE: &[Spec] = &[
         Reader::Call,
         "cpu, cuda, cuda:NUMBER, cuda:all or auto",
         "cpu",
-        "where models learn and work: the processor, a GPU, all of them (haplotypes are made and imputed on all, the rest on the first), or (auto) \
-         the first GPU that can be used, and the processor where there is none or its memory does not do; RBMs, neural generators and evaluations work there, \
+        "where models learn and work: the processor, a GPU, all of them (haplotypes are made and imputed on all, and the chains of an RBM that learns are shared out, 256 a GPU at least; \
+         the rest is done on the first), or (auto) the first GPU that can be used, and the processor where there is none or its memory does not do; RBMs, neural generators and evaluations work there, \
          the rest is the processor's; what an RBM learns and makes does not depend on it",
     ),
     whole("seed", Reader::Call, 0, i64::MAX, "1", "seed of the random numbers"),

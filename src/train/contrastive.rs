@@ -260,7 +260,7 @@ impl Trainer {
     ///
     /// # Errors
     /// `OutOfMemory`, `OutOfDeviceMemory`; `Diverged` if the parameters are out of range.
-    pub fn restore(
+    pub(super) fn restore(
         data: Arc<BitMatrix>,
         settings: Settings,
         device: &Device,

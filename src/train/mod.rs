@@ -290,18 +290,21 @@ fn train_rbm(
             .remedy("name the folder with option checkpoint=FOLDER"));
     }
     let data = Arc::new(data);
-    let lay_out = |of_run: &Settings, mixture: &Mixture, state: &State| {
-        Trainers::new(&data, of_run, settings.device, &settings.threads, mixture, state)
+    let lay_out = |of_run: &Settings, mixture: &Mixture, state: &State, progress: &mut Progress| {
+        let laid_out = Trainers::new(&data, of_run, settings.device, &settings.threads, mixture, state)?;
+        if settings.device != DeviceChoice::Cpu {
+            progress.notice(format!("learns on {laid_out}"));
+        }
+        Ok::<_, Error>(laid_out)
     };
+    // Before the work, too: a device that cannot be had.
+    let held = settings.device.open(&settings.threads)?;
     let (mixture, state) = match settings.checkpoint.as_ref().filter(|_| settings.resume) {
         Some(folder) => checkpoint::open(folder, &identity, &of_run, data.columns())?,
         None => begin(&data, &of_run, &settings.threads)?,
     };
-    let mut trainers = lay_out(&of_run, &mixture, &state)?;
-    drop((mixture, state));
-    if settings.device != DeviceChoice::Cpu {
-        progress.notice(format!("learns on {trainers}"));
-    }
+    let mut trainers = lay_out(&of_run, &mixture, &state, progress)?;
+    drop((mixture, state, held));
     if settings.resume {
         progress.notice(format!("goes on after update {} of {}", trainers.first().updates_done(), of_run.updates));
     }
@@ -332,8 +335,9 @@ fn train_rbm(
             }
             progress.notice(format!("{failed}: begins again with learning_rate {rate:.2e}"));
             let of_run = Settings { rate, ..of_run.clone() };
+            drop(trainers);
             let (mixture, state) = begin(&data, &of_run, &settings.threads)?;
-            trainers = lay_out(&of_run, &mixture, &state)?;
+            trainers = lay_out(&of_run, &mixture, &state, progress)?;
             watch = Watch::new(options, held_out.as_ref(), &data, of_run.seed)?;
             continue;
         }

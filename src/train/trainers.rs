@@ -24,8 +24,8 @@ pub struct Trainers {
 }
 
 impl Trainers {
-    /// A run as it began or as a checkpoint kept it, on the devices of a choice: all GPUs, where these are chosen and there are
-    /// 256 chains for each.
+    /// A run as it began or as a checkpoint kept it, on the devices of a choice: where this is all GPUs, as many as
+    /// get 256 chains each.
     ///
     /// # Errors
     /// As [`DeviceChoice::laid_out`] and [`Trainer::restore`].

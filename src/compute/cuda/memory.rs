@@ -38,6 +38,8 @@ fn gone() -> Error {
 impl Drop for Owned {
     fn drop(&mut self) {
         let _turn = self.device.turn();
+        // Where there are several GPUs, another one may be this thread's. What the driver has against it, the next call hears.
+        let _ = self.device.inner.context.bind_to_thread();
         self.slice = None;
     }
 }
@@ -56,9 +58,14 @@ fn as_bytes<T: Copy>(values: &[T]) -> &[u8] {
 }
 
 impl Cuda {
+    /// What fails where there is no memory left.
+    fn asking(&self, bytes: usize) -> String {
+        format!("cuda:{} is asked for {:.1} MiB", self.description().index, bytes as f64 / (1 << 20) as f64)
+    }
+
     /// Memory of any content.
     pub(super) fn memory(&self, bytes: usize) -> Result<Memory> {
-        let doing = format!("asking for {:.1} MiB", bytes as f64 / (1 << 20) as f64);
+        let doing = self.asking(bytes);
         let _turn = self.turn();
         // SAFETY: the content is written before it is read, by the operations of this room.
         let slice = unsafe { self.stream().alloc::<u8>(bytes.max(1)) }.map_err(failed(&doing))?;
@@ -74,7 +81,7 @@ impl Cuda {
         if scratch.as_ref().is_none_or(|there| there.len() < bytes) {
             // Work on the stream that still reads the old one comes before its release there.
             *scratch = None;
-            let doing = format!("asking for {:.1} MiB", bytes as f64 / (1 << 20) as f64);
+            let doing = self.asking(bytes);
             // SAFETY: the content is written before it is read, by the operations that take it.
             *scratch = Some(unsafe { self.stream().alloc::<u8>(bytes.max(1)) }.map_err(failed(&doing))?);
         }
@@ -89,7 +96,7 @@ impl Cuda {
         let there = match &mut *parts {
             Some(there) => there,
             none => {
-                let doing = format!("asking for {:.1} MiB", bytes as f64 / (1 << 20) as f64);
+                let doing = self.asking(bytes);
                 none.insert(self.stream().alloc_zeros::<u8>(bytes).map_err(failed(&doing))?)
             }
         };
