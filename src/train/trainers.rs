@@ -28,7 +28,7 @@ impl Trainers {
     /// get 256 chains each.
     ///
     /// # Errors
-    /// As [`DeviceChoice::laid_out`] and [`Trainer::restore`].
+    /// As [`DeviceChoice::laid_out`]; `Diverged` if the parameters are out of range.
     pub fn new(
         data: &Arc<BitMatrix>,
         settings: &Settings,
