@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# On an emulated aarch64 processor: the tests that compare bits, then models, haplotypes and dosages of every kind of model beside
+# On an emulated aarch64 processor: the tests that compare bits, then models, haplotypes and some dosages of every kind beside
 # this machine's, which have to be the same bytes. Run by `make test-aarch64`; takes half an hour on two processors.
 set -euo pipefail
 cd "$(dirname "$0")/.."
